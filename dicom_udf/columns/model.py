@@ -1,0 +1,67 @@
+"""The nouns of a table: fields, tables, declared attributes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Attribute", "Field", "Level", "Table"]
+
+Level = Literal["patient", "study", "series", "instance"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column of an Iceberg table.
+
+    Attributes:
+        name: Lower snake_case.
+        type: Spark SQL type: ``string``, ``bigint``, ``double``, ``boolean``, ``date``, ``timestamp_ntz``,
+            ``decimal(20,0)``, ``array<...>``, ``map<string,string>``, ``struct<...>``.
+        comment: At most 255 characters, no newlines.
+        nullable: False for key columns.
+    """
+
+    name: str
+    type: str
+    comment: str
+    nullable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One Iceberg table: name, comment ("one row per ...") and fields in order."""
+
+    name: str
+    comment: str
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One line of the declared list (attributes.tsv).
+
+    Attributes:
+        keyword: DICOM keyword, or a dotted path through first items, e.g.
+            ``RadiopharmaceuticalInformationSequence.RadionuclideTotalDose``.
+        path: The tags of that path.
+        vr: The dictionary's VR of the last element, e.g. ``DS``, ``US or SS``, ``SQ`` for a code sequence.
+        vm: The dictionary's VM, e.g. ``1``, ``3``, ``1-n``.
+        column: Name of the column.
+        level: Which of the views it belongs to.
+        unit: e.g. ``mm``; empty where there is none.
+        action: PS3.15 Table E.1-1 basic profile action, e.g. ``X``, ``Z/D``, ``U``; empty where the table has none.
+        description: One sentence.
+        part: As in :class:`dicom_udf.header.Wanted`.
+    """
+
+    keyword: str
+    path: tuple[int, ...]
+    vr: str
+    vm: str
+    column: str
+    level: Level
+    unit: str
+    action: str
+    description: str
+    part: Literal["value", "codes", "ideographic", "phonetic"]

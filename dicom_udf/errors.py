@@ -1,0 +1,98 @@
+"""What can go wrong, and where it ends.
+
+Faults in data are rows; faults in configuration stop before anything is written::
+
+    DicomLakeError
+    ├── ConfigurationError      bad argument, a source or lake that isn't there or isn't one   exit status 2
+    ├── RunFailedError          whatever fails later: denied, too many faults, newer lake      exit status 1
+    └── FileFault               one file that gave no header                                   a row of ``failures``
+
+    FailureCode (severity)
+    ├── skipped   NOT_DICOM  DICOMDIR
+    └── fault     EMPTY_OBJECT  TRUNCATED  CORRUPT_HEADER
+                  CORRUPT_ARCHIVE  EMPTY_ARCHIVE  ENCRYPTED_ARCHIVE  UNSUPPORTED_COMPRESSION
+                  NESTING_TOO_DEEP  ARCHIVE_LIMIT
+                  OBJECT_ARCHIVED  ACCESS_DENIED  OBJECT_CHANGED  NOT_FOUND  READ_ERROR   (tried again by the next run)
+
+No message holds a value of a file: medical data is private. Parsers' own exception texts quote values, so they
+are never passed on; messages name the place (an offset, a tag, a member) and the remedy.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["ConfigurationError", "DicomLakeError", "FailureCode", "FileFault", "RunFailedError"]
+
+
+class DicomLakeError(Exception):
+    """The root of what this package raises."""
+
+
+class ConfigurationError(DicomLakeError):
+    """An argument, a source or a lake that can't be used. Nothing has been written; exit status 2."""
+
+
+class RunFailedError(DicomLakeError):
+    """The run failed after it began; the next run goes on where it stopped. Exit status 1."""
+
+
+class FailureCode(StrEnum):
+    """Why a file or an object gave no header: the column ``failures.code``."""
+
+    NOT_DICOM = "NOT_DICOM"
+    DICOMDIR = "DICOMDIR"
+    EMPTY_OBJECT = "EMPTY_OBJECT"
+    TRUNCATED = "TRUNCATED"
+    CORRUPT_HEADER = "CORRUPT_HEADER"
+    CORRUPT_ARCHIVE = "CORRUPT_ARCHIVE"
+    EMPTY_ARCHIVE = "EMPTY_ARCHIVE"
+    ENCRYPTED_ARCHIVE = "ENCRYPTED_ARCHIVE"
+    UNSUPPORTED_COMPRESSION = "UNSUPPORTED_COMPRESSION"
+    NESTING_TOO_DEEP = "NESTING_TOO_DEEP"
+    ARCHIVE_LIMIT = "ARCHIVE_LIMIT"
+    OBJECT_ARCHIVED = "OBJECT_ARCHIVED"
+    ACCESS_DENIED = "ACCESS_DENIED"
+    OBJECT_CHANGED = "OBJECT_CHANGED"
+    NOT_FOUND = "NOT_FOUND"
+    READ_ERROR = "READ_ERROR"
+
+    @property
+    def severity(self) -> str:
+        """``skipped`` where the file is rightly no instance, else ``fault``: something to look into."""
+        return "skipped" if self in _SKIPPED else "fault"
+
+    @property
+    def is_curable(self) -> bool:
+        """True where the next run tries the object again although it has not changed."""
+        return self in _CURABLE
+
+
+_SKIPPED = frozenset({FailureCode.NOT_DICOM, FailureCode.DICOMDIR})
+_CURABLE = frozenset(
+    {
+        FailureCode.OBJECT_ARCHIVED,
+        FailureCode.ACCESS_DENIED,
+        FailureCode.OBJECT_CHANGED,
+        FailureCode.NOT_FOUND,
+        FailureCode.READ_ERROR,
+    }
+)
+
+
+class FileFault(DicomLakeError):
+    """One file or object gave no header, or only part of one.
+
+    Attributes:
+        code: Why.
+        message: One sentence for ``failures.message``: the thing, the place, the remedy; never a value of the file.
+    """
+
+    def __init__(self, code: FailureCode, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+    def __reduce__(self) -> tuple[type[FileFault], tuple[FailureCode, str]]:
+        """Pickle by the two arguments: faults cross from executors to the driver."""
+        return (FileFault, (self.code, self.message))

@@ -1,0 +1,72 @@
+"""What a reader of headers is asked for, and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+__all__ = ["Header", "Part", "Selection", "Wanted"]
+
+Part = Literal["value", "codes", "ideographic", "phonetic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One typed value that a caller asks of every header.
+
+    Attributes:
+        name: The caller's name for it: the column.
+        path: Tags from the top level down, each a 32-bit integer. Every tag but the last is a sequence whose
+            **first** item is entered. Group 0002 is looked up in the file meta information.
+        vr: The dictionary's VR (PS3.6), e.g. ``"DS"``, ``"US or SS"``, ``"SQ"`` for ``part="codes"``.
+        multiple: True where the dictionary's VM is not 1: the value is a list.
+        part: ``value``; ``codes`` for a code sequence as a list of dicts ``code_value``,
+            ``coding_scheme_designator``, ``code_meaning`` (PS3.3 Table 8.8-1a; code_value is CodeValue, LongCodeValue or
+            URNCodeValue); ``ideographic`` or ``phonetic`` for that component group of a PN.
+    """
+
+    name: str
+    path: tuple[int, ...]
+    vr: str
+    multiple: bool = False
+    part: Part = "value"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The typed values wanted of every header; make one per process and pass the same one to each call."""
+
+    wanted: Sequence[Wanted] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """One DICOM file without its pixels.
+
+    Attributes:
+        json: The data set as DICOM JSON (PS3.18 Annex F) in one line, keys in tag order.
+        file_meta_json: Group 0002 the same way; None where the file has none.
+        values: By :attr:`Wanted.name`, what the selection asked for and the file has, as Python values ready for
+            Arrow: ``date``, ``datetime`` (naive), ``float``, ``int``, ``Decimal`` (UV), ``str``, lists of these
+            (empty items None), lists of dicts for codes. Absent, empty and invalid values are left out.
+        invalid_values: Attribute path -> why its value is null, altered or ignored. Never the value itself.
+        fault: None where the header was read to its end, else ``CODE@offset``; what came before is kept.
+        omitted: Paths of values left out for size, e.g. ``00081140[3].00081155``.
+        private_creators: Creators of the private blocks at top level, distinct, sorted.
+        pixel_data_offset: Bytes from the start of the file to the value of the top-level pixel data; None where
+            there is none or the data set is deflated.
+        pixel_data_length: Its length in bytes; None where undefined or absent.
+        pixel_data_is_encapsulated: True where fragments follow; None where there is no pixel data.
+    """
+
+    json: str
+    file_meta_json: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    invalid_values: Mapping[str, str] = field(default_factory=dict)
+    fault: str | None = None
+    omitted: tuple[str, ...] = ()
+    private_creators: tuple[str, ...] = ()
+    pixel_data_offset: int | None = None
+    pixel_data_length: int | None = None
+    pixel_data_is_encapsulated: bool | None = None

