@@ -1,0 +1,263 @@
+"""What scanners write: one function per modality, keyword -> value.
+
+Values are typical of the kind; pixels are a few grey steps. A sequence is a list of dicts; a private element is an
+integer tag with its VR.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+__all__ = ["Header", "ct", "dx", "instance", "mg", "mr", "pixels", "pt", "rtstruct", "seg", "sm", "sr", "uid", "us"]
+
+
+Header = dict[str | int, Any]
+
+_SOP_CLASSES = {
+    "CR": "1.2.840.10008.5.1.4.1.1.1",
+    "DX": "1.2.840.10008.5.1.4.1.1.1.1",
+    "MG": "1.2.840.10008.5.1.4.1.1.1.2",
+    "CT": "1.2.840.10008.5.1.4.1.1.2",
+    "US": "1.2.840.10008.5.1.4.1.1.3.1",  # Ultrasound Multi-frame
+    "MR": "1.2.840.10008.5.1.4.1.1.4",
+    "OT": "1.2.840.10008.5.1.4.1.1.7",  # Secondary Capture
+    "XA": "1.2.840.10008.5.1.4.1.1.12.1",
+    "NM": "1.2.840.10008.5.1.4.1.1.20",
+    "SEG": "1.2.840.10008.5.1.4.1.1.66.4",
+    "SM": "1.2.840.10008.5.1.4.1.1.77.1.6",
+    "SR": "1.2.840.10008.5.1.4.1.1.88.22",  # Enhanced SR
+    "PT": "1.2.840.10008.5.1.4.1.1.128",
+    "RTSTRUCT": "1.2.840.10008.5.1.4.1.1.481.3",
+}
+
+
+def uid(name: str) -> str:
+    """Return the UID of a name: the same on every run (PS3.5 §B.2, a UUID under 2.25)."""
+    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_URL, f'dicom-lake/sample/{name}').int}"
+
+
+def code(value: str, scheme: str, meaning: str, **more: object) -> list[Header]:
+    """Return a code sequence of one item."""
+    return [{"CodeValue": value, "CodingSchemeDesignator": scheme, "CodeMeaning": meaning, **more}]
+
+
+def instance(study: Header, modality: str, series: int, number: int, **attributes: object) -> Header:
+    """Return the header of one instance of a study, its UIDs made from patient, series and instance number."""
+    key = f"{study['PatientID']}/{study['StudyID']}/{series}"
+    return {
+        **study,
+        "SOPClassUID": _SOP_CLASSES[modality],
+        "SOPInstanceUID": uid(f"{key}/{number}"),
+        "SeriesInstanceUID": uid(key),
+        "Modality": modality,
+        "SeriesNumber": series,
+        "InstanceNumber": number,
+        "Manufacturer": "Example Imaging",
+        "InstitutionName": "Sample Hospital",
+        **attributes,
+    }
+
+
+def pixels(bits: int = 16, *, rows: int = 8, columns: int = 8, samples: int = 1, frames: int = 1) -> Header:
+    """Return an image pixel module whose picture is a ramp."""
+    count = rows * columns * samples * frames
+    value = (
+        b"".join((i * 16 % 4096).to_bytes(2, "little") for i in range(count))
+        if bits > 8
+        else bytes(i % 256 for i in range(count))
+    )
+    header: Header = {
+        "SamplesPerPixel": samples,
+        "PhotometricInterpretation": "RGB" if samples == 3 else "MONOCHROME2",
+        "Rows": rows,
+        "Columns": columns,
+        "BitsAllocated": 16 if bits > 8 else 8,
+        "BitsStored": bits if bits <= 8 else 12,
+        "HighBit": (bits if bits <= 8 else 12) - 1,
+        "PixelRepresentation": 0,
+        "PixelData": value,
+    }
+    if samples == 3:
+        header["PlanarConfiguration"] = 0
+    if frames > 1:
+        header["NumberOfFrames"] = frames
+    return header
+
+
+def ct(of: Header, slices: int, *, series: int = 2, kernel: str = "B30f", **attributes: object) -> Iterator[Header]:
+    """Yield the slices of an axial CT series."""
+    for n in range(1, slices + 1):
+        yield instance(
+            of, "CT", series, n, SeriesDescription=f"Axial 5.0 {kernel}", SeriesDate=of["StudyDate"],
+            SeriesTime="102000", AcquisitionDate=of["StudyDate"], AcquisitionTime=f"1020{n:02}.250",
+            ManufacturerModelName="Example CT 64", DeviceSerialNumber="CT-0007", SoftwareVersions=["VA1.2", "rev 3"],
+            ImageType=["ORIGINAL", "PRIMARY", "AXIAL"], FrameOfReferenceUID=uid(f"{of['PatientID']}/frame"),
+            PositionReferenceIndicator="", PatientPosition="HFS", KVP=120, XRayTubeCurrent=180 + n, ExposureTime=500,
+            Exposure=90, CTDIvol=7.31, SpiralPitchFactor=0.8, ExposureModulationType="XYZ_EC",
+            ConvolutionKernel=kernel, FilterType="FLAT", ReconstructionDiameter=360, GantryDetectorTilt=0,
+            SliceThickness=5, SpacingBetweenSlices=5, SliceLocation=-100 + 5 * n,
+            ImagePositionPatient=[-180, -180, -100 + 5 * n], ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+            PixelSpacing=[0.703125, 0.703125], RescaleIntercept=-1024, RescaleSlope=1, RescaleType="HU",
+            WindowCenter=[40, 400], WindowWidth=[400, 1800],
+            IrradiationEventUID=uid(f"{of['PatientID']}/irradiation"), **(pixels() | attributes),
+        )  # fmt: skip
+
+
+def mr(of: Header, b_values: tuple[int, ...], **attributes: object) -> Iterator[Header]:
+    """Yield one MR image per diffusion b-value, with a private block."""
+    for n, b_value in enumerate(b_values, start=1):
+        yield instance(
+            of, "MR", 4, n, SeriesDescription="ep2d_diff_tra", ManufacturerModelName="Example MR 3T",
+            MagneticFieldStrength=3, ImageType=["ORIGINAL", "PRIMARY", "DIFFUSION", "NONE"], ScanningSequence="EP",
+            SequenceVariant=["SK", "SP"], MRAcquisitionType="2D", SequenceName=f"*ep_b{b_value}",
+            RepetitionTime=6400, EchoTime=98, FlipAngle=90, EchoTrainLength=1, NumberOfAverages=2,
+            ImagingFrequency=123.25, ReceiveCoilName="Head_32", ProtocolName="dwi", DiffusionBValue=float(b_value),
+            SAR=0.21, SliceThickness=4, SliceLocation=12, PatientPosition="HFS",
+            ImagePositionPatient=[-110, -110, 12], ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+            PixelSpacing=[1.71875, 1.71875], FrameOfReferenceUID=uid(f"{of['PatientID']}/frame"),
+            **(pixels() | attributes),
+        ) | {
+            0x00290010: ("LO", "DICOM LAKE SAMPLE 1.0"),
+            0x00291001: ("DS", [0.25 * n, -0.5, 1.0]),
+            0x00291002: ("SQ", [{0x00290010: ("LO", "DICOM LAKE SAMPLE 1.0"), 0x00291003: ("LO", "gradient")}]),
+        }  # fmt: skip
+
+
+def pt(of: Header, slices: int) -> Iterator[Header]:
+    """Yield the slices of an FDG PET series with all that a standardised uptake value needs."""
+    tracer = {
+        "Radiopharmaceutical": "FDG",
+        "RadiopharmaceuticalStartTime": "090000",
+        "RadiopharmaceuticalStartDateTime": f"{of['StudyDate']}090000",
+        "RadionuclideTotalDose": 3.12e8,
+        "RadionuclideHalfLife": 6586.2,
+        "RadionuclidePositronFraction": 0.967,
+        "RadionuclideCodeSequence": code("77004003", "SCT", "^18^Fluorine"),
+        "RadiopharmaceuticalCodeSequence": code("35321007", "SCT", "Fluorodeoxyglucose F^18^"),
+    }
+    for n in range(1, slices + 1):
+        yield instance(
+            of, "PT", 5, n, SeriesDescription="WB AC", SeriesDate=of["StudyDate"], SeriesTime="100500",
+            SeriesType=["WHOLE BODY", "IMAGE"], AcquisitionDate=of["StudyDate"], AcquisitionTime="100500",
+            Units="BQML", SUVType="BW", CorrectedImage=["NORM", "DTIM", "ATTN", "SCAT", "DECY"],
+            DecayCorrection="START", PatientWeight=71.5, PatientSize=1.74, AttenuationCorrectionMethod="CT",
+            ReconstructionMethod="OSEM3D 2i21s", FrameReferenceTime=60000, ActualFrameDuration=120000,
+            DecayFactor=1.0123, NumberOfSlices=slices, ImageIndex=n, SliceThickness=3,
+            ImagePositionPatient=[-340, -340, 3 * n], ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+            PixelSpacing=[4.07, 4.07], RescaleIntercept=0, RescaleSlope=1.4142,
+            FrameOfReferenceUID=uid(f"{of['PatientID']}/frame"), RadiopharmaceuticalInformationSequence=[tracer],
+            **pixels(),
+        )  # fmt: skip
+
+
+def us(of: Header) -> Header:
+    """Return an ultrasound loop of two frames; its sequence of regions has two items."""
+    region = {
+        "RegionSpatialFormat": 1, "RegionDataType": 1, "RegionFlags": 0, "RegionLocationMinX0": 0,
+        "RegionLocationMinY0": 0, "RegionLocationMaxX1": 7, "RegionLocationMaxY1": 3, "PhysicalUnitsXDirection": 3,
+        "PhysicalUnitsYDirection": 3, "PhysicalDeltaX": 0.02, "PhysicalDeltaY": 0.02,
+    }  # fmt: skip
+    doppler = region | {
+        "RegionSpatialFormat": 3, "RegionDataType": 3, "RegionLocationMinY0": 4, "RegionLocationMaxY1": 7,
+        "PhysicalUnitsXDirection": 4, "PhysicalUnitsYDirection": 7,
+    }  # fmt: skip
+    return instance(
+        of, "US", 1, 1, SeriesDescription="Carotid", ImageType=["ORIGINAL", "PRIMARY", "", "0001"], FrameTime=33.3,
+        FrameIncrementPointer=0x00181063, TransducerData="L12-3", ProcessingFunction="", HeartRate=64,
+        Laterality="L", SequenceOfUltrasoundRegions=[region, doppler], LossyImageCompression="00", **pixels(8,
+        samples=3, frames=2),
+    )  # fmt: skip
+
+
+def mg(of: Header, laterality: str, number: int) -> Header:
+    """Return a mammogram; its view code has a modifier."""
+    magnified = code("399163009", "SCT", "Magnification")
+    return instance(
+        of, "MG", 1, number, SeriesDescription=f"{laterality} CC", PresentationIntentType="FOR PRESENTATION",
+        ImageType=["DERIVED", "PRIMARY"], ImageLaterality=laterality, ViewPosition="CC", BodyPartExamined="BREAST",
+        AnatomicRegionSequence=code("76752008", "SCT", "Breast"), KVP=28, ExposureInuAs=61200, OrganDose=0.0117,
+        EntranceDoseInmGy=4.1, CompressionForce=98.2, BodyPartThickness=52, AnodeTargetMaterial="TUNGSTEN",
+        FilterMaterial="RHODIUM", ImagerPixelSpacing=[0.07, 0.07], BurnedInAnnotation="NO",
+        BreastImplantPresent="NO", ViewCodeSequence=code("399162004", "SCT", "cranio-caudal",
+        ViewModifierCodeSequence=magnified), **pixels(),
+    )  # fmt: skip
+
+
+def dx(of: Header, modality: str = "DX", **attributes: object) -> Header:
+    """Return a chest radiograph, digital (DX), computed (CR) or captured (OT)."""
+    return instance(
+        of, modality, 1, 1, SeriesDescription="Chest PA", ImageType=["ORIGINAL", "PRIMARY"], ViewPosition="PA",
+        BodyPartExamined="CHEST", KVP=125, ExposureIndex=412.5, TargetExposureIndex=400, DeviationIndex=0.1,
+        ImageAndFluoroscopyAreaDoseProduct=1.25, DistanceSourceToDetector=1800, ImagerPixelSpacing=[0.139, 0.139],
+        PixelSpacing=[0.139, 0.139], **(pixels() | attributes),
+    )  # fmt: skip
+
+
+def sr(of: Header) -> Header:
+    """Return a measurement report: a container with a finding and a length."""
+    length = {
+        "RelationshipType": "CONTAINS", "ValueType": "NUM",
+        "ConceptNameCodeSequence": code("410668003", "SCT", "Length"),
+        "MeasuredValueSequence": [{"NumericValue": "12.5", "MeasurementUnitsCodeSequence": code("mm", "UCUM", "mm")}],
+    }  # fmt: skip
+    finding = {
+        "RelationshipType": "CONTAINS", "ValueType": "CODE",
+        "ConceptNameCodeSequence": code("121071", "DCM", "Finding"),
+        "ConceptCodeSequence": code("52988006", "SCT", "Lesion"),
+    }  # fmt: skip
+    return instance(
+        of, "SR", 900, 1, SeriesDescription="Measurements", ContentDate=of["StudyDate"], ContentTime="113000",
+        CompletionFlag="COMPLETE", VerificationFlag="UNVERIFIED", ValueType="CONTAINER",
+        ContinuityOfContent="SEPARATE", ConceptNameCodeSequence=code("126000", "DCM", "Imaging Measurement Report"),
+        ContentSequence=[finding, length],
+        ContentTemplateSequence=[{"MappingResource": "DCMR", "TemplateIdentifier": "1500"}],
+    )  # fmt: skip
+
+
+def rtstruct(of: Header) -> Header:
+    """Return a structure set with two regions of interest."""
+    names = ("Liver", "Spinal cord")
+    frame = uid(f"{of['PatientID']}/frame")
+    return instance(
+        of, "RTSTRUCT", 901, 1, SeriesDescription="Contours", StructureSetLabel="PLAN",
+        StructureSetDate=of["StudyDate"],
+        StructureSetROISequence=[
+            {"ROINumber": n, "ReferencedFrameOfReferenceUID": frame, "ROIName": name}
+            for n, name in enumerate(names, start=1)
+        ],
+        RTROIObservationsSequence=[
+            {"ObservationNumber": n, "ReferencedROINumber": n, "RTROIInterpretedType": "ORGAN", "ROIInterpreter": ""}
+            for n in (1, 2)
+        ],
+        ApprovalStatus="UNAPPROVED",
+    )  # fmt: skip
+
+
+def seg(of: Header) -> Header:
+    """Return a segmentation of one segment."""
+    segment = {
+        "SegmentNumber": 1, "SegmentLabel": "Liver", "SegmentAlgorithmType": "AUTOMATIC",
+        "SegmentAlgorithmName": "demo 1.0",
+        "SegmentedPropertyCategoryCodeSequence": code("123037004", "SCT", "Anatomical Structure"),
+        "SegmentedPropertyTypeCodeSequence": code("10200004", "SCT", "Liver"),
+    }  # fmt: skip
+    return instance(
+        of, "SEG", 902, 1, SeriesDescription="Liver", ContentLabel="LIVER", SegmentationType="FRACTIONAL",
+        SegmentationFractionalType="PROBABILITY", MaximumFractionalValue=255, ImageType=["DERIVED", "PRIMARY"],
+        SegmentSequence=[segment], FrameOfReferenceUID=uid(f"{of['PatientID']}/frame"), **pixels(8),
+    )  # fmt: skip
+
+
+def sm(of: Header) -> Header:
+    """Return one level of a whole slide image."""
+    return instance(
+        of, "SM", 1, 1, SeriesDescription="HE", ImageType=["ORIGINAL", "PRIMARY", "VOLUME", "NONE"],
+        ContainerIdentifier="S24-17A", TotalPixelMatrixColumns=16, TotalPixelMatrixRows=8, ImagedVolumeWidth=0.008,
+        ImagedVolumeHeight=0.004,
+        SpecimenDescriptionSequence=[{"SpecimenIdentifier": "S24-17A-1", "SpecimenUID": uid("specimen")}],
+        ExtendedDepthOfField="NO", FocusMethod="AUTO", BurnedInAnnotation="NO", LossyImageCompression="01",
+        LossyImageCompressionRatio=[12.4], LossyImageCompressionMethod=["ISO_10918_1"], **pixels(8, samples=3,
+        frames=2),
+    )  # fmt: skip
