@@ -1,0 +1,41 @@
+"""What a run is told: frozen settings, the only parser of arguments, and the checks made before anything is written.
+
+::
+
+    IngestConfig ── parse_ingest_arguments(argv)    python, spark-submit, AWS Glue: only ``--name value``
+         │
+         └───────── parse_command(argv)             the command ``dicom-lake``: SOURCE and SQL are positional
+    QueryConfig · StatusConfig · FailuresConfig · ColumnsConfig
+
+Parsing looks at the words alone; ``check_ingest`` and ``check_lake`` look at the disk. All of them raise
+:class:`~dicom_udf.errors.ConfigurationError` with one sentence that names the argument and the remedy.
+"""
+
+from __future__ import annotations
+
+from dicom_udf.config.arguments import parse_command, parse_ingest_arguments, to_arguments
+from dicom_udf.config.checks import TABLES, check_ingest, check_lake, is_lake
+from dicom_udf.config.settings import (
+    ColumnsConfig,
+    CommandConfig,
+    FailuresConfig,
+    IngestConfig,
+    QueryConfig,
+    StatusConfig,
+)
+
+__all__ = [
+    "TABLES",
+    "ColumnsConfig",
+    "CommandConfig",
+    "FailuresConfig",
+    "IngestConfig",
+    "QueryConfig",
+    "StatusConfig",
+    "check_ingest",
+    "check_lake",
+    "is_lake",
+    "parse_command",
+    "parse_ingest_arguments",
+    "to_arguments",
+]

@@ -1,0 +1,205 @@
+"""Words of a command line -> settings: one parser for AWS Glue, spark-submit and the command ``dicom-lake``."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from dicom_udf import __version__
+from dicom_udf.config.settings import (
+    ColumnsConfig,
+    CommandConfig,
+    FailuresConfig,
+    IngestConfig,
+    QueryConfig,
+    StatusConfig,
+)
+from dicom_udf.errors import ConfigurationError
+
+__all__ = ["parse_command", "parse_ingest_arguments", "to_arguments"]
+
+_PLATFORM_NAMES = """
+JOB_NAME JOB_ID JOB_RUN_ID SECURITY_CONFIGURATION TempDir RedshiftTempDir WORKFLOW_NAME WORKFLOW_RUN_ID
+job-bookmark-option job-bookmark-from job-bookmark-to continuation-option encryption-type
+class conf debug endpoint job-language mode scriptLocation
+additional-python-modules python-modules-installer-option extra-files extra-jars extra-py-files user-jars-first
+customer-driver-env-vars customer-executor-env-vars executor-cores datalake-formats hudi-version library-set
+auto-scale-within-microbatch enable-auto-scaling enable-glue-datacatalog enable-job-insights enable-data-lineage
+enable-lakeformation-fine-grained-access enable-rename-algorithm-v2 enable-s3-parquet-optimized-committer
+use-postgres-driver write-shuffle-files-to-s3 write-shuffle-spills-to-s3 disable-proxy disable-proxy-v2
+enable-metrics enable-observability-metrics enable-continuous-cloudwatch-log enable-continuous-log-filter
+continuous-log-logGroup continuous-log-logStreamPrefix continuous-log-conversionPattern
+custom-logGroup-prefix custom-logStream-prefix enable-spark-ui enable-spark-ui-legacy-path spark-event-logs-path
+"""
+
+PLATFORM_ARGUMENTS = frozenset(f"--{name}" for name in _PLATFORM_NAMES.split())
+"""What AWS Glue puts on a job's command line (its guide, "AWS Glue job parameters", and what
+``awsglue.utils.getResolvedOptions`` reads): tolerated, and not read, JOB_RUN_ID aside."""
+
+_JOB_EXAMPLE = """\
+example:
+  python glue_jobs/ingest_dicom_headers.py --source ./sample_dcm --lake ./lake --partition-by month
+
+Arguments that AWS Glue adds by itself are tolerated. Exit status: 0 done, 1 the run failed, 2 bad arguments."""
+
+_COMMAND_EXAMPLE = """\
+example:
+  dicom-lake ingest ./sample_dcm --lake ./lake
+  dicom-lake query "SELECT modality, count(*) FROM instances GROUP BY 1" --lake ./lake
+
+Exit status: 0 done, 1 the run failed, 2 bad arguments. 'dicom-lake COMMAND --help' tells more."""
+
+_COMMANDS: dict[str, tuple[type[CommandConfig], str, str]] = {
+    # name: settings, the field that is positional, what it does
+    "ingest": (IngestConfig, "source", "read the headers of a source into a lake: new, changed and deleted objects"),
+    "query": (QueryConfig, "sql", "answer one SQL statement on a lake"),
+    "status": (StatusConfig, "", "say what a lake holds: rows, objects, failures, dates, size"),
+    "failures": (FailuresConfig, "", "list the files that gave no header, and why"),
+    "columns": (ColumnsConfig, "", "list the columns of the table instances: tag, type, unit, meaning"),
+}
+
+
+def parse_ingest_arguments(argv: Sequence[str]) -> IngestConfig:
+    """Read the command line of the ingest job, without the program's name.
+
+    Every option takes a value, ``--name value`` or ``--name=value``. AWS Glue's own arguments are tolerated, and its
+    JOB_RUN_ID becomes the run id unless ``--run-id`` names another.
+
+    Raises:
+        ConfigurationError: An unknown, missing or unusable argument. ``--help`` prints and raises SystemExit(0).
+    """
+    parser = _Parser(
+        prog="ingest_dicom_headers.py",
+        usage="ingest_dicom_headers.py --source SOURCE --lake LAKE [--option VALUE ...]",
+        description="Read the headers of DICOM files, loose or in archives, into an Iceberg lake.",
+        epilog=_JOB_EXAMPLE,
+    )
+    _add_options(parser, IngestConfig)
+    own, platform = _split_platform_arguments(argv, frozenset(parser.option_names))
+    values = vars(parser.parse_args(own))
+    if values["run_id"] is None:
+        values["run_id"] = platform.get("--JOB_RUN_ID")
+    return IngestConfig(**values)
+
+
+def parse_command(argv: Sequence[str]) -> CommandConfig:
+    """Read the command line of ``dicom-lake``, without the program's name; the type of the result is the command.
+
+    Raises:
+        ConfigurationError: An unknown, missing or unusable argument. ``--help`` and ``--version`` print and raise
+            SystemExit(0).
+    """
+    parser = _Parser(
+        prog="dicom-lake",
+        usage="dicom-lake COMMAND ... --lake LAKE [--option VALUE ...]",
+        description="DICOM headers, loose or in archives, as Iceberg tables that answer SQL.",
+        epilog=_COMMAND_EXAMPLE,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    other = parser.add_argument_group("other")
+    other.add_argument("-h", "--help", action="help", help="print this and stop")
+    other.add_argument("--version", action="version", version=f"dicom-lake {__version__}", help="print it and stop")
+    for name, (config_class, positional, summary) in _COMMANDS.items():
+        program = f"dicom-lake {name}"
+        usage = program + f" {positional.upper()}" * bool(positional) + " --lake LAKE [--option VALUE ...]"
+        description = f"{summary[0].upper()}{summary[1:]}."
+        command = commands.add_parser(name, prog=program, usage=usage, help=summary, description=description)
+        _add_options(command, config_class, positional)
+    values = vars(parser.parse_args(argv))
+    config_class = _COMMANDS[values.pop("command")][0]
+    return config_class(**values)
+
+
+def to_arguments(config: CommandConfig) -> list[str]:
+    """Write settings as options ``--name=value``: what :func:`parse_ingest_arguments` reads back as the same settings.
+
+    Fields that are None are left out. For the other commands the positional argument is an option here too.
+    """
+    fields = ((field.name, getattr(config, field.name)) for field in dataclasses.fields(config))
+    return [f"--{name.replace('_', '-')}={value}" for name, value in fields if value is not None]
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse that raises instead of exiting, takes no abbreviations, and knows what a mistyped option meant."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - argparse's own
+        super().__init__(**settings, add_help=False, allow_abbrev=False, formatter_class=_formatter)
+
+    @property
+    def option_names(self) -> list[str]:
+        return [name for name in self._option_string_actions if name.startswith("--")]
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigurationError(f"{message}; see {self.prog} --help")
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str], namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Refuse unknown options first: a mistyped one would else be reported as the one that is missing."""
+        for word in args:
+            if word == "--" or (self._subparsers is not None and not word.startswith("-")):
+                break  # what follows is no option, or belongs to the command
+            name = word.partition("=")[0]
+            if name.startswith("--") and " " not in word and name not in self._option_string_actions:
+                nearest = difflib.get_close_matches(name, self.option_names, n=1)
+                hint = f", did you mean {nearest[0]}?" if nearest else ""
+                self.error(f"unknown argument {name}{hint}" + " before the command" * (self._subparsers is not None))
+        return super().parse_known_args(args, namespace)
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=30)
+
+
+def _add_options(parser: _Parser, config_class: type[CommandConfig], positional: str = "") -> None:
+    groups = {title: parser.add_argument_group(title) for title in ("what and where", "settings", "other")}
+    groups["other"].add_argument("-h", "--help", action="help", help="print this and stop")
+    for field in dataclasses.fields(config_class):
+        option = field.metadata
+        group = groups[option["group"]]
+        required = field.default is dataclasses.MISSING
+        settings: dict[str, Any] = {"help": option["help"], "type": option["parse"]}
+        if not required and field.default is not None:
+            settings["help"] += " [default: %(default)s]"
+        if option["choices"]:
+            settings.update(choices=option["choices"], type=str)
+        if option["metavar"]:
+            settings["metavar"] = option["metavar"]
+        if field.name == positional:
+            group.add_argument(field.name, **settings)
+            continue
+        name = f"--{field.name.replace('_', '-')}"
+        group.add_argument(name, required=required, default=None if required else field.default, **settings)
+
+
+def _split_platform_arguments(argv: Sequence[str], own: frozenset[str]) -> tuple[list[str], dict[str, str]]:
+    """Part the words that are ours from those of AWS Glue.
+
+    The value of one of Glue's arguments may look like an option (``--python-modules-installer-option --no-index``) or
+    be missing (``--enable-metrics``), so the word after it is its value unless that is a name known here.
+
+    Returns:
+        Our words in order, and Glue's arguments by name.
+    """
+    ours: list[str] = []
+    platform: dict[str, str] = {}
+    words = list(argv)
+    while words:
+        word = words.pop(0)
+        name, equals, value = word.partition("=")
+        if name in PLATFORM_ARGUMENTS:
+            if not equals and words and words[0].partition("=")[0] not in own | PLATFORM_ARGUMENTS:
+                value = words.pop(0)
+            platform[name] = value
+            continue
+        ours.append(word)
+        if name in own and not equals and words:
+            ours.append(words.pop(0))
+    if "--JOB_RUN_ID" in platform or "--JOB_NAME" in platform:
+        # Glue's arguments are a map, so a word that belongs to no option is Glue's own: the value of a bare flag.
+        while ours and not ours[0].startswith("-"):
+            ours.pop(0)
+    return ours, platform

@@ -1,0 +1,100 @@
+"""What one command-line option is, and what its value may be.
+
+Each reader of a value raises :class:`argparse.ArgumentTypeError`, before which argparse puts the option's name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["count", "database", "local_file", "location", "option", "ratio", "run_id", "word"]
+
+
+def location(text: str) -> str:
+    """Read a local path, ``file://`` URI or ``s3://`` URL; a local one becomes absolute, without links and ``..``.
+
+    One place must have one name: rows know their object by it.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; give a local folder or an s3:// URL")
+    if text.startswith("file://"):
+        text = text.removeprefix("file://")  # source_uri is stored decoded, so nothing is unquoted here
+    scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]*)://", text)
+    if scheme and scheme[1] != "s3":
+        raise argparse.ArgumentTypeError(f"can't be a {scheme[1]}:// URL; give a local folder or an s3:// URL")
+    return text if scheme else str(Path(text).expanduser().resolve())
+
+
+def local_file(text: str) -> str:
+    """Read the name of a local file, made absolute."""
+    if text.startswith("s3://"):
+        raise argparse.ArgumentTypeError("must be a local file; an s3:// URL is not supported")
+    return location(text)
+
+
+def database(text: str) -> str:
+    """Read a name that Spark, Glue and Athena take unquoted, and that leaves room for ``<database>_staging``."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,126}", text) or text.endswith("_staging"):
+        raise argparse.ArgumentTypeError(
+            "must be lower-case letters, digits and underscores, begin with a letter, not end in '_staging', "
+            "and have at most 127 characters"
+        )
+    return text
+
+
+def ratio(text: str) -> float:
+    """Read a number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:  # NaN fails both comparisons
+        raise argparse.ArgumentTypeError("must be a number from 0 to 1")
+    return value
+
+
+def count(text: str) -> int:
+    """Read a whole number, 0 or more."""
+    if not re.fullmatch(r"[0-9]{1,15}", text):
+        raise argparse.ArgumentTypeError("must be a whole number, 0 or more")
+    return int(text)
+
+
+def run_id(text: str) -> str:
+    """Read a name that is safe as a part of a path."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", text):
+        raise argparse.ArgumentTypeError(
+            "must be 1 to 128 letters, digits, '.', '_' or '-', beginning with a letter or digit"
+        )
+    return text
+
+
+def word(text: str) -> str:
+    """Read any text but none."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty")
+    return text
+
+
+def option(
+    help_text: str,
+    *,
+    parse: Callable[[str], Any] = word,
+    metavar: str = "",
+    choices: Sequence[str] = (),
+    group: str = "settings",
+) -> dict[str, Any]:
+    """Describe a field's option as the metadata of a dataclass field.
+
+    Args:
+        help_text: One line without a full stop; the default is added to it.
+        parse: Reads the value.
+        metavar: What stands for the value in the help; unneeded with choices.
+        choices: All values, where they are few.
+        group: Heading in the help.
+    """
+    return {"help": help_text, "parse": parse, "metavar": metavar, "choices": choices, "group": group}

@@ -1,0 +1,145 @@
+"""What a run did: counts for people, for JSON, for whoever watches."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dicom_udf.errors import FailureCode
+
+__all__ = ["Report"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The counts of one run. They come from what was staged, not from inside tasks, so retries don't double them.
+
+    Attributes:
+        run_id: ``ingest_run_id`` of the rows that the run wrote.
+        objects_listed: Objects found at the source.
+        objects_read: Objects opened.
+        objects_new: Of these, unknown to the ledger before.
+        objects_changed: Of these, known with another etag or size.
+        objects_retried: Of these, unchanged, but with a curable failure the last time.
+        objects_unchanged: Objects left unopened because the ledger knows them as they are.
+        objects_deleted: Objects of the ledger that the source no longer has; their rows were taken away.
+        members: Files found in archives, failures included.
+        instances: Rows written to ``instances``.
+        failures: Rows written to ``failures``, by code.
+        bytes_read: Bytes that came back from the source's store.
+        requests: Reads that went to the source's store.
+        seconds: Duration of the run; the session's start is not part of it.
+    """
+
+    run_id: str
+    objects_listed: int = 0
+    objects_read: int = 0
+    objects_new: int = 0
+    objects_changed: int = 0
+    objects_retried: int = 0
+    objects_unchanged: int = 0
+    objects_deleted: int = 0
+    members: int = 0
+    instances: int = 0
+    failures: Mapping[str, int] = field(default_factory=dict)
+    bytes_read: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+
+    @property
+    def skipped(self) -> int:
+        """Failures that are rightly no instance: severity ``skipped``."""
+        return sum(count for code, count in self.failures.items() if FailureCode(code).severity == "skipped")
+
+    @property
+    def faults(self) -> int:
+        """Failures to look into: severity ``fault``."""
+        return sum(self.failures.values()) - self.skipped
+
+    @property
+    def fault_ratio(self) -> float:
+        """Faults over instances and faults, 0 to 1; 0 where there is neither."""
+        return self.faults / (self.instances + self.faults) if self.faults else 0.0
+
+    @property
+    def headers_per_second(self) -> float:
+        """Instances over seconds; 0 where no time has passed."""
+        return self.instances / self.seconds if self.seconds else 0.0
+
+    def to_json(self) -> str:
+        """Write the report as a JSON object, one field a line, with the derived counts."""
+        return json.dumps(self._as_dict(), indent=2) + "\n"
+
+    def write(self, path: Path | str) -> None:
+        """Write the report as JSON, whole or not at all: a reader never sees half of one.
+
+        Raises:
+            OSError: The file can't be written.
+        """
+        path = Path(path)
+        part = path.with_name(f".{path.name}.{os.getpid()}")
+        part.write_text(self.to_json(), encoding="utf-8")
+        part.replace(path)
+
+    def to_text(self) -> str:
+        """Write the report for people: a small block of aligned lines, failures by count."""
+        objects = [
+            ("new", self.objects_new),
+            ("changed", self.objects_changed),
+            ("tried again", self.objects_retried),
+            ("unchanged", self.objects_unchanged),
+            ("deleted", self.objects_deleted),
+        ]
+        failures = sum(self.failures.values())
+        lines = [
+            ("objects listed", self.objects_listed, _told(objects)),
+            ("objects read", self.objects_read, f"{self.requests:,} requests, {_bytes(self.bytes_read)}"),
+            ("members", self.members, "files in archives"),
+            ("instances", self.instances, f"{self.headers_per_second:,.0f} headers/s in {_duration(self.seconds)}"),
+            ("failures", failures, _told([("skipped", self.skipped), ("faults", self.faults)])),
+        ]
+        by_count = sorted(self.failures.items(), key=lambda item: (-item[1], item[0]))
+        lines += [(f"  {code}", count, FailureCode(code).severity) for code, count in by_count if count]
+        label = max(len(line[0]) for line in lines)
+        number = max(len(f"{line[1]:,}") for line in lines)
+        text = [f"{name:<{label}}  {count:>{number},}  {note}".rstrip() for name, count, note in lines]
+        return "\n".join([f"run {self.run_id}", *text]) + "\n"
+
+    def _as_dict(self) -> dict[str, Any]:
+        counts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        counts["failures"] = {code: self.failures[code] for code in sorted(self.failures)}
+        counts["seconds"] = round(self.seconds, 3)
+        counts["faults"] = self.faults
+        counts["skipped"] = self.skipped
+        counts["fault_ratio"] = round(self.fault_ratio, 6)
+        counts["headers_per_second"] = round(self.headers_per_second, 1)
+        return counts
+
+
+def _told(counts: list[tuple[str, int]]) -> str:
+    """``3 new, 1 deleted``: what isn't there goes without saying."""
+    return ", ".join(f"{count:,} {name}" for name, count in counts if count)
+
+
+def _bytes(size: float) -> str:
+    """``1.4 MB``: powers of ten, as stores bill them."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.5:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 99.5 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} TB"
+
+
+def _duration(seconds: float) -> str:
+    """``2.3 s``, ``4 min 05 s``, ``3 h 07 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"

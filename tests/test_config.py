@@ -1,0 +1,353 @@
+"""Arguments become settings, and what can't be used is refused before anything is written."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import string
+import typing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dicom_udf.config import (
+    ColumnsConfig,
+    CommandConfig,
+    FailuresConfig,
+    IngestConfig,
+    QueryConfig,
+    StatusConfig,
+    check_ingest,
+    check_lake,
+    is_lake,
+    parse_command,
+    parse_ingest_arguments,
+    to_arguments,
+)
+from dicom_udf.config.arguments import PLATFORM_ARGUMENTS
+from dicom_udf.errors import ConfigurationError
+
+REQUIRED = ["--source=/data/in", "--lake=/data/lake"]
+
+_names = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="/"), min_size=1, max_size=20).filter(
+    lambda name: name not in {".", ".."} and name.isprintable()
+)
+_paths = st.lists(_names, min_size=1, max_size=4).map(lambda names: "/nowhere-at-all/" + "/".join(names))
+_words = st.text(min_size=1).filter(lambda word: word.strip() and "\0" not in word)
+_databases = st.from_regex(r"[a-z][a-z0-9_]{0,40}", fullmatch=True).filter(lambda name: not name.endswith("_staging"))
+_run_ids = st.text(string.ascii_letters + string.digits, min_size=1, max_size=40)
+
+ingest_configs = st.builds(
+    IngestConfig,
+    source=_paths | st.just("s3://bucket/a key/+%20"),
+    lake=_paths,
+    catalog=st.sampled_from(["hadoop", "glue"]),
+    database=_databases,
+    partition_by=st.sampled_from(["day", "month", "year"]),
+    report=st.none() | _paths,
+    max_fault_ratio=st.floats(0, 1),
+    master=st.none() | _words,
+    run_id=st.none() | _run_ids,
+    log_level=st.sampled_from(["DEBUG", "INFO", "WARNING", "ERROR"]),
+)
+
+
+@given(ingest_configs)
+def test_settings_written_as_arguments_are_read_back_as_the_same_settings(config: IngestConfig) -> None:
+    assert parse_ingest_arguments(to_arguments(config)) == config
+
+
+@given(ingest_configs)
+def test_a_value_may_be_a_word_of_its_own(config: IngestConfig) -> None:
+    words = [part for argument in to_arguments(config) for part in argument.split("=", 1)]
+    if not any(word.startswith("-") for word in words[1::2]):
+        assert parse_ingest_arguments(words) == config
+
+
+@given(ingest_configs)
+def test_the_command_and_the_job_read_the_same_settings(config: IngestConfig) -> None:
+    source, *options = to_arguments(config)
+    assert parse_command(["ingest", *options, "--", source.removeprefix("--source=")]) == config
+
+
+@given(st.text().filter(str.strip), _paths, st.sampled_from(["table", "csv", "json"]))
+def test_any_sql_reaches_the_query(sql: str, lake: str, form: str) -> None:
+    config = parse_command(["query", f"--lake={lake}", "--format", form, "--", sql])
+    assert config == QueryConfig(sql=sql, lake=lake, format=form)
+
+
+@pytest.mark.parametrize(
+    ("argv", "config"),
+    [
+        (["status", "--lake", "/l"], StatusConfig(lake="/l")),
+        (["failures", "--lake", "/l"], FailuresConfig(lake="/l")),
+        (["failures", "--lake=/l", "--code=TRUNCATED", "--limit=0"], FailuresConfig("/l", code="TRUNCATED", limit=0)),
+        (["columns"], ColumnsConfig()),
+        (["columns", "--search", "dose", "--lake", "/l"], ColumnsConfig(search="dose", lake="/l")),
+        (["query", "-- a comment\nSELECT 1", "--lake", "/l"], QueryConfig("-- a comment\nSELECT 1", "/l")),
+    ],
+)
+def test_each_command_has_its_settings(argv: list[str], config: CommandConfig) -> None:
+    assert parse_command(argv) == config
+
+
+@pytest.mark.parametrize("config_class", typing.get_args(CommandConfig))
+def test_every_field_is_explained(config_class: type[CommandConfig]) -> None:
+    for field in dataclasses.fields(config_class):
+        assert field.metadata["help"], field.name
+        assert field.metadata["choices"] or field.metadata["metavar"], field.name
+
+
+def test_a_local_place_has_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    (tmp_path / "link").symlink_to(place)
+    monkeypatch.chdir(tmp_path)
+    for name in ("place", "./place", "link", "place/../link", str(place), f"file://{place}"):
+        assert parse_ingest_arguments(["--source", name, "--lake", "lake"]).source == str(place)
+
+
+# --- AWS Glue
+
+
+@pytest.mark.parametrize("name", sorted(PLATFORM_ARGUMENTS))
+@pytest.mark.parametrize("words", [["{}", "value"], ["{}=value"], ["{}", "--no-index"], ["{}"], ["{}", ""]])
+def test_each_argument_of_glue_is_tolerated(name: str, words: list[str]) -> None:
+    config = parse_ingest_arguments([word.format(name) for word in words] + REQUIRED)
+    assert dataclasses.replace(config, run_id=None) == IngestConfig(source="/data/in", lake="/data/lake")
+
+
+@pytest.mark.parametrize("name", sorted(PLATFORM_ARGUMENTS))
+def test_an_argument_of_glue_at_the_end_is_tolerated(name: str) -> None:
+    assert parse_ingest_arguments([*REQUIRED, name]).lake == "/data/lake"
+
+
+def test_a_whole_command_line_of_glue_gives_the_run_its_id() -> None:
+    argv = [
+        *("true", "--job-bookmark-option", "job-bookmark-disable", "--TempDir", "s3://b/tmp/", "--JOB_ID", "j_1"),
+        *("--additional-python-modules", "s3://b/dicom-lake.gluewheels.zip", "--source", "/data/in"),
+        *("--python-modules-installer-option", "--no-index", "--JOB_RUN_ID", "jr_2", "--enable-metrics"),
+        *("--datalake-formats", "iceberg", "--conf", "spark.a=b --conf spark.c=d", "--JOB_NAME", "ingest"),
+        *("--partition-by", "month", "--lake", "/data/lake"),
+    ]
+    config = parse_ingest_arguments(argv)
+    assert config == IngestConfig(source="/data/in", lake="/data/lake", partition_by="month", run_id="jr_2")
+    assert parse_ingest_arguments([*argv, "--run-id", "mine"]).run_id == "mine"
+
+
+def test_no_option_of_ours_has_a_name_that_glue_takes() -> None:
+    ours = {f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(IngestConfig)}
+    assert not ours & PLATFORM_ARGUMENTS
+
+
+# --- Refusals
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["--soruce", "x", "--lake", "l"], "unknown argument --soruce, did you mean --source?"),
+        (["--partition_by=day", *REQUIRED], "unknown argument --partition_by, did you mean --partition-by?"),
+        (["--part", "day", *REQUIRED], "unknown argument --part"),
+        (["--source", "x"], "required: --lake"),
+        (["--lake", "x"], "required: --source"),
+        ([*REQUIRED, "--report"], "argument --report: expected one argument"),
+        ([*REQUIRED, "--partition-by", "week"], "argument --partition-by: invalid choice: 'week'"),
+        ([*REQUIRED, "--catalog", "rest"], "argument --catalog: invalid choice"),
+        ([*REQUIRED, "--database", "Dicom"], "argument --database: must be lower-case"),
+        ([*REQUIRED, "--database", "a.b"], "argument --database: must be lower-case"),
+        ([*REQUIRED, "--database", "_ingest"], "argument --database: must be lower-case"),
+        ([*REQUIRED, "--database", "dicom_staging"], "argument --database: must be"),
+        ([*REQUIRED, "--max-fault-ratio", "1.5"], "argument --max-fault-ratio: must be a number from 0 to 1"),
+        ([*REQUIRED, "--max-fault-ratio", "nan"], "argument --max-fault-ratio: must be a number"),
+        ([*REQUIRED, "--max-fault-ratio", "few"], "argument --max-fault-ratio: must be a number"),
+        ([*REQUIRED, "--max-fault-ratio=-0.1"], "argument --max-fault-ratio: must be a number"),
+        ([*REQUIRED, "--run-id", "../x"], "argument --run-id: must be"),
+        ([*REQUIRED, "--report", "s3://b/r.json"], "argument --report: must be a local file"),
+        ([*REQUIRED, "--master", ""], "argument --master: is empty"),
+        (["--source=", "--lake=l"], "argument --source: is empty"),
+        (["--source=s3a://b", "--lake=l"], "argument --source: can't be a s3a:// URL"),
+        ([*REQUIRED, "stray"], "unrecognized arguments: stray"),
+    ],
+)
+def test_an_argument_that_cannot_be_used_is_named(argv: list[str], sentence: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        parse_ingest_arguments(argv)
+    assert sentence in str(refusal.value)
+    assert str(refusal.value).endswith("see ingest_dicom_headers.py --help")
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        ([], "required: COMMAND; see dicom-lake --help"),
+        (["qeury"], "invalid choice: 'qeury'"),
+        (["promote"], "invalid choice: 'promote'"),
+        (["--lake", "l", "status"], "unknown argument --lake before the command; see dicom-lake --help"),
+        (["query", "--lake", "l"], "required: SQL; see dicom-lake query --help"),
+        (["query", " ", "--lake", "l"], "argument SQL: is empty; see dicom-lake query --help"),
+        (["ingest", "a", "b", "--lake", "l"], "unrecognized arguments: b"),
+        (["failures", "--lake", "l", "--limit=-1"], "argument --limit: must be a whole number"),
+    ],
+)
+def test_a_command_that_cannot_be_run_is_refused(argv: list[str], sentence: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        parse_command(argv)
+    assert sentence in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("command", "config_class"),
+    [
+        ("ingest", IngestConfig),
+        ("query", QueryConfig),
+        ("status", StatusConfig),
+        ("failures", FailuresConfig),
+        ("columns", ColumnsConfig),
+    ],
+)
+def test_help_names_every_option_and_its_default(
+    command: str,
+    config_class: type[CommandConfig],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    with pytest.raises(SystemExit) as end:
+        parse_command([command, "--help"])
+    assert end.value.code == 0
+    told = capsys.readouterr().out
+    assert told.startswith(f"usage: dicom-lake {command}")
+    for field in dataclasses.fields(config_class):
+        assert f"--{field.name.replace('_', '-')} " in told or f"  {field.name.upper()} " in told
+        assert field.metadata["help"] in told
+        if field.default not in (None, dataclasses.MISSING):
+            assert f"[default: {field.default}]" in told
+
+
+def test_help_without_a_command_names_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse_command(["--help"])
+    assert end.value.code == 0
+    told = capsys.readouterr().out
+    for command in ("ingest", "query", "status", "failures", "columns"):
+        assert f"\n    {command} " in told
+
+
+# --- The outside world
+
+
+def make_lake(folder: Path, database: str = "dicom", *, tables: tuple[str, ...] = ("objects",)) -> Path:
+    for table in tables:
+        (folder / database / table / "metadata").mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "image.dcm").write_bytes(b"DICM")
+    return folder
+
+
+def tree(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*"))
+
+
+@pytest.mark.parametrize("table", ["instances", "failures", "objects"])
+def test_one_table_makes_a_lake(tmp_path: Path, table: str) -> None:
+    make_lake(tmp_path, tables=(table,))
+    assert is_lake(tmp_path, "dicom")
+    assert not is_lake(tmp_path, "other")
+
+
+def test_a_lake_may_be_missing_empty_or_there(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / ".DS_Store").touch()
+    (tmp_path / "died_early" / "dicom").mkdir(parents=True)
+    (tmp_path / "died_early" / "_ingest" / "lease").mkdir(parents=True)
+    make_lake(tmp_path / "lake")
+    make_lake(tmp_path / "other_database", "other")
+    for name in ("missing", "missing/deeper/still", "empty", "hidden", "died_early", "lake", "other_database"):
+        before = tree(tmp_path)
+        check_ingest(IngestConfig(source=str(source), lake=str(tmp_path / name)))
+        assert tree(tmp_path) == before, "a check writes nothing"
+
+
+def test_one_file_is_a_source(source: Path, tmp_path: Path) -> None:
+    check_ingest(IngestConfig(source=str(source / "image.dcm"), lake=str(tmp_path / "lake")))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"source": "{tmp}/missing"}, "the source {tmp}/missing doesn't exist"),
+        ({"source": "{tmp}/pipe"}, "the source {tmp}/pipe is neither a folder nor a regular file"),
+        ({"source": "s3://b/k"}, "the source can't be an s3:// URL in this version"),
+        ({"lake": "s3://b/k"}, "the lake can't be an s3:// URL in this version"),
+        ({"catalog": "glue"}, "--catalog glue is not supported by this version"),
+        ({"lake": "{tmp}/file"}, "the lake {tmp}/file is a file"),
+        ({"lake": "{tmp}/file/below"}, "because {tmp}/file is a file"),
+        ({"lake": "{tmp}/full"}, "the folder {tmp}/full has content but is no lake"),
+        ({"lake": "{tmp}/source/lake"}, "lies in the source"),
+        ({"lake": "{tmp}/source"}, "has content but is no lake"),
+        ({"source": "{tmp}/lake/dicom"}, "lies in the lake"),
+        ({"source": "{tmp}/lake"}, "lies in the lake"),
+        ({"report": "{tmp}/missing/r.json"}, "the folder of the report"),
+        ({"report": "{tmp}/full"}, "the report {tmp}/full is a folder"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_and_nothing_is_written(
+    source: Path, tmp_path: Path, changes: dict[str, str], sentence: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").touch()
+    os.mkfifo(tmp_path / "pipe")
+    make_lake(tmp_path / "lake")
+    before = tree(tmp_path)
+    config = IngestConfig(source=str(source), lake=str(tmp_path / "lake"))
+    config = dataclasses.replace(config, **{name: value.format(tmp=tmp_path) for name, value in changes.items()})
+    with pytest.raises(ConfigurationError) as refusal:
+        check_ingest(config)
+    assert sentence.format(tmp=tmp_path) in str(refusal.value)
+    assert tree(tmp_path) == before
+
+
+def test_a_link_does_not_hide_that_the_source_lies_in_the_lake(tmp_path: Path) -> None:
+    make_lake(tmp_path / "lake")
+    (tmp_path / "link").symlink_to(tmp_path / "lake" / "dicom")
+    with pytest.raises(ConfigurationError, match="lies in the lake"):
+        check_ingest(IngestConfig(source=str(tmp_path / "link"), lake=str(tmp_path / "lake")))
+
+
+@pytest.mark.parametrize(
+    ("lake", "database", "sentence"),
+    [
+        ("missing", "dicom", "there is no lake at {tmp}/missing"),
+        ("file", "dicom", "{tmp}/file is a file, a lake is a folder"),
+        ("empty", "dicom", "{tmp}/empty is no lake"),
+        ("lake", "other", "has no database 'other'; give --database one of: a, b"),
+    ],
+)
+def test_what_is_no_lake_cannot_be_read(tmp_path: Path, lake: str, database: str, sentence: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    make_lake(make_lake(tmp_path / "lake", "b"), "a")
+    with pytest.raises(ConfigurationError) as refusal:
+        check_lake(str(tmp_path / lake), database)
+    assert sentence.format(tmp=tmp_path) in str(refusal.value)
+
+
+def test_a_lake_can_be_read(tmp_path: Path) -> None:
+    check_lake(str(make_lake(tmp_path / "lake")), "dicom")
+
+
+def test_an_s3_lake_cannot_be_read_yet() -> None:
+    with pytest.raises(ConfigurationError, match="can't be an s3:// URL"):
+        check_lake("s3://bucket/lake", "dicom")
