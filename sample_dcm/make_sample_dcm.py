@@ -9,12 +9,12 @@ says how many rows of ``instances`` and ``failures`` each file gives.
 from __future__ import annotations
 
 import bz2
-import gzip
 import io
 import json
 import sys
 import tarfile
 import zipfile
+import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -152,8 +152,11 @@ def tar_of(members: dict[str, bytes]) -> bytes:
 
 
 def gzip_of(content: bytes) -> bytes:
-    """Return content gzipped, without a time or a name in it."""
-    return gzip.compress(content, compresslevel=9, mtime=0)
+    """Return content gzipped (RFC 1952), without a time or a name; Python's own module writes a header per version."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    header = b"\x1f\x8b\x08" + bytes(5) + b"\x02\xff"
+    trailer = zlib.crc32(content).to_bytes(4, "little") + len(content).to_bytes(4, "little")
+    return header + packer.compress(content) + packer.flush() + trailer
 
 
 def archives() -> dict[str, bytes]:
