@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dicom_udf.errors import FailureCode
+from dicom_udf.rendering import aligned, bytes_text
 
 __all__ = ["Report"]
 
@@ -96,19 +97,16 @@ class Report:
             ("deleted", self.objects_deleted),
         ]
         failures = sum(self.failures.values())
-        lines = [
+        lines: list[tuple[str, int | None, str]] = [
             ("objects listed", self.objects_listed, _told(objects)),
-            ("objects read", self.objects_read, f"{self.requests:,} requests, {_bytes(self.bytes_read)}"),
+            ("objects read", self.objects_read, f"{self.requests:,} requests, {bytes_text(self.bytes_read)}"),
             ("members", self.members, "files in archives"),
             ("instances", self.instances, f"{self.headers_per_second:,.0f} headers/s in {_duration(self.seconds)}"),
             ("failures", failures, _told([("skipped", self.skipped), ("faults", self.faults)])),
         ]
         by_count = sorted(self.failures.items(), key=lambda item: (-item[1], item[0]))
         lines += [(f"  {code}", count, FailureCode(code).severity) for code, count in by_count if count]
-        label = max(len(line[0]) for line in lines)
-        number = max(len(f"{line[1]:,}") for line in lines)
-        text = [f"{name:<{label}}  {count:>{number},}  {note}".rstrip() for name, count, note in lines]
-        return "\n".join([f"run {self.run_id}", *text]) + "\n"
+        return f"run {self.run_id}\n{aligned(lines)}"
 
     def _as_dict(self) -> dict[str, Any]:
         counts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
@@ -124,15 +122,6 @@ class Report:
 def _told(counts: list[tuple[str, int]]) -> str:
     """``3 new, 1 deleted``: what isn't there goes without saying."""
     return ", ".join(f"{count:,} {name}" for name, count in counts if count)
-
-
-def _bytes(size: float) -> str:
-    """``1.4 MB``: powers of ten, as stores bill them."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 999.5:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 99.5 else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:,.1f} TB"
 
 
 def _duration(seconds: float) -> str:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicom_udf.errors import FailureCode
-from dicom_udf.report import Report, _bytes, _duration
+from dicom_udf.report import Report, _duration
 
 REPORT = Report(
     run_id="jr_1",
@@ -91,22 +91,6 @@ def test_a_report_replaces_the_file_that_was_there(tmp_path: Path) -> None:
     REPORT.write(path)
     assert json.loads(path.read_text(encoding="utf-8"))["run_id"] == "jr_1"
     assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize(
-    ("size", "told"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (1000, "1.0 kB"),
-        (123_456, "123 kB"),
-        (999_999, "1.0 MB"),
-        (5e9, "5.0 GB"),
-        (4e15, "4,000.0 TB"),
-    ],
-)
-def test_bytes_are_told_in_powers_of_ten(size: float, told: str) -> None:
-    assert _bytes(size) == told
 
 
 @pytest.mark.parametrize(

@@ -93,13 +93,10 @@ def _check_place_of_lake(lake: Path, database: str) -> None:
 
 
 def _check_apart(source: Path, lake: Path) -> None:
+    # The other way round is fine: a lake inside the source is left out of the listing.
     source, lake = source.resolve(), lake.resolve()
     if source.is_relative_to(lake):
         raise ConfigurationError(f"the source {source} lies in the lake {lake}; give a lake apart from the source")
-    if lake.is_relative_to(source):
-        raise ConfigurationError(
-            f"the lake {lake} lies in the source {source}, where its own files would be read; give a lake apart from it"
-        )
 
 
 def _check_report(report: Path) -> None:

@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["count", "database", "local_file", "location", "option", "ratio", "run_id", "word"]
+from dicom_udf.errors import FailureCode
+
+__all__ = ["count", "database", "failure_code", "local_file", "location", "option", "ratio", "run_id", "word"]
 
 
 def location(text: str) -> str:
@@ -71,6 +73,14 @@ def run_id(text: str) -> str:
             "must be 1 to 128 letters, digits, '.', '_' or '-', beginning with a letter or digit"
         )
     return text
+
+
+def failure_code(text: str) -> str:
+    """Read the name of a :class:`~dicom_udf.errors.FailureCode`, in any case."""
+    code = text.upper()
+    if code not in FailureCode.__members__:
+        raise argparse.ArgumentTypeError(f"must be one of {', '.join(FailureCode)}")
+    return code
 
 
 def word(text: str) -> str:

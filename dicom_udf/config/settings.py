@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from dicom_udf.config.options import count, database, local_file, location, option, ratio, run_id
+from dicom_udf.config.options import count, database, failure_code, local_file, location, option, ratio, run_id
 
 __all__ = ["ColumnsConfig", "CommandConfig", "FailuresConfig", "IngestConfig", "QueryConfig", "StatusConfig"]
 
@@ -141,7 +141,7 @@ class FailuresConfig:
     """As in :class:`IngestConfig`."""
 
     code: str | None = field(
-        default=None, metadata=option("only failures of this code, e.g. TRUNCATED", metavar="CODE")
+        default=None, metadata=option("only failures of this code, e.g. TRUNCATED", parse=failure_code, metavar="CODE")
     )
     """A :class:`~dicom_udf.errors.FailureCode`; None for all."""
 

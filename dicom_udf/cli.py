@@ -1,0 +1,192 @@
+"""The command ``dicom-lake`` and the ingest job: arguments in, one call, an exit status out.
+
+Exit status (DESIGN §9): 0 done; 1 the run failed; 2 bad arguments, or a source or lake that isn't there or isn't one;
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import logging
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, assert_never
+
+from dicom_udf.config import (
+    ColumnsConfig,
+    CommandConfig,
+    FailuresConfig,
+    IngestConfig,
+    QueryConfig,
+    StatusConfig,
+    parse_command,
+    parse_ingest_arguments,
+)
+from dicom_udf.errors import ConfigurationError, DicomLakeError
+
+__all__ = ["ingest_job", "main"]
+
+_log = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command of ``dicom-lake``.
+
+    Args:
+        argv: Its words, without the program's name; those of the process by default.
+
+    Returns:
+        The exit status.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    return _exit_status("dicom-lake", parse_command, words or ["--help"])
+
+
+def ingest_job(argv: Sequence[str]) -> int:
+    """Run the ingest job with the words of a command line of python, spark-submit or AWS Glue; return the status."""
+    return _exit_status("ingest_dicom_headers.py", parse_ingest_arguments, argv)
+
+
+def _exit_status(program: str, parse: Callable[[Sequence[str]], CommandConfig], argv: Sequence[str]) -> int:
+    try:
+        config = parse(argv)
+        _set_up_logging(config.log_level)
+        _run(config)
+        sys.stdout.flush()
+    except SystemExit as end:  # --help and --version
+        return int(end.code or 0)
+    except BrokenPipeError:
+        # The reader has seen enough, e.g. head. What is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (KeyboardInterrupt, Exception) as error:
+        _log.debug("the traceback", exc_info=True)
+        status, message = _told(error)
+        print(f"{program}: error: {message}", file=sys.stderr)
+        return status
+    return 0
+
+
+def _told(error: BaseException) -> tuple[int, str]:
+    """Return the exit status of an error and one message for people, without a value of a file."""
+    match error:
+        case ConfigurationError():
+            return 2, str(error)
+        case DicomLakeError():
+            return 1, str(error)
+        case KeyboardInterrupt():
+            return 130, "interrupted; the next run goes on where this one stopped"
+        case OSError():
+            return 1, str(error)  # the system's words: an error and a path
+        case _:
+            # A library's own words may quote a value.
+            return 1, f"failed with {type(error).__name__}; --log-level DEBUG prints the traceback"
+
+
+def _set_up_logging(level: str) -> None:
+    # On a terminal the line of the progress is wiped before a line of the log takes its place.
+    wipe = "\r\x1b[K" if sys.stderr.isatty() else ""
+    logging.basicConfig(stream=sys.stderr, format=f"{wipe}%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("dicom_udf").setLevel(level)
+    for name in ("py4j", "pyspark"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _run(config: CommandConfig) -> None:
+    match config:
+        case IngestConfig():
+            _ingest(config)
+        case QueryConfig():
+            _query(config)
+        case StatusConfig():
+            _status(config)
+        case FailuresConfig():
+            _failures(config)
+        case ColumnsConfig():
+            _columns(config)
+        case _:
+            assert_never(config)
+
+
+# Each command imports what only it needs: Spark, DuckDB and the DICOM dictionary take longer to load than the help.
+
+
+def _ingest(config: IngestConfig) -> None:
+    from dicom_udf.ingest import ingest  # noqa: PLC0415
+
+    print(ingest(config).to_text(), end="")
+
+
+def _query(config: QueryConfig) -> None:
+    from dicom_udf.query import run_query  # noqa: PLC0415
+
+    answer = run_query(config.sql, config.lake, config.database)
+    _write(answer.columns, answer.rows, config.format)
+
+
+def _status(config: StatusConfig) -> None:
+    from dicom_udf.inspection import lake_status  # noqa: PLC0415
+
+    status = lake_status(config.lake, config.database)
+    if config.format == "table":
+        print(f"lake {config.lake}, database {config.database}\n{status.to_text()}", end="")
+    else:
+        fields = dataclasses.asdict(status)
+        _write(tuple(fields), [tuple(fields.values())], config.format)
+
+
+def _failures(config: FailuresConfig) -> None:
+    from dicom_udf.inspection import list_failures  # noqa: PLC0415
+
+    answer, total = list_failures(config.lake, config.database, code=config.code, limit=config.limit)
+    _write(answer.columns, answer.rows, config.format)
+    if config.limit and total > config.limit:
+        print(f"{config.limit:,} of {total:,} failures; --limit 0 lists all", file=sys.stderr)
+
+
+def _columns(config: ColumnsConfig) -> None:
+    from dicom_udf.inspection import describe_columns  # noqa: PLC0415
+
+    answer = describe_columns(search=config.search, lake=config.lake, database=config.database)
+    if config.format == "table":
+        _write_columns([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
+    else:
+        _write(answer.columns, answer.rows, config.format)
+
+
+def _write(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: Literal["table", "csv", "json"]) -> None:
+    from dicom_udf.rendering import write_rows  # noqa: PLC0415
+
+    if form != "table" and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="")  # RFC 4180's line ends, RFC 8259's encoding
+    write_rows(columns, rows, form=form, stream=sys.stdout, width=_terminal_width())
+
+
+def _write_columns(columns: Iterable[Mapping[str, Any]]) -> None:
+    """Write a line for each column of the lake; on a terminal the text goes on below itself."""
+    described = [(_name_and_type(column), _meaning(column)) for column in columns]
+    indent = max((len(head) for head, _ in described), default=0) + 2
+    width = _terminal_width()
+    for head, meaning in described:
+        line = f"{head:<{indent}}{meaning}"
+        if width is not None:
+            below = " " * min(indent, width // 2)
+            line = textwrap.fill(line, width, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)
+        print(line)
+
+
+def _name_and_type(column: Mapping[str, Any]) -> str:
+    values = "" if column.get("values") is None else f"  {column['values']:,} values"
+    return f"{column['column']}  {column['type'] or ''}{values}"
+
+
+def _meaning(column: Mapping[str, Any]) -> str:
+    what = [column["tag"] and f"{column['tag']} {column['keyword']}", column["vr"], column["unit"]]
+    return ". ".join(filter(None, [", ".join(filter(None, what)), column["description"]]))
+
+
+def _terminal_width() -> int | None:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

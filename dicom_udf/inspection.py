@@ -1,0 +1,184 @@
+"""What a local lake holds, and what its columns mean: the answers of ``status``, ``failures`` and ``columns``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from dicom_udf.errors import FailureCode
+from dicom_udf.query import Answer, answer, open_tables
+from dicom_udf.rendering import aligned, bytes_text
+
+__all__ = ["COLUMN_FIELDS", "LakeStatus", "describe_columns", "lake_status", "list_failures"]
+
+COLUMN_FIELDS: tuple[str, ...] = (
+    "column",
+    "type",
+    "level",
+    "tag",
+    "keyword",
+    "vr",
+    "vm",
+    "unit",
+    "action",
+    "description",
+)
+"""What :func:`describe_columns` tells of each column."""
+
+
+@dataclass(frozen=True, slots=True)
+class LakeStatus:
+    """What a lake holds at a moment.
+
+    Attributes:
+        instances: Rows of ``instances``.
+        first_study_date: The earliest study date that isn't the default; None where there is none.
+        last_study_date: The latest one.
+        instances_without_study_date: Rows with the default date 1900-01-01.
+        objects: Rows of the ledger, by status.
+        failures: Rows of ``failures``, by code.
+        last_run_id: The run that wrote last, among the runs that rows still name.
+        last_run_time: When it began, UTC.
+        bytes_on_disk: Size of all files in the database's folder.
+    """
+
+    instances: int
+    first_study_date: date | None
+    last_study_date: date | None
+    instances_without_study_date: int
+    objects: Mapping[str, int]
+    failures: Mapping[str, int]
+    last_run_id: str | None
+    last_run_time: datetime | None
+    bytes_on_disk: int
+
+    def to_text(self) -> str:
+        """Write it for people, as aligned lines."""
+        skipped = sum(count for code, count in self.failures.items() if FailureCode(code).severity == "skipped")
+        faults = sum(self.failures.values()) - skipped
+        dates = f"studies of {self.first_study_date} to {self.last_study_date}" if self.first_study_date else ""
+        undated = f"{self.instances_without_study_date:,} without a date" if self.instances_without_study_date else ""
+        by_count = sorted(self.failures.items(), key=lambda item: (-item[1], item[0]))
+        run = f"{self.last_run_id} at {self.last_run_time:%Y-%m-%d %H:%M:%S} UTC" if self.last_run_time else "none"
+        lines: list[tuple[str, int | None, str]] = [
+            ("instances", self.instances, ", ".join(filter(None, (dates, undated)))),
+            ("objects", sum(self.objects.values()), _told(self.objects)),
+            ("failures", skipped + faults, _told({"skipped": skipped, "faults": faults})),
+            *((f"  {code}", count, FailureCode(code).severity) for code, count in by_count),
+            ("on disk", None, bytes_text(self.bytes_on_disk)),
+            ("last run", None, run),
+        ]
+        return aligned(lines)
+
+
+def lake_status(lake: str, database: str) -> LakeStatus:
+    """Count what a lake holds.
+
+    Raises:
+        ConfigurationError: There is no such lake.
+    """
+    tables = open_tables(lake, database)
+    instances, undated, first, last = next(
+        answer(
+            tables,
+            "SELECT count(*), count(*) FILTER (study_date_is_default), "
+            "min(study_date) FILTER (NOT study_date_is_default), max(study_date) FILTER (NOT study_date_is_default) "
+            "FROM instances",
+        ).rows
+    )
+    objects = dict(answer(tables, "SELECT status, count(*) FROM objects GROUP BY 1 ORDER BY 1").rows)
+    failures = dict(answer(tables, "SELECT code, count(*) FROM failures GROUP BY 1 ORDER BY 1").rows)
+    last_run = answer(tables, "SELECT ingest_run_id, ingest_time FROM objects ORDER BY 2 DESC, 1 LIMIT 1").rows
+    run_id, run_time = next(last_run, (None, None))
+    return LakeStatus(
+        instances=instances,
+        first_study_date=first,
+        last_study_date=last,
+        instances_without_study_date=undated,
+        objects=objects,
+        failures=failures,
+        last_run_id=run_id,
+        last_run_time=run_time,
+        bytes_on_disk=sum(file.stat().st_size for file in (Path(lake) / database).rglob("*") if file.is_file()),
+    )
+
+
+def list_failures(lake: str, database: str, *, code: str | None = None, limit: int = 0) -> tuple[Answer, int]:
+    """List the files that gave no header, faults before what was rightly skipped.
+
+    Args:
+        lake: The lake's folder.
+        database: Its database.
+        code: Only failures of this code.
+        limit: At most so many rows; 0 for all.
+
+    Returns:
+        The rows, and how many there are without the limit.
+    """
+    tables = open_tables(lake, database)
+    condition = f" WHERE code = '{FailureCode(code)}'" if code else ""
+    (total,) = next(answer(tables, f"SELECT count(*) FROM failures{condition}").rows)
+    limited = f" LIMIT {limit:d}" if limit else ""
+    rows = answer(
+        tables,
+        f"SELECT severity, code, source_uri, source_member, message FROM failures{condition} "
+        f"ORDER BY severity, code, source_uri, source_member{limited}",
+    )
+    return rows, total
+
+
+def describe_columns(*, search: str | None = None, lake: str | None = None, database: str = "dicom") -> Answer:
+    """Describe the columns of ``instances``: :data:`COLUMN_FIELDS`, and ``values`` where a lake is given.
+
+    Args:
+        search: Only columns that have this in one of the fields; case doesn't matter.
+        lake: Counts the rows with a value in each column; the lake's own further columns are listed too.
+        database: Its database.
+    """
+    rows, names = _declared_columns(), COLUMN_FIELDS
+    if lake is not None:
+        counts = _count_values(lake, database)
+        names += ("values",)
+        known = {row[0] for row in rows}
+        rows += [(name, *[None] * (len(COLUMN_FIELDS) - 1)) for name in counts if name not in known]
+        rows = [(*row, counts.get(row[0])) for row in rows]
+    if search is not None:
+        wanted = search.casefold()
+        rows = [
+            row for row in rows if any(wanted in str(value).casefold() for value in row[: len(COLUMN_FIELDS)] if value)
+        ]
+    return Answer(names, iter(rows))
+
+
+def _declared_columns() -> list[tuple[Any, ...]]:
+    from dicom_udf.columns import declared_attributes, instances_table  # noqa: PLC0415 - reads the dictionary
+
+    attributes = {attribute.column: attribute for attribute in declared_attributes()}
+    rows: list[tuple[Any, ...]] = []
+    for field in instances_table().fields:
+        attribute = attributes.get(field.name)
+        if attribute is None:
+            rows.append((field.name, field.type, *[None] * 7, field.comment))
+            continue
+        told = (attribute.vr, attribute.vm, attribute.unit or None, attribute.action or None, attribute.description)
+        rows.append((field.name, field.type, attribute.level, _tags(attribute.path), attribute.keyword, *told))
+    return rows
+
+
+def _count_values(lake: str, database: str) -> dict[str, int]:
+    """Count the rows of ``instances`` that have a value, by column, in the table's order."""
+    tables = open_tables(lake, database)
+    names = answer(tables, "SELECT * FROM instances LIMIT 0").columns
+    counts = ", ".join(f'count("{name}")' for name in names)
+    return dict(zip(names, next(answer(tables, f"SELECT {counts} FROM instances").rows), strict=True))
+
+
+def _tags(path: Sequence[int]) -> str:
+    return ".".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in path)
+
+
+def _told(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)

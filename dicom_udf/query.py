@@ -1,0 +1,171 @@
+"""SQL on a local lake by DuckDB: in this process, without Spark, Java or a network."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dicom_udf.config import TABLES, check_lake
+from dicom_udf.errors import ConfigurationError, RunFailedError
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["Answer", "answer", "current_version", "open_tables", "run_query"]
+
+_FETCH_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a query gave.
+
+    Attributes:
+        columns: Names, in order; two may be equal.
+        rows: One tuple a row, read as they are asked for: Python values, lists and dicts where nested, None for null.
+    """
+
+    columns: tuple[str, ...]
+    rows: Iterator[tuple[Any, ...]]
+
+
+def run_query(sql: str, lake: str, database: str = "dicom") -> Answer:
+    """Answer one SQL statement that reads.
+
+    The tables ``instances``, ``failures`` and ``objects`` are there by their bare names and as ``<database>.<table>``.
+    Each is read as of the moment of the call, whole snapshots only, also while a run writes. Other files of the machine
+    can be joined (``read_csv('cohort.csv')``).
+
+    Args:
+        sql: A ``SELECT`` or what DuckDB makes one of (``WITH``, ``FROM``, ``DESCRIBE``, ``SUMMARIZE``, ``PIVOT``).
+        lake: The lake's folder.
+        database: Its database.
+
+    Raises:
+        ConfigurationError: The lake isn't one, or the statement can't be understood.
+        RunFailedError: The statement failed while it ran, or the engine isn't installed.
+    """
+    return answer(open_tables(lake, database), sql)
+
+
+def open_tables(lake: str, database: str) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB database in memory that shows the lake's tables as views.
+
+    A view is pinned to the version of its table that is current now.
+
+    Raises:
+        ConfigurationError: The lake isn't one.
+        RunFailedError: DuckDB or its Iceberg extension isn't installed.
+    """
+    check_lake(lake, database)
+    connection = _connect()
+    connection.execute(f"CREATE SCHEMA {_name(database)}; USE {_name(database)}")
+    for table in TABLES:
+        folder = Path(lake) / database / table
+        version = current_version(folder)
+        if version is not None:
+            # Moved paths: the metadata holds absolute ones, and a copied or moved lake must not read the first one's.
+            connection.execute(
+                f"CREATE VIEW {_name(table)} AS SELECT * FROM "
+                f"iceberg_scan({_text(str(folder))}, version = '{version}', allow_moved_paths = true)"
+            )
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def answer(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer:
+    """Answer one SQL statement on tables opened by :func:`open_tables`, as :func:`run_query` does.
+
+    The rows of an answer end where the connection is asked for the next one.
+    """
+    import duckdb  # noqa: PLC0415
+
+    try:
+        _check_reads_only(connection, sql)
+        connection.execute(sql)
+        columns = tuple(str(column[0]) for column in connection.description or ())
+    except duckdb.Error as error:
+        raise _told(error) from None
+    return Answer(columns, _rows(connection))
+
+
+def current_version(table: Path) -> int | None:
+    """Return the number of a Hadoop-catalog table's newest metadata file; None where there is no table.
+
+    A commit is the appearance of ``v<n>.metadata.json``. ``version-hint.text`` follows by being deleted and renamed, so
+    it may be missing or old for a moment, and for good when a writer died there.
+    """
+    versions = [re.fullmatch(r"v([0-9]+)\.metadata\.json", file.name) for file in (table / "metadata").glob("v*.json")]
+    return max((int(version[1]) for version in versions if version), default=None)
+
+
+def _connect() -> duckdb.DuckDBPyConnection:
+    try:
+        import duckdb  # noqa: PLC0415 - a heavy import that only queries need
+    except ImportError:
+        raise RunFailedError("the local SQL engine isn't installed; pip install 'dicom-lake[local]'") from None
+    # Nothing is fetched: the extensions come as wheels, and what isn't there stays away.
+    settings: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    connection = duckdb.connect(":memory:", config=settings)
+    folder = Path(tempfile.gettempdir()) / "dicom-lake-query"  # used only by a query larger than memory
+    connection.execute(f"SET temp_directory = {_text(str(folder))}")
+    for name in ("avro", "iceberg"):
+        connection.execute(f"LOAD {_text(str(_extension(name, duckdb.__version__)))}")
+    return connection
+
+
+def _extension(name: str, version: str) -> Path:
+    package = importlib.util.find_spec(f"duckdb_extension_{name}")
+    for folder in (package.submodule_search_locations or ()) if package else ():
+        file = Path(folder) / "extensions" / f"v{version}" / f"{name}.duckdb_extension"
+        if file.is_file():
+            return file
+    raise RunFailedError(
+        f"DuckDB {version} needs its {name} extension of the same version; "
+        f"pip install duckdb-extension-{name}=={version}"
+    )
+
+
+def _check_reads_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    statements = [statement.type.name for statement in connection.extract_statements(sql)]
+    # PIVOT is a CREATE TYPE in memory followed by a SELECT.
+    if not statements or statements[-1] != "SELECT" or set(statements[:-1]) - {"CREATE"}:
+        raise ConfigurationError("the SQL must be one statement that reads, e.g. SELECT, WITH, DESCRIBE or SUMMARIZE")
+
+
+def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    import duckdb  # noqa: PLC0415
+
+    try:
+        while rows := connection.fetchmany(_FETCH_ROWS):
+            yield from rows
+    except duckdb.Error as error:
+        raise _told(error) from None
+
+
+def _told(error: duckdb.Error) -> ConfigurationError | RunFailedError:
+    """Tell what DuckDB says of the SQL in full, and of data without the values that it quotes."""
+    import duckdb  # noqa: PLC0415
+
+    message = re.sub(r"\n\n+", "\n", str(error).strip())
+    if isinstance(error, duckdb.CatalogException):
+        return ConfigurationError(f"{message}\nThe tables are {', '.join(TABLES)}.")
+    if isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.SyntaxException):
+        return ConfigurationError(message)
+    first = message.partition("\n")[0]
+    if not isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
+        first = re.sub(r"""'.*'|".*\"""", "'...'", first)
+    return RunFailedError(f"the query failed: {first}")
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

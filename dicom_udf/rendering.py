@@ -1,0 +1,221 @@
+"""Rows for people and for programs: an aligned table, CSV, JSON."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, Literal, TextIO
+
+__all__ = ["aligned", "bytes_text", "visible", "write_rows"]
+
+_ROWS_FOR_WIDTHS = 1000
+"""A table's widths follow its first rows, so that any number of rows can be written in bounded memory."""
+
+_CELL = 16
+"""Columns of a terminal that every cell keeps at least when a table is cut to fit."""
+
+
+def write_rows(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    form: Literal["table", "csv", "json"],
+    stream: TextIO,
+    width: int | None = None,
+) -> None:
+    """Write rows in one of three forms.
+
+    Args:
+        columns: Names of the columns.
+        rows: As many values each; None for null, lists and dicts where nested.
+        form: ``table``: aligned, null is blank, nested values as JSON, control characters made visible. ``csv``: RFC
+            4180 with a header line, null is empty, nested values as JSON. ``json``: one object a line, dates and times
+            as in ISO 8601; equal names are told apart by ``_2``, ``_3``.
+        stream: Where to.
+        width: Columns of the terminal that a table has to fit in: its widest cells are cut, and where that isn't enough
+            each row is written as a block of lines ``column  value`` without its nulls. None: nothing is cut.
+    """
+    if form == "csv":
+        _write_csv(columns, rows, stream)
+    elif form == "json":
+        _write_json(columns, rows, stream)
+    else:
+        _write_table(columns, rows, stream, width)
+
+
+def aligned(lines: Sequence[tuple[str, int | None, str]]) -> str:
+    """Write lines of a label, a count and a note under each other: labels to the left, counts to the right."""
+    counts = ["" if count is None else f"{count:,}" for _, count, _ in lines]
+    label = max(_width(line[0]) for line in lines)
+    number = max(map(len, counts))
+    told = zip(lines, counts, strict=True)
+    return "".join(f"{_pad(name, label)}  {count:>{number}}  {note}".rstrip() + "\n" for (name, _, note), count in told)
+
+
+def bytes_text(size: float) -> str:
+    """Write a number of bytes as ``1.4 MB``: powers of ten, as stores bill them."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.5:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 99.5 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} TB"
+
+
+def _write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], stream: TextIO) -> None:
+    writer = csv.writer(stream, lineterminator="\r\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(["" if value is None else _cell(value) for value in row])
+
+
+def _write_json(columns: Sequence[str], rows: Iterable[Sequence[Any]], stream: TextIO) -> None:
+    names = _distinct(columns)
+    for row in rows:
+        stream.write(_json(dict(zip(names, row, strict=True))) + "\n")
+
+
+def _write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], stream: TextIO, width: int | None) -> None:
+    source = iter(rows)
+    first = list(itertools.islice(source, _ROWS_FOR_WIDTHS))
+    names = [visible(name) for name in columns]
+    is_number = [_is_numeric(row[i] for row in first) for i in range(len(names))]
+    shown = [[_shown(value) for value in row] for row in first]
+    widths = [max([_width(name), *(_width(row[i]) for row in shown)]) for i, name in enumerate(names)]
+    if width is not None and _total(widths) > width:
+        widths = _fitted(widths, width)
+        if not widths:
+            _write_blocks(names, itertools.chain(first, source), stream, width)
+            return
+    rest = ([_shown(value) for value in row] for row in source)
+    rule = ["-" * size for size in widths]
+    for row in itertools.chain([names, rule], shown, rest):
+        cells = row if width is None else [_cut(cell, size) for cell, size in zip(row, widths, strict=True)]
+        padded = (_pad(cell, size, right) for cell, size, right in zip(cells, widths, is_number, strict=True))
+        stream.write("  ".join(padded).rstrip() + "\n")
+
+
+def _write_blocks(names: Sequence[str], rows: Iterable[Sequence[Any]], stream: TextIO, width: int) -> None:
+    label = max(map(_width, names))
+    for number, row in enumerate(rows, 1):
+        stream.write(_cut(f"-- row {number} ".ljust(width, "-"), width) + "\n")
+        for name, value in zip(names, row, strict=True):
+            if value is not None:
+                stream.write(_cut(f"{_pad(name, label)}  {_shown(value)}", width) + "\n")
+
+
+def _fitted(widths: Sequence[int], width: int) -> list[int]:
+    """Cut the widest columns alike until all fit; empty where they would become too narrow to read."""
+    for cell in range(max(widths), _CELL - 1, -1):
+        cut = [min(size, cell) for size in widths]
+        if _total(cut) <= width:
+            return cut
+    return []
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def _is_numeric(values: Iterable[Any]) -> bool:
+    present = [value for value in values if value is not None]
+    return bool(present) and all(
+        isinstance(value, int | float | Decimal) and not isinstance(value, bool) for value in present
+    )
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - any value of a cell
+    return "" if value is None else visible(_cell(value))
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - any value of a cell
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, list | tuple | dict):
+        return _json(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
+
+
+def _json(value: Any) -> str:  # noqa: ANN401 - any value of a cell
+    return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any value of a cell
+    """Turn a value into what JSON has a word for: whole decimals stay exact, NaN and infinity become text."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else _cell(key): _plain(item) for key, item in value.items()}
+    return _cell(value)
+
+
+def _distinct(columns: Sequence[str]) -> list[str]:
+    names: list[str] = []
+    for column in columns:
+        names.append(next(name for name in _numbered(column) if name not in names))
+    return names
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}_{number}" for number in itertools.count(2))
+
+
+def visible(text: str) -> str:
+    """Show control characters as signs: a value must neither break the table nor command the terminal."""
+    return text if text.isprintable() else "".join(map(_sign, text))
+
+
+def _sign(character: str) -> str:
+    if ord(character) < 0x20:
+        return chr(0x2400 + ord(character))  # the Unicode block of control pictures
+    # Cc: C1 controls and DEL; Cf: direction marks that reorder what follows; Zl, Zp: line breaks; Cs: unpaired
+    return (
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp", "Cs") else character
+    )
+
+
+def _width(text: str) -> int:
+    """Count the columns of a terminal that a text takes: East Asian wide characters two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_character_width, text))
+
+
+def _character_width(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+
+
+def _pad(text: str, size: int, right: bool = False) -> str:
+    blank = " " * (size - _width(text))
+    return blank + text if right else text + blank
+
+
+def _cut(text: str, size: int) -> str:
+    if _width(text) <= size:
+        return text
+    kept, used = [], 0
+    for character in text:
+        used += _character_width(character)
+        if used > size - 1:
+            break
+        kept.append(character)
+    return "".join(kept) + "…"
