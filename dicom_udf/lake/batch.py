@@ -1,0 +1,70 @@
+"""One batch: a part of a run's plan that is read once, staged whole, and committed table by table (DESIGN §6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from dicom_udf.lake.tables import Lake
+
+__all__ = ["Batch", "cut_batches", "drop_run", "listing_name", "plan_name"]
+
+
+def listing_name(run: str) -> str:
+    """Staging table of a run's listing."""
+    return f"listing_{run}"
+
+
+def plan_name(run: str) -> str:
+    """Staging table of a run's plan."""
+    return f"plan_{run}"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A part of a run's plan.
+
+    Attributes:
+        run: Key of the run: the suffix of its staging tables.
+        number: Even where its objects change or disappear, odd where they are new.
+        objects: Objects to read.
+    """
+
+    run: str
+    number: int
+    objects: int = 0
+
+    @property
+    def id(self) -> str:
+        """What the snapshots of this batch are published under."""
+        return f"{self.run}_{self.number}"
+
+    @property
+    def is_new(self) -> bool:
+        """True where every object is new, so that its rows are appended and nothing is replaced."""
+        return self.number % 2 == 1
+
+    @property
+    def stage(self) -> str:
+        """Staging table of this batch's rows."""
+        return f"stage_{self.id}"
+
+    def planned(self, lake: Lake) -> DataFrame:
+        """Return the rows of the plan that are this batch's."""
+        return lake.staging_table(plan_name(self.run)).where(F.col("batch") == self.number)
+
+
+def cut_batches(lake: Lake, run: str) -> list[Batch]:
+    """Return the batches of a run's plan, changes before additions."""
+    plan = lake.staging_table(plan_name(run))
+    rows = plan.groupBy("batch").agg(F.count_if(F.col("action") != "deleted").alias("objects")).orderBy("batch").collect()
+    batches = [Batch(run, row["batch"], row["objects"]) for row in rows]
+    return sorted(batches, key=lambda batch: (batch.is_new, batch.number))
+
+
+def drop_run(lake: Lake, run: str) -> None:
+    """Drop the listing and the plan of a run whose batches are all committed."""
+    lake.drop_staging(plan_name(run))
+    lake.drop_staging(listing_name(run))

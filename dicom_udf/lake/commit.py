@@ -1,0 +1,134 @@
+"""The commits of a staged batch: ``instances``, then ``failures``, then the ledger ``objects``.
+
+Each table gets one snapshot, staged under the batch's id and then published (write-audit-publish). A table whose
+history already holds the id was committed by an earlier try, and is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from dicom_udf.columns import failures_table, instances_table, objects_table
+from dicom_udf.errors import FailureCode, RunFailedError
+from dicom_udf.lake.batch import Batch
+from dicom_udf.lake.session import CATALOG
+from dicom_udf.lake.tables import Lake, quote_text
+
+__all__ = ["commit_batch"]
+
+_CURABLE = [str(code) for code in FailureCode if code.is_curable]
+
+
+def commit_batch(lake: Lake, batch: Batch) -> None:
+    """Publish a staged batch; what is published already is skipped."""
+    staged = lake.staging_table(batch.stage)
+    frames = {
+        "instances": staged.where("kind = 'instance'"),
+        "failures": staged.where("kind = 'failure'"),
+        "objects": _ledger_rows(staged),
+    }
+    for table, rows in frames.items():
+        write = _append if batch.is_new else _merge
+        _publish(lake, table, batch.id, partial(write, lake, table, rows.select(*_names(table)), batch))
+
+
+def _names(table: str) -> list[str]:
+    tables = {"instances": instances_table, "failures": failures_table, "objects": objects_table}
+    return [field.name for field in tables[table]().fields]
+
+
+def _ledger_rows(staged: DataFrame) -> DataFrame:
+    """One ledger row per object read, its counts taken from the rows that were staged."""
+    is_curable = (F.col("kind") == "failure") & F.col("code").isin(_CURABLE)
+    same = ("source_size", "source_etag", "source_last_modified", "ingest_run_id", "ingest_time")
+    return staged.groupBy("source_uri").agg(
+        *(F.first(name).alias(name) for name in same),
+        F.count_if(F.col("kind") == "instance").alias("instances"),
+        F.count_if(F.col("kind") == "failure").alias("failures"),
+        F.array_sort(F.collect_set("study_date")).alias("study_dates"),
+        F.max(is_curable).alias("ingest_retry"),
+        F.when(F.max(is_curable), "failed").otherwise("ingested").alias("status"),
+    )
+
+
+def _study_dates(planned: DataFrame, rows: DataFrame) -> list[date]:
+    """Every study date at which the batch takes away or adds rows: outside these partitions the MERGE reads nothing."""
+    old = planned.select(F.explode("old_study_dates").alias("study_date"))
+    return sorted(row["study_date"] for row in old.union(rows.select("study_date")).distinct().collect())
+
+
+def _append(lake: Lake, table: str, rows: DataFrame, _batch: Batch) -> None:
+    # An empty append would still make a snapshot.
+    if not rows.isEmpty():
+        rows.writeTo(lake.name(table)).append()
+
+
+def _merge(lake: Lake, table: str, rows: DataFrame, batch: Batch) -> None:
+    """Replace all rows of the planned objects by ``rows``, in one snapshot.
+
+    One tombstone per object matches its old rows; a row to insert matches nothing (DESIGN §6).
+    """
+    planned = batch.planned(lake)
+    dates = _study_dates(planned, rows) if table == "instances" else []
+    tombstones = planned.select(F.col("source_uri").alias("delete_uri"), F.lit(False).alias("is_row"))
+    known = lake.table(table)
+    pruning = ""
+    if dates:
+        known = known.where(F.col("study_date").isin(dates))
+        pruning = f"AND t.study_date IN ({', '.join(f'DATE {quote_text(str(day))}' for day in dates)})"
+    known = known.join(tombstones, F.col("source_uri") == F.col("delete_uri"), "left_semi")
+    if rows.isEmpty() and known.isEmpty():
+        return  # an empty MERGE would still make a snapshot
+    new_rows = rows.withColumn("delete_uri", F.lit(None).cast("string")).withColumn("is_row", F.lit(True))
+    view = f"merge_into_{table}"
+    new_rows.unionByName(tombstones, allowMissingColumns=True).createOrReplaceTempView(view)
+    names = _names(table)
+    lake.spark.sql(
+        f"MERGE INTO {lake.name(table)} t USING {view} s ON t.source_uri = s.delete_uri {pruning} "
+        f"WHEN MATCHED THEN DELETE "
+        f"WHEN NOT MATCHED AND s.is_row THEN INSERT ({', '.join(names)}) VALUES ({', '.join(f's.{n}' for n in names)})"
+    )
+    lake.spark.catalog.dropTempView(view)
+
+
+def _publish(lake: Lake, table: str, batch_id: str, write: Callable[[], None]) -> None:
+    """Run ``write`` as a staged snapshot and make it current; once, however often it is called for a batch."""
+    if _is_published(lake, table, batch_id):
+        return
+    spark = lake.spark
+    spark.conf.set("spark.wap.id", batch_id)
+    try:
+        write()
+    finally:
+        spark.conf.unset("spark.wap.id")
+    staged = (
+        spark.table(f"{lake.name(table)}.snapshots")
+        .where(F.col("summary")["wap.id"] == batch_id)
+        .orderBy(F.desc("committed_at"))
+        .first()
+    )
+    if staged is None:
+        return  # nothing to write
+    name = quote_text(f"{lake.database}.{table}")
+    spark.sql(f"CALL {CATALOG}.system.cherrypick_snapshot(table => {name}, snapshot_id => {staged['snapshot_id']})")
+    if not _is_published(lake, table, batch_id):
+        raise RunFailedError(f"batch {batch_id} was staged in {lake.name(table)} but not published; run the job again")
+
+
+def _is_published(lake: Lake, table: str, batch_id: str) -> bool:
+    """True where a snapshot in the table's current history carries the batch's id.
+
+    A publish that was a fast-forward keeps ``wap.id``, another one has ``published-wap-id``; a snapshot that is only
+    staged carries ``wap.id`` too, but is no ancestor of the current one.
+    """
+    summary = F.col("summary")
+    history = lake.spark.table(f"{lake.name(table)}.history").where("is_current_ancestor").select("snapshot_id")
+    snapshots = lake.spark.table(f"{lake.name(table)}.snapshots").where(
+        (summary["wap.id"] == batch_id) | (summary["published-wap-id"] == batch_id)
+    )
+    return not snapshots.join(history, "snapshot_id", "left_semi").isEmpty()

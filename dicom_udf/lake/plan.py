@@ -1,0 +1,145 @@
+"""What a run has to do: the listing held against the ledger, cut into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from dicom_udf.columns import Field, Table, spark_ddl
+from dicom_udf.lake.batch import listing_name, plan_name
+from dicom_udf.lake.tables import Lake
+
+__all__ = ["BATCH_OBJECTS", "Plan", "make_plan", "write_listing"]
+
+BATCH_OBJECTS = 200_000
+"""Objects in one batch at the most: what a crash costs, and what a commit holds."""
+
+_LISTING_ROWS = 200_000
+
+_OBJECT_FIELDS = (
+    Field("source_uri", "string", "the object"),
+    Field("source_size", "bigint", "bytes"),
+    Field("source_etag", "string", "as listed"),
+    Field("source_last_modified", "timestamp_ntz", "UTC"),
+)
+_LISTING = Table("listing", "one row per object listed", _OBJECT_FIELDS)
+_PLAN = Table(
+    "plan",
+    "one row per object to read or to take away",
+    (
+        *_OBJECT_FIELDS,
+        Field("action", "string", "new, changed, retried or deleted"),
+        Field("old_study_dates", "array<date>", "where its rows are now; they prune the MERGE"),
+        Field("batch", "int", "number of its batch in the run"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many objects a run found, and what is to be done with them.
+
+    Attributes:
+        listed: Objects in the listing.
+        new: In the listing, not in the ledger.
+        changed: In both, with another etag or size.
+        retried: In both and the same, but a curable failure asks for another try.
+        deleted: In the ledger under this source, no longer in the listing.
+    """
+
+    listed: int
+    new: int
+    changed: int
+    retried: int
+    deleted: int
+
+    @property
+    def unchanged(self) -> int:
+        """Objects that need nothing."""
+        return self.listed - self.new - self.changed - self.retried
+
+
+def write_listing(lake: Lake, run: str, batches: Iterator[pa.RecordBatch]) -> int:
+    """Write the listing of a run to its staging table in bounded driver memory; return the number of objects."""
+    name = listing_name(run)
+    lake.create_staging(name, spark_ddl(_LISTING))
+    schema = lake.staging_table(name).schema
+    total = 0
+    for chunk in _chunks(batches, _LISTING_ROWS):
+        total += sum(batch.num_rows for batch in chunk)
+        _append(lake, name, chunk, schema)
+    return total
+
+
+def _append(lake: Lake, name: str, chunk: list[pa.RecordBatch], schema: StructType) -> None:
+    """Append Arrow batches without a detour over Python rows: one task is handed the batches themselves."""
+    frame = lake.spark.range(1, numPartitions=1).mapInArrow(lambda _: iter(chunk), schema)
+    frame.writeTo(lake.staging_name(name)).append()
+
+
+def _chunks(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[list[pa.RecordBatch]]:
+    chunk: list[pa.RecordBatch] = []
+    for batch in batches:
+        chunk.append(batch)
+        if sum(one.num_rows for one in chunk) >= rows:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def make_plan(lake: Lake, run: str, *, scope: str, batch_objects: int = BATCH_OBJECTS) -> Plan:
+    """Hold the listing of a run against the ledger, both ways, and write what is to be done to its plan.
+
+    Args:
+        lake: Where.
+        run: Key of the run.
+        scope: The source's URI. A ledger row under it that the listing lacks is deleted: a folder's URI ends in ``/``,
+            a single object's is its own.
+        batch_objects: Objects in one batch at the most.
+    """
+    known = lake.table("objects").select(
+        F.col("source_uri").alias("known_uri"), "source_size", "source_etag", "study_dates", "ingest_retry"
+    )
+    in_scope = F.col("known_uri").startswith(scope) if scope.endswith("/") else F.col("known_uri") == F.lit(scope)
+    found = lake.staging_table(listing_name(run)).alias("found")
+    joined = found.join(
+        known.where(in_scope).alias("known"), F.col("found.source_uri") == F.col("known_uri"), "full_outer"
+    )
+    is_same = (F.col("found.source_size") == F.col("known.source_size")) & (
+        F.col("found.source_etag") == F.col("known.source_etag")
+    )
+    action = (
+        F.when(F.col("known_uri").isNull(), "new")
+        .when(F.col("found.source_uri").isNull(), "deleted")
+        .when(~is_same, "changed")
+        .when(F.col("known.ingest_retry"), "retried")
+    )
+    plan = joined.select(
+        F.coalesce("found.source_uri", "known_uri").alias("source_uri"),
+        F.coalesce("found.source_size", "known.source_size").alias("source_size"),
+        F.coalesce("found.source_etag", "known.source_etag").alias("source_etag"),
+        "found.source_last_modified",
+        action.alias("action"),
+        F.col("study_dates").alias("old_study_dates"),
+    ).where("action IS NOT NULL")
+    # New objects are appended, the others merged: one batch never holds both. The two kinds take odd and even numbers.
+    is_new = (F.col("action") == "new").cast("int")
+    place = F.row_number().over(Window.partitionBy(is_new).orderBy("source_uri")) - 1
+    plan = plan.withColumn("batch", F.floor(place / batch_objects).cast("int") * 2 + is_new)
+    name = plan_name(run)
+    lake.create_staging(name, spark_ddl(_PLAN))
+    plan.writeTo(lake.staging_name(name)).append()
+    counts = {row["action"]: row["count"] for row in lake.staging_table(name).groupBy("action").count().collect()}
+    return Plan(
+        listed=lake.staging_table(listing_name(run)).count(),
+        new=counts.get("new", 0),
+        changed=counts.get("changed", 0),
+        retried=counts.get("retried", 0),
+        deleted=counts.get("deleted", 0),
+    )

@@ -1,0 +1,106 @@
+"""Reading a batch: once, on the executors, into a staging table of its own."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field, fields
+from functools import partial
+
+from pyspark.sql import functions as F
+
+from dicom_udf.columns import spark_ddl
+from dicom_udf.lake.batch import Batch
+from dicom_udf.lake.tables import Lake
+from dicom_udf.read import Stamp, read_batches, staged_table
+
+__all__ = ["LiveCounts", "StagedCounts", "stage_batch", "staged_counts"]
+
+TASK_OBJECTS = 2_000
+"""Objects in one task at the most: what a retry reads again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagedCounts:
+    """What one batch holds, counted from its stage: what tasks count doubles when they are retried.
+
+    Attributes:
+        objects: Objects read.
+        members: Files found inside archives.
+        instances: Rows of ``instances``.
+        failures: Rows of ``failures`` by code.
+        bytes_read: Bytes that came from the store.
+        requests: Reads that went to the store.
+    """
+
+    objects: int = 0
+    members: int = 0
+    instances: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    bytes_read: int = 0
+    requests: int = 0
+
+    def __add__(self, other: StagedCounts) -> StagedCounts:
+        """Return the counts of both."""
+        return StagedCounts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+class LiveCounts:
+    """Counts for a progress line while tasks run. Approximate: a task that is retried counts twice."""
+
+    def __init__(self, lake: Lake) -> None:
+        context = lake.spark.sparkContext
+        self._objects = context.accumulator(0)
+        self._instances = context.accumulator(0)
+        self._failures = context.accumulator(0)
+
+    def add(self, instances: int, failures: int) -> None:
+        """Count one object; called on executors."""
+        self._objects.add(1)
+        self._instances.add(instances)
+        self._failures.add(failures)
+
+    def poll(self) -> tuple[int, int, int]:
+        """Return objects, instances and failures of the tasks that have ended; called on the driver."""
+        return self._objects.value, self._instances.value, self._failures.value
+
+
+def stage_batch(lake: Lake, batch: Batch, stamp: Stamp, *, live: LiveCounts) -> None:
+    """Read the batch's objects on the executors, once, and append their rows to its staging table in one commit."""
+    objects = (
+        batch.planned(lake)
+        .where("action != 'deleted'")
+        .select("source_uri", "source_size", "source_etag", "source_last_modified")
+    )
+    lake.create_staging(batch.stage, spark_ddl(staged_table()))
+    schema = lake.staging_table(batch.stage).schema
+    cores = lake.spark.sparkContext.defaultParallelism
+    tasks = max(1, min(batch.objects, max(4 * cores, math.ceil(batch.objects / TASK_OBJECTS))))
+    # By name, because the slices of a series lie beside each other and share almost all their elements (DESIGN §4).
+    spread = objects.repartitionByRange(tasks, "source_uri").sortWithinPartitions("source_uri")
+    spread.mapInArrow(partial(read_batches, stamp=stamp, on_object=live.add), schema).writeTo(
+        lake.staging_name(batch.stage)
+    ).append()
+
+
+def staged_counts(lake: Lake, batch: Batch) -> StagedCounts:
+    """Count what a staged batch holds."""
+    stage = lake.staging_table(batch.stage)
+    rows = (
+        stage.groupBy("kind", "code")
+        .agg(
+            F.count("*").alias("rows"),
+            F.count("source_member").alias("members"),
+            F.coalesce(F.sum("bytes_read"), F.lit(0)).alias("bytes_read"),
+            F.coalesce(F.sum("requests"), F.lit(0)).alias("requests"),
+        )
+        .collect()
+    )
+    return StagedCounts(
+        objects=sum(row["rows"] for row in rows if row["kind"] == "object"),
+        members=sum(row["members"] for row in rows),
+        instances=sum(row["rows"] for row in rows if row["kind"] == "instance"),
+        failures=Counter({row["code"]: row["rows"] for row in rows if row["kind"] == "failure"}),
+        bytes_read=sum(row["bytes_read"] for row in rows),
+        requests=sum(row["requests"] for row in rows),
+    )

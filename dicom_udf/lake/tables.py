@@ -1,0 +1,124 @@
+"""The lake's Iceberg tables: where they are, how they are made, whether a folder holds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, SparkSession
+
+from dicom_udf.columns import Table, failures_table, instances_table, objects_table, spark_ddl
+from dicom_udf.lake.session import CATALOG, lake_session
+
+__all__ = ["SCHEMA_VERSION", "Lake", "open_lake", "quote_text"]
+
+SCHEMA_VERSION = 1
+"""Version of the tables' layout, kept as the table property ``dicom-lake.schema-version``."""
+
+_PARTITIONING = {"day": "study_date", "month": "months(study_date)", "year": "years(study_date)"}
+
+# Athena reads format version 2 and not 3. Fanout writers hold a file open per date and run out of memory; hash
+# distribution with a local sort writes one date after the other (DESIGN §7).
+_PROPERTIES = {
+    "format-version": "2",
+    "write.parquet.compression-codec": "zstd",
+    "write.distribution-mode": "hash",
+    "write.spark.fanout.enabled": "false",
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "100",
+    "dicom-lake.schema-version": str(SCHEMA_VERSION),
+}
+
+# Snapshots are staged first and published by the batch's id: the second publish of one id fails (DESIGN §6).
+_PUBLISHED = {"write.wap.enabled": "true"}
+
+# Statistics of 300 columns cost time and steer no query: a stage is read whole.
+_STAGING_PROPERTIES = {
+    "format-version": "2",
+    "write.metadata.metrics.default": "none",
+    "write.distribution-mode": "none",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """A lake as a session sees it.
+
+    Attributes:
+        spark: A session from :func:`dicom_udf.lake.session.lake_session`.
+        database: Name of the database that readers query.
+    """
+
+    spark: SparkSession
+    database: str
+
+    def name(self, table: str) -> str:
+        """Return the full name of a table that readers see."""
+        return f"{CATALOG}.{self.database}.{table}"
+
+    def staging_name(self, table: str) -> str:
+        """Return the full name of a table that only a run sees."""
+        return f"{CATALOG}.{self.database}_staging.{table}"
+
+    def table(self, table: str) -> DataFrame:
+        """Return a table that readers see, as of now."""
+        return self.spark.table(self.name(table))
+
+    def staging_table(self, table: str) -> DataFrame:
+        """Return a table that only a run sees."""
+        return self.spark.table(self.staging_name(table))
+
+    def staging_tables(self) -> list[str]:
+        """Return the names of the staging tables that exist."""
+        rows = self.spark.sql(f"SHOW TABLES IN {CATALOG}.{self.database}_staging").collect()
+        return sorted(row["tableName"] for row in rows)
+
+    def create_staging(self, name: str, columns: str) -> None:
+        """Make an empty staging table; an older one of that name is dropped: it was never finished."""
+        self.drop_staging(name)
+        properties = {
+            "format-version": "2",
+            "write.metadata.metrics.default": "none",
+            "write.distribution-mode": "none",
+        }
+        self.spark.sql(f"CREATE TABLE {self.staging_name(name)} ({columns}) USING iceberg {_properties(properties)}")
+
+    def drop_staging(self, name: str) -> None:
+        """Drop a staging table and its files."""
+        self.spark.sql(f"DROP TABLE IF EXISTS {self.staging_name(name)} PURGE")
+
+
+def open_lake(root: str, database: str, *, partition_by: str = "day", master: str | None = None) -> Lake:
+    """Open the lake in a folder; what it lacks of databases and tables is made.
+
+    Args:
+        root: The lake's folder, absolute; made if missing.
+        database: Database of the tables.
+        partition_by: ``day``, ``month`` or ``year`` of study_date; a table that exists keeps its own.
+        master: As in :func:`dicom_udf.lake.session.lake_session`.
+    """
+    lake = Lake(lake_session(root, master=master), database)
+    for name in (database, f"{database}_staging"):
+        lake.spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{name}")
+    _create(lake, instances_table(), _PARTITIONING[partition_by])
+    _create(lake, failures_table(), None)
+    _create(lake, objects_table(), "bucket(16, source_uri)")
+    return lake
+
+
+def _create(lake: Lake, table: Table, partitioning: str | None) -> None:
+    partitioned = f"PARTITIONED BY ({partitioning})" if partitioning else ""
+    lake.spark.sql(
+        f"CREATE TABLE IF NOT EXISTS {lake.name(table.name)} ({spark_ddl(table)}) USING iceberg {partitioned} "
+        f"COMMENT {quote_text(table.comment)} {_properties(_PROPERTIES | _PUBLISHED)}"
+    )
+
+
+def _properties(properties: dict[str, str]) -> str:
+    pairs = ", ".join(f"{quote_text(key)} = {quote_text(value)}" for key, value in properties.items())
+    return f"TBLPROPERTIES ({pairs})"
+
+
+def quote_text(text: str) -> str:
+    """Return ``text`` as a Spark SQL string literal."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

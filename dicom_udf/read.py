@@ -1,0 +1,187 @@
+"""Objects in, staged rows out: what an executor does. Total: a fault of a file becomes a row, never an exception.
+
+Every object gives one row of kind ``object`` (what it cost), and one row per file found in it: ``instance`` or
+``failure``. The three kinds share one wide schema, so that a batch is read once and staged in one table.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa
+
+from dicom_udf.archives import Member, MemberFault, members
+from dicom_udf.columns import Field, Table, arrow_schema, fill_row, instances_table, selection
+from dicom_udf.errors import FailureCode, FileFault
+from dicom_udf.header import read_header
+from dicom_udf.sources import ObjectReader, ObjectRef, open_object
+
+__all__ = ["Stamp", "read_batches", "read_object", "staged_table"]
+
+Row = dict[str, Any]
+
+BATCH_ROWS = 2_000
+BATCH_BYTES = 16 << 20
+"""A batch is cut at whichever comes first. Headers reach 8 MiB; an Arrow string array ends at 2 GiB (DESIGN §4)."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Provenance of a batch, the same in each of its rows however often a task is retried.
+
+    Attributes:
+        run_id: ``ingest_run_id``.
+        time: ``ingest_time``, UTC, naive.
+    """
+
+    run_id: str
+    time: datetime
+
+
+def staged_table() -> Table:
+    """The table that a batch is staged in: instances' columns, all nullable, and what failures and objects need."""
+    own = (
+        Field("kind", "string", "instance, failure or object"),
+        Field("code", "string", "failures: why"),
+        Field("severity", "string", "failures: skipped or fault"),
+        Field("message", "string", "failures: one sentence"),
+        Field("bytes_read", "bigint", "objects: bytes that came from the store"),
+        Field("requests", "bigint", "objects: reads that went to the store"),
+    )
+    rows = tuple(Field(field.name, field.type, field.comment) for field in instances_table().fields)
+    return Table("stage", "one row per file or object read", own + rows)
+
+
+def read_batches(
+    batches: Iterator[pa.RecordBatch], stamp: Stamp, *, on_object: Callable[[int, int], None] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yield staged rows for the objects of ``batches``.
+
+    Args:
+        batches: Rows with the columns of :data:`dicom_udf.sources.OBJECT_SCHEMA`.
+        stamp: Written into each row.
+        on_object: Called after each object with its counts of instances and failures.
+
+    Yields:
+        Batches of :func:`staged_table`'s Arrow schema: ``mapInArrow`` matches columns by position.
+    """
+    schema = arrow_schema(staged_table())
+    pending: list[Row] = []
+    size = 0
+    for ref in _refs(batches):
+        counts = {"instance": 0, "failure": 0, "object": 0}
+        for row in read_object(ref, stamp):
+            counts[row["kind"]] += 1
+            pending.append(row)
+            size += len(row.get("header") or ())
+            if len(pending) >= BATCH_ROWS or size >= BATCH_BYTES:
+                yield _batch(pending, schema)
+                pending, size = [], 0
+        if on_object is not None:
+            on_object(counts["instance"], counts["failure"])
+    if pending:
+        yield _batch(pending, schema)
+
+
+def read_object(ref: ObjectRef, stamp: Stamp) -> Iterator[Row]:
+    """Yield the staged rows of one object as dicts: a row per file, then the object's own. Never raises."""
+    source: Row = {
+        "source_uri": ref.uri,
+        "source_size": ref.size,
+        "source_etag": ref.etag,
+        "source_last_modified": ref.last_modified,
+        "ingest_run_id": stamp.run_id,
+        "ingest_time": stamp.time,
+    }
+    reader: ObjectReader | None = None
+    try:
+        reader = open_object(ref)
+        for member in members(reader, name=ref.uri):
+            if isinstance(member, MemberFault):
+                yield _failure(source, member.path, member.fault)
+            else:
+                yield _read_member(source, member)
+    except FileFault as fault:
+        yield _failure(source, None, fault)
+    except Exception as error:  # one file must not stop a run of millions
+        yield _failure(source, None, _unexpected(error, "object"))
+    finally:
+        if reader is not None:
+            reader.close()
+    yield {
+        **source,
+        "kind": "object",
+        "bytes_read": reader.bytes_read if reader is not None else 0,
+        "requests": reader.requests if reader is not None else 0,
+    }
+
+
+def _read_member(source: Row, member: Member) -> Row:
+    try:
+        header = read_header(
+            member.file, bulk_data_base=_bulk_data_base(source["source_uri"], member.path), selection=selection()
+        )
+    except FileFault as fault:
+        if fault.code.is_curable:
+            raise  # the store's fault, not the member's: the object is read again by the next run
+        return _failure(source, member.path, fault)
+    except Exception as error:  # a fault of ours in one file costs that file
+        return _failure(source, member.path, _unexpected(error, "header"))
+    row = fill_row(header)
+    row.update(source)
+    row["kind"] = "instance"
+    row["source_member"] = member.path
+    row["source_member_size"] = member.size
+    offset = row.get("pixel_data_offset")
+    if offset is not None:
+        row["pixel_data_offset"] = None if member.offset is None else member.offset + offset
+    return row
+
+
+def _failure(source: Row, path: str | None, fault: FileFault) -> Row:
+    return {
+        **source,
+        "kind": "failure",
+        "source_member": path,
+        "code": str(fault.code),
+        "severity": fault.code.severity,
+        "message": fault.message,
+    }
+
+
+def _unexpected(error: Exception, what: str) -> FileFault:
+    """Name an exception that nobody foresaw by its type and place: its text may quote the file."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f"{frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}" if frame else "unknown place"
+    message = f"the {what} could not be read: unexpected {type(error).__name__} at {place}"
+    _log.warning("%s", message)
+    return FileFault(FailureCode.CORRUPT_HEADER, message)
+
+
+def _bulk_data_base(uri: str, member: str | None) -> str:
+    base = quote(uri, safe=":/")
+    return base if member is None else f"{base}?member={quote(member, safe='')}"
+
+
+def _refs(batches: Iterator[pa.RecordBatch]) -> Iterator[ObjectRef]:
+    for batch in batches:
+        columns = [
+            batch.column(name).to_pylist()
+            for name in ("source_uri", "source_size", "source_etag", "source_last_modified")
+        ]
+        for uri, size, etag, modified in zip(*columns, strict=True):
+            yield ObjectRef(uri, size, etag, modified)
+
+
+def _batch(rows: list[Row], schema: pa.Schema) -> pa.RecordBatch:
+    arrays = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in schema]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)

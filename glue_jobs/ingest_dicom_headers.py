@@ -1,0 +1,21 @@
+"""Ingest DICOM headers into the lake: the job for AWS Glue, EMR (spark-submit) and plain Python.
+
+Arguments: ``--help``. Glue's own arguments are tolerated.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from dicom_udf.cli import ingest_job
+
+
+def main() -> None:
+    """Run the job; leave with its exit status where it isn't 0 (a Glue script ends well by returning)."""
+    status = ingest_job(sys.argv[1:])
+    if status:
+        sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

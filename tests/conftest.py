@@ -1,0 +1,24 @@
+"""One Spark session for all tests that need one."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from dicom_udf.config import IngestConfig
+
+
+def pytest_collection_modifyitems(items):
+    """Fast tests first: a broken converter is known in seconds, not after Spark has started."""
+    items.sort(key=lambda item: item.get_closest_marker("spark") is not None)
+
+
+@pytest.fixture(scope="session")
+def spark():
+    """A local session of two cores that tries a failed task again, as a cluster would."""
+    from dicom_udf.lake.session import lake_session
+
+    session = lake_session("/nonexistent", master="local[2,4]")
+    yield session
+    session.sparkContext.stop()

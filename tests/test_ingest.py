@@ -1,0 +1,200 @@
+"""The job end to end: a folder in, a lake out, again and again."""
+
+import json
+import os
+import shutil
+import tarfile
+import zipfile
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydicom import config as pydicom_config
+from pydicom.data import get_testdata_files
+
+from dicom_udf.config import IngestConfig
+from dicom_udf.errors import RunFailedError
+from dicom_udf.ingest import ingest
+from dicom_udf.lake import open_lake
+
+pytestmark = pytest.mark.spark
+
+SAMPLE = Path(__file__).parents[1] / "sample_dcm"
+
+
+@pytest.fixture
+def source(tmp_path):
+    """A copy of the sample that a test may change."""
+    folder = tmp_path / "source"
+    shutil.copytree(SAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.fixture
+def run(spark, tmp_path, source):
+    """Ingest the source into one lake; each call is a run of the job."""
+    config = IngestConfig(source=str(source), lake=str(tmp_path / "lake"))
+    return lambda **changes: ingest(replace(config, **changes))
+
+
+@pytest.fixture
+def lake(spark, tmp_path):
+    """The lake as a reader sees it, opened when it is asked for."""
+    return lambda: open_lake(str(tmp_path / "lake"), "dicom")
+
+
+def rows_by_file(lake, table):
+    """Rows per file name of the source."""
+    return Counter(Path(row["source_uri"]).name for row in lake.table(table).select("source_uri").collect())
+
+
+def snapshots(lake):
+    return {table: lake.spark.table(f"{lake.name(table)}.snapshots").count() for table in ("instances", "failures", "objects")}
+
+
+def test_every_file_of_the_sample_is_in_exactly_one_place(run, lake, source):
+    expected = json.loads((source / "expected.json").read_text())
+    report = run()
+    found = {
+        row["source_uri"].removeprefix(f"file://{source}/"): (row["instances"], row["failures"])
+        for row in lake().table("objects").collect()
+    }
+    assert found == {
+        name: (counts["instances"], sum(counts["failures"].values())) for name, counts in expected["files"].items()
+    }
+    assert report.failures == expected["failures"]
+    assert report.instances == lake().table("instances").count() == expected["instances"]
+    assert Counter(row["code"] for row in lake().table("failures").collect()) == expected["failures"]
+
+
+def test_a_second_run_opens_nothing_and_makes_no_snapshot(run, lake, source):
+    first = run()
+    before = snapshots(lake())
+    # Whoever opens one of these now reads rubbish; etag and size are what they were.
+    for path in source.rglob("*"):
+        if path.is_file():
+            stat = path.stat()
+            path.write_bytes(b"\xff" * stat.st_size)
+            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    second = run()
+    assert (second.objects_read, second.requests, second.bytes_read) == (0, 0, 0)
+    assert second.objects_unchanged == first.objects_listed == second.objects_listed
+    assert snapshots(lake()) == before
+
+
+def test_changed_deleted_and_new_objects_replace_remove_and_add_rows(run, lake, source):
+    run()
+    before = rows_by_file(lake(), "instances")
+    loose = sorted(path for path in source.rglob("*") if path.is_file() and before.get(path.name) == 1)
+    changed, deleted, kept = loose[:3]
+    shutil.copyfile(kept, changed)
+    os.utime(changed, ns=(1, 1))
+    deleted.unlink()
+    shutil.copyfile(kept, source / "new.dcm")
+    report = run()
+    assert (report.objects_read, report.objects_deleted) == (2, 1)
+    after = rows_by_file(lake(), "instances")
+    assert after == before - Counter([deleted.name]) + Counter(["new.dcm"])
+    uids = {
+        Path(row["source_uri"]).name: row["sop_instance_uid"]
+        for row in lake().table("instances").where("source_member IS NULL").collect()
+    }
+    assert uids[changed.name] == uids[kept.name] == uids["new.dcm"]
+    assert lake().table("objects").where(f"source_uri LIKE '%{deleted.name}'").isEmpty()
+
+
+def test_a_file_that_turns_into_text_moves_from_instances_to_failures(run, lake, source):
+    run()
+    name = next(name for name, count in rows_by_file(lake(), "instances").items() if count == 1)
+    path = next(source.rglob(name))
+    path.write_text("no header here\n" * 20)
+    run()
+    assert rows_by_file(lake(), "instances")[name] == 0
+    assert rows_by_file(lake(), "failures")[name] == 1
+
+
+@pytest.mark.parametrize("table", ["instances", "failures", "objects"])
+def test_a_run_that_dies_before_a_commit_is_finished_by_the_next(run, lake, monkeypatch, table):
+    from dicom_udf.lake import commit
+
+    publish = commit._publish
+
+    def die(lake, name, batch_id, write):
+        if name == table:
+            raise KeyboardInterrupt
+        publish(lake, name, batch_id, write)
+
+    monkeypatch.setattr(commit, "_publish", die)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    monkeypatch.undo()
+    report = run()
+    assert report.objects_read == 0, "the stage of the first run is committed, the objects are not opened again"
+    opened = lake()
+    keys = [tuple(row) for row in opened.table("instances").select("source_uri", "source_member").collect()]
+    assert len(keys) == len(set(keys)) > 0
+    total = opened.table("objects").selectExpr("sum(instances)", "sum(failures)").first()
+    assert tuple(total) == (len(keys), opened.table("failures").count())
+    assert opened.staging_tables() == []
+
+
+@pytest.mark.parametrize("partition_by", ["day", "month", "year"])
+def test_the_partition_transform_is_a_setting(run, lake, partition_by):
+    run(partition_by=partition_by)
+    created = lake().spark.sql(f"SHOW CREATE TABLE {lake().name('instances')}").first()[0]
+    transform = {"day": "study_date", "month": "months(study_date)", "year": "years(study_date)"}[partition_by]
+    assert f"PARTITIONED BY ({transform})" in created
+    assert lake().table("instances").where("study_date IS NULL").isEmpty()
+
+
+def test_too_many_faults_fail_the_run_after_everything_is_committed(run, lake):
+    with pytest.raises(RunFailedError, match="max-fault-ratio"):
+        run(max_fault_ratio=0.0)
+    assert not lake().table("instances").isEmpty()
+
+
+def test_the_report_is_written_as_json(run, tmp_path):
+    path = tmp_path / "report.json"
+    report = run(report=str(path))
+    written = json.loads(path.read_text())
+    assert written["instances"] == report.instances
+    assert written["failures"] == dict(report.failures)
+    assert set(written) >= {
+        "run_id", "objects_listed", "objects_read", "objects_unchanged", "objects_deleted",
+        "instances", "failures", "bytes_read", "requests", "seconds",
+    }  # fmt: skip
+
+
+def wheel_files():
+    """All files of the pydicom wheel's test folder, whether DICOM or not."""
+    folder = Path(get_testdata_files("CT_small.dcm")[0]).parent
+    return folder, sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_no_file_of_the_pydicom_wheel_is_lost_loose_zipped_or_tarred(spark, tmp_path):
+    folder, files = wheel_files()
+    packed = {"zip": tmp_path / "zip", "tar.gz": tmp_path / "tar"}
+    for place in packed.values():
+        place.mkdir()
+    with zipfile.ZipFile(packed["zip"] / "all", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in files:
+            archive.write(path, path.relative_to(folder))
+    with tarfile.open(packed["tar.gz"] / "all", "w:gz") as archive:
+        for path in files:
+            archive.add(path, path.relative_to(folder))
+    rows = {}
+    for kind, place in {"loose": folder, **packed}.items():
+        report = ingest(IngestConfig(source=str(place), lake=str(tmp_path / f"lake-{kind}")))
+        opened = open_lake(str(tmp_path / f"lake-{kind}"), "dicom")
+        rows[kind] = Counter(
+            (row["sop_instance_uid"], row["header"])
+            for row in opened.table("instances").selectExpr("sop_instance_uid", "regexp_replace(header, 'file:[^\"]*', '') header").collect()
+        )
+        places = Counter()
+        for table in ("instances", "failures"):
+            for row in opened.table(table).select("source_uri", "source_member").collect():
+                places[row["source_member"] or row["source_uri"]] += 1
+        assert report.instances + report.failures.total() >= len(files)
+        assert set(places.values()) == {1}
+    assert rows["zip"] == rows["tar.gz"]
