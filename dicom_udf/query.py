@@ -149,7 +149,7 @@ def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
 
 
 def _told(error: duckdb.Error) -> ConfigurationError | RunFailedError:
-    """Tell what DuckDB says of the SQL in full, and of data without the values that it quotes."""
+    """Tell what DuckDB says of the SQL in full, and of data only the kind of error: it quotes values."""
     import duckdb  # noqa: PLC0415
 
     message = re.sub(r"\n\n+", "\n", str(error).strip())
@@ -157,10 +157,15 @@ def _told(error: duckdb.Error) -> ConfigurationError | RunFailedError:
         return ConfigurationError(f"{message}\nThe tables are {', '.join(TABLES)}.")
     if isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.SyntaxException):
         return ConfigurationError(message)
-    first = message.partition("\n")[0]
-    if not isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
-        first = re.sub(r"""'.*'|".*\"""", "'...'", first)
-    return RunFailedError(f"the query failed: {first}")
+    if isinstance(error, duckdb.DataError | duckdb.InvalidInputException):
+        kind = message.partition(":")[0]
+        column = re.search(r"source column (\w+)", message)
+        where = f" in column {column[1]}" if column else ""
+        remedy = (
+            "TRY_CAST gives null where a value doesn't fit" if column else "the details may quote data and stay untold"
+        )
+        return RunFailedError(f"the query failed: {kind}{where}; {remedy}")
+    return RunFailedError("the query failed: " + message.partition("\n")[0])
 
 
 def _name(name: str) -> str:

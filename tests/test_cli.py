@@ -1,0 +1,288 @@
+"""The command dicom-lake as people and schedulers see it: words in, output, exit status."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dicom_udf
+from dicom_udf import cli
+from dicom_udf.errors import FailureCode, RunFailedError
+from dicom_udf.lake.session import lake_session
+from tests.local_lake import files, make_lake
+
+ROOT = Path(__file__).parents[1]
+COMMAND = [sys.executable, "-c", "import sys; from dicom_udf.cli import main; sys.exit(main())"]
+
+
+@pytest.fixture
+def dicom_lake(capsys):
+    """Run a command in this process; return status, stdout, stderr."""
+
+    def run(*words):
+        status = cli.main([str(word) for word in words])
+        told = capsys.readouterr()
+        return status, told.out, told.err
+
+    root, own = logging.getLogger(), logging.getLogger("dicom_udf")
+    before = root.handlers[:], own.level
+    yield run
+    root.handlers[:] = before[0]
+    own.setLevel(before[1])
+
+
+@pytest.fixture(scope="module")
+def lake(spark, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lake")
+    make_lake(lake_session(str(folder)))
+    return folder
+
+
+# --- Without a lake
+
+
+def test_a_bare_command_prints_the_help(dicom_lake):
+    status, out, err = dicom_lake()
+    assert status == 0
+    assert out == dicom_lake("--help")[1]
+    assert "dicom-lake ingest ./sample_dcm --lake ./lake" in out
+    assert err == ""
+
+
+def test_the_version_is_that_of_the_package(dicom_lake):
+    assert dicom_lake("--version") == (0, f"dicom-lake {dicom_udf.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["ingets"], "argument COMMAND: invalid choice: 'ingets'"),
+        (["status"], "the following arguments are required: --lake"),
+        (["status", "--lake", "{tmp}/missing"], "there is no lake at {tmp}/missing"),
+        (["status", "--lake", "{tmp}"], "{tmp} is no lake"),
+        (["query", "SELECT 1", "--lake", "{tmp}"], "{tmp} is no lake"),
+        (["query", "SELECT 1", "--lake", "s3://b/l"], "the lake can't be an s3:// URL in this version"),
+        (["failures", "--lake", "{tmp}", "--code", "BAD"], "argument --code: must be one of NOT_DICOM, DICOMDIR"),
+        (["columns", "--lake", "{tmp}"], "{tmp} is no lake"),
+        (["ingest", "{tmp}/missing", "--lake", "{tmp}/lake"], "the source {tmp}/missing doesn't exist"),
+        (["ingest", "{tmp}", "--lake", "s3://b/l"], "the lake can't be an s3:// URL in this version"),
+        (["ingest", "s3://b/k", "--lake", "{tmp}/lake"], "the source can't be an s3:// URL in this version"),
+    ],
+)
+def test_a_bad_argument_is_one_line_and_status_2_and_nothing_is_written(dicom_lake, tmp_path, words, sentence):
+    (tmp_path / "file").touch()
+    status, out, err = dicom_lake(*(word.format(tmp=tmp_path) for word in words))
+    assert (status, out) == (2, "")
+    assert err.startswith(f"dicom-lake: error: {sentence.format(tmp=tmp_path)}")
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (RunFailedError("the lease is held"), 1, "the lease is held"),
+        (KeyboardInterrupt(), 130, "interrupted; the next run goes on where this one stopped"),
+        (OSError(28, "No space left on device", "/lake"), 1, "[Errno 28] No space left on device: '/lake'"),
+        (ValueError("bad name Doe^Jane"), 1, "failed with ValueError; --log-level DEBUG prints the traceback"),
+    ],
+)
+def test_a_failed_run_is_one_line_without_values(dicom_lake, monkeypatch, error, status, message):
+    def fail(config):
+        raise error
+
+    monkeypatch.setattr(cli, "_run", fail)
+    assert dicom_lake("status", "--lake", "/l") == (status, "", f"dicom-lake: error: {message}\n")
+
+
+def test_debug_adds_the_traceback(dicom_lake, monkeypatch):
+    def fail(config):
+        raise RunFailedError("the lease is held")
+
+    monkeypatch.setattr(cli, "_run", fail)
+    logging.getLogger().handlers[:] = []
+    status, _, err = dicom_lake("status", "--lake", "/l", "--log-level", "DEBUG")
+    assert status == 1
+    assert "Traceback (most recent call last)" in err
+    assert err.endswith("dicom-lake: error: the lease is held\n")
+
+
+def test_the_help_needs_neither_spark_nor_duckdb_nor_pydicom():
+    heavy = "{'pyspark', 'duckdb', 'pydicom', 'pyarrow', 'obstore', 'numpy'}"
+    code = f"import sys; from dicom_udf.cli import main; main([]); print({heavy} & set(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.startswith("usage: dicom-lake")
+    assert done.stderr == "set()\n"
+
+
+# --- On a lake
+
+
+@pytest.mark.spark
+def test_a_query_is_answered_as_a_table(dicom_lake, lake):
+    sql = "SELECT modality, count(*) AS n FROM instances GROUP BY 1 ORDER BY 1"
+    assert dicom_lake("query", sql, "--lake", lake) == (
+        0,
+        "modality  n\n--------  -\nCT        2\nMR        1\n          1\n",
+        "",
+    )
+
+
+@pytest.mark.spark
+def test_a_query_is_answered_as_csv_and_json(dicom_lake, lake):
+    sql = "SELECT patient_name, study_date FROM instances WHERE modality = 'MR'"
+    assert dicom_lake("query", sql, "--lake", lake, "--format", "csv")[1] == (
+        "patient_name,study_date\r\n山田^太郎,2020-01-01\r\n"
+    )
+    assert json.loads(dicom_lake("query", sql, "--lake", lake, "--format", "json")[1]) == {
+        "patient_name": "山田^太郎",
+        "study_date": "2020-01-01",
+    }
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("sql", ["SELEC 1", "SELECT * FROM images", "DROP VIEW instances"])
+def test_bad_sql_is_a_bad_argument(dicom_lake, lake, sql):
+    before = files(lake)
+    status, out, err = dicom_lake("query", sql, "--lake", lake)
+    assert (status, out) == (2, "")
+    assert err.startswith("dicom-lake: error: ")
+    assert "Traceback" not in err
+    assert files(lake) == before
+
+
+@pytest.mark.spark
+def test_a_query_that_fails_on_the_data_is_a_failed_run(dicom_lake, lake):
+    status, _, err = dicom_lake("query", "SELECT patient_name::INTEGER FROM instances", "--lake", lake)
+    assert status == 1
+    assert "Doe" not in err
+
+
+@pytest.mark.spark
+def test_status_tells_what_the_lake_holds(dicom_lake, lake):
+    status, out, err = dicom_lake("status", "--lake", lake)
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == f"lake {lake}, database dicom"
+    assert lines[1:6] == [
+        "instances    4  studies of 2020-01-01 to 2021-05-05, 1 without a date",
+        "objects      5  2 failed, 3 ingested",
+        "failures     3  1 skipped, 2 faults",
+        "  TRUNCATED  2  fault",
+        "  NOT_DICOM  1  skipped",
+    ]
+    assert lines[6].startswith("on disk         ")
+    assert lines[7:] == ["last run        run_2 at 2026-01-03 00:00:00 UTC"]
+
+
+@pytest.mark.spark
+def test_status_tells_the_same_to_programs(dicom_lake, lake):
+    told = json.loads(dicom_lake("status", "--lake", lake, "--format", "json")[1])
+    size = told.pop("bytes_on_disk")
+    assert size == sum(map(len, files(lake / "dicom").values()))
+    assert told == {
+        "instances": 4,
+        "first_study_date": "2020-01-01",
+        "last_study_date": "2021-05-05",
+        "instances_without_study_date": 1,
+        "objects": {"failed": 2, "ingested": 3},
+        "failures": {"NOT_DICOM": 1, "TRUNCATED": 2},
+        "last_run_id": "run_2",
+        "last_run_time": "2026-01-03T00:00:00",
+    }
+
+
+@pytest.mark.spark
+def test_faults_are_listed_before_what_was_skipped(dicom_lake, lake):
+    status, out, err = dicom_lake("failures", "--lake", lake)
+    assert (status, err) == (0, "")
+    assert out.splitlines()[2:] == [
+        "fault     TRUNCATED  file:///s/a.zip      z.dcm          ends at byte 9",
+        "fault     TRUNCATED  file:///s/b.zip      x!y.dcm        ends at byte 12",
+        "skipped   NOT_DICOM  file:///s/notes.txt                 no DICOM file",
+    ]
+
+
+@pytest.mark.spark
+def test_failures_are_chosen_by_code_and_limited(dicom_lake, lake):
+    status, out, err = dicom_lake("failures", "--lake", lake, "--code", "truncated", "--limit", 1, "--format", "csv")
+    assert status == 0
+    assert [row[2] for row in csv.reader(io.StringIO(out, newline=""))] == ["source_uri", "file:///s/a.zip"]
+    assert err == "1 of 2 failures; --limit 0 lists all\n"
+    assert len(dicom_lake("failures", "--lake", lake, "--limit", 0)[1].splitlines()) == 5
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("code", list(FailureCode))
+def test_failures_of_every_code_can_be_asked_for(dicom_lake, lake, code):
+    assert dicom_lake("failures", "--lake", lake, "--code", code)[0] == 0
+
+
+@pytest.mark.spark
+def test_a_reader_that_stops_early_is_no_error(lake):
+    sql = "SELECT * FROM range(1000000)"
+    command = " ".join(f"'{word}'" for word in [*COMMAND, "query", sql, "--lake", str(lake)])
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command} | head -n 3"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "range\n-----\n    0\n", "")
+
+
+@pytest.mark.spark
+def test_a_terminal_gets_rows_that_fit(lake):
+    """A real terminal of 60 columns: many columns become blocks, and no line wraps."""
+    controller, terminal = pty.openpty()
+    words = ["query", "SELECT * FROM instances WHERE modality = 'MR'", "--lake", str(lake)]
+    with os.fdopen(controller, "rb", buffering=0) as screen:
+        done = subprocess.run(
+            [*COMMAND, *words], stdout=terminal, env={**os.environ, "COLUMNS": "60"}, cwd=ROOT, check=True
+        )
+        os.close(terminal)
+        shown = screen.read(1 << 16).decode()
+    assert done.returncode == 0
+    lines = shown.splitlines()
+    assert lines[0] == "-- row 1 " + "-" * 51
+    assert "modality                MR" in lines
+    assert max(map(len, lines)) <= 60
+
+
+# --- The columns
+
+
+def test_columns_are_found_by_a_word(dicom_lake):
+    status, out, err = dicom_lake("columns", "--search", "SliceThickness")
+    assert (status, err) == (0, "")
+    [line] = out.splitlines()
+    assert line.startswith("slice_thickness  double  (0018,0050) SliceThickness, DS, mm. ")
+
+
+@pytest.mark.parametrize("word", ["0018,0050", "slice_thick", "SLICETHICKNESS"])
+def test_a_column_is_found_by_name_tag_and_keyword(dicom_lake, word):
+    assert "slice_thickness " in dicom_lake("columns", "--search", word)[1]
+
+
+def test_every_column_is_listed_once_with_a_meaning(dicom_lake):
+    from dicom_udf.columns import instances_table  # noqa: PLC0415
+
+    rows = [json.loads(line) for line in dicom_lake("columns", "--format", "json")[1].splitlines()]
+    assert [row["column"] for row in rows] == [field.name for field in instances_table().fields]
+    assert all(row["type"] and row["description"] for row in rows)
+    assert len(dicom_lake("columns")[1].splitlines()) == len(rows)
+
+
+@pytest.mark.spark
+def test_columns_of_a_lake_tell_how_many_rows_have_a_value(dicom_lake, lake):
+    rows = [json.loads(line) for line in dicom_lake("columns", "--lake", lake, "--format", "json")[1].splitlines()]
+    values = {row["column"]: row["values"] for row in rows}
+    assert (values["modality"], values["source_uri"], values["source_member"]) == (3, 4, 0)
+    assert values["slice_thickness"] is None, "this lake doesn't have the column"
+    assert "modality  string  3 values  (0008,0060) Modality, CS" in dicom_lake("columns", "--lake", lake)[1]
