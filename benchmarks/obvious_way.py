@@ -22,6 +22,7 @@ SCHEMA = (
     "study_date date, source_uri string, sop_instance_uid string, study_instance_uid string, "
     "series_instance_uid string, modality string, patient_id string, header string"
 )
+KEYWORDS = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "PatientID")
 
 Row = tuple[date | None, str, str | None, str | None, str | None, str | None, str | None, str]
 
@@ -42,13 +43,14 @@ def _rows(paths: Iterator[str]) -> Iterator[Row]:
         yield (
             _date(read),
             path,
-            read.get("SOPInstanceUID"),
-            read.get("StudyInstanceUID"),
-            read.get("SeriesInstanceUID"),
-            read.get("Modality"),
-            read.get("PatientID"),
+            *(_text(read, keyword) for keyword in KEYWORDS),
             read.to_json(),
         )
+
+
+def _text(read: Dataset, keyword: str) -> str | None:
+    # pydicom's own string types can't be unpickled by Java.
+    return str(read[keyword].value) if keyword in read else None
 
 
 def _date(read: Dataset) -> date | None:
