@@ -10,6 +10,7 @@ import dataclasses
 import io
 import logging
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -165,22 +166,28 @@ def _write(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: Literal[
     write_rows(columns, rows, form=form, stream=sys.stdout, width=_terminal_width())
 
 
-def _write_columns(columns: Iterable[Mapping[str, Any]]) -> None:
-    """Write a line for each column of the lake; on a terminal the text goes on below itself."""
-    described = [(_name_and_type(column), _meaning(column)) for column in columns]
-    indent = max((len(head) for head, _ in described), default=0) + 2
+def _write_columns(columns: Sequence[Mapping[str, Any]]) -> None:
+    """Write a line for each column of the lake; on a terminal its meaning goes below it, wrapped."""
+    names = max((len(column["column"]) for column in columns), default=0)
+    types = max((len(_type(column)) for column in columns), default=0)
     width = _terminal_width()
-    for head, meaning in described:
-        line = f"{head:<{indent}}{meaning}"
-        if width is not None:
-            below = " " * min(indent, width // 2)
-            line = textwrap.fill(line, width, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)
-        print(line)
+    for column in columns:
+        values = f"{_values(column['values']):>18}  " if "values" in column else ""
+        head = f"{column['column']:<{names}}  {_type(column):<{types}}  {values}"
+        if width is None:
+            print(f"{head}{_meaning(column)}".rstrip())
+        else:
+            indent = " " * 4
+            print(head.rstrip())
+            print(textwrap.fill(_meaning(column), width, initial_indent=indent, subsequent_indent=indent))
 
 
-def _name_and_type(column: Mapping[str, Any]) -> str:
-    values = "" if column.get("values") is None else f"  {column['values']:,} values"
-    return f"{column['column']}  {column['type'] or ''}{values}"
+def _type(column: Mapping[str, Any]) -> str:
+    return re.sub(r"struct(<[^>]*>|\([^)]*\))", "struct", column["type"])
+
+
+def _values(count: int | None) -> str:
+    return "not in the lake" if count is None else f"{count:,} values"
 
 
 def _meaning(column: Mapping[str, Any]) -> str:

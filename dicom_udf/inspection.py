@@ -134,22 +134,22 @@ def describe_columns(*, search: str | None = None, lake: str | None = None, data
     """Describe the columns of ``instances``: :data:`COLUMN_FIELDS`, and ``values`` where a lake is given.
 
     Args:
-        search: Only columns that have this in one of the fields; case doesn't matter.
+        search: Only columns that have this in their name, tag, keyword or description; case doesn't matter.
         lake: Counts the rows with a value in each column; the lake's own further columns are listed too.
         database: Its database.
     """
     rows, names = _declared_columns(), COLUMN_FIELDS
     if lake is not None:
-        counts = _count_values(lake, database)
         names += ("values",)
+        counts = _count_values(lake, database)
         known = {row[0] for row in rows}
-        rows += [(name, *[None] * (len(COLUMN_FIELDS) - 1)) for name in counts if name not in known]
-        rows = [(*row, counts.get(row[0])) for row in rows]
+        blank = [None] * (len(COLUMN_FIELDS) - 2)
+        rows += [(name, kind, *blank) for name, (kind, _) in counts.items() if name not in known]
+        rows = [(*row, counts[row[0]][1] if row[0] in counts else None) for row in rows]
     if search is not None:
         wanted = search.casefold()
-        rows = [
-            row for row in rows if any(wanted in str(value).casefold() for value in row[: len(COLUMN_FIELDS)] if value)
-        ]
+        places = [COLUMN_FIELDS.index(name) for name in ("column", "tag", "keyword", "description")]
+        rows = [row for row in rows if any(wanted in str(row[place] or "").casefold() for place in places)]
     return Answer(names, iter(rows))
 
 
@@ -168,12 +168,13 @@ def _declared_columns() -> list[tuple[Any, ...]]:
     return rows
 
 
-def _count_values(lake: str, database: str) -> dict[str, int]:
-    """Count the rows of ``instances`` that have a value, by column, in the table's order."""
+def _count_values(lake: str, database: str) -> dict[str, tuple[str, int]]:
+    """Return DuckDB's type and the number of rows that have a value, by column of ``instances`` in its order."""
     tables = open_tables(lake, database)
-    names = answer(tables, "SELECT * FROM instances LIMIT 0").columns
-    counts = ", ".join(f'count("{name}")' for name in names)
-    return dict(zip(names, next(answer(tables, f"SELECT {counts} FROM instances").rows), strict=True))
+    types = {row[0]: row[1].lower() for row in answer(tables, "DESCRIBE instances").rows}
+    counts = ", ".join(f'count("{name}")' for name in types)
+    row = next(answer(tables, f"SELECT {counts} FROM instances").rows)
+    return {name: (kind, count) for (name, kind), count in zip(types.items(), row, strict=True)}
 
 
 def _tags(path: Sequence[int]) -> str:
