@@ -24,6 +24,7 @@ from dicom_udf.config import (
     IngestConfig,
     QueryConfig,
     StatusConfig,
+    check_ingest,
     parse_command,
     parse_ingest_arguments,
 )
@@ -116,6 +117,7 @@ def _run(config: CommandConfig) -> None:
 
 
 def _ingest(config: IngestConfig) -> None:
+    check_ingest(config)  # a bad argument is told at once, Spark takes a second to import
     from dicom_udf.ingest import ingest  # noqa: PLC0415
 
     print(ingest(config).to_text(), end="")
