@@ -1,0 +1,23 @@
+"""The declared attributes and the tables that are made of them."""
+
+from dicom_udf.columns.attributes import column_type, declared_attributes, selection
+from dicom_udf.columns.model import Attribute, Field, Table
+from dicom_udf.columns.row import DEFAULT_STUDY_DATE, fill_row
+from dicom_udf.columns.schema import arrow_schema, spark_ddl
+from dicom_udf.columns.tables import failures_table, instances_table, objects_table
+
+__all__ = [
+    "DEFAULT_STUDY_DATE",
+    "Attribute",
+    "Field",
+    "Table",
+    "arrow_schema",
+    "column_type",
+    "declared_attributes",
+    "failures_table",
+    "fill_row",
+    "instances_table",
+    "objects_table",
+    "selection",
+    "spark_ddl",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -39,7 +39,7 @@ class ObjectRef:
     last_modified: datetime | None = None
 
 
-class ObjectReader(BinaryIO):
+class ObjectReader(Protocol):
     """A seekable reader of one object that fetches ranges and counts what it costs.
 
     Attributes:
@@ -50,19 +50,36 @@ class ObjectReader(BinaryIO):
     requests: int
     bytes_read: int
 
+    def read(self, size: int = -1, /) -> bytes:
+        """Return ``size`` bytes, fewer only at the end.
+
+        Raises:
+            FileFault: OBJECT_CHANGED (etag or size is no longer the listed one), READ_ERROR and the like.
+        """
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Move the place of the next read; nothing is fetched."""
+        ...
+
+    def tell(self) -> int:
+        """Return the place of the next read."""
+        ...
+
+    def close(self) -> None:
+        """Let the object go."""
+        ...
+
 
 class Store(Protocol):
-    """Where objects are: lists them without opening any, opens one by ranges."""
+    """Where objects are: lists them without opening any.
+
+    Attributes:
+        scope: URI under which everything listed lies, ended by ``/``; or the one object's own.
+    """
+
+    scope: str
 
     def list(self) -> Iterator[pa.RecordBatch]:
         """Yield the objects as batches of :data:`OBJECT_SCHEMA`, in bounded memory."""
-        ...
-
-    def open(self, ref: ObjectRef) -> ObjectReader:
-        """Open an object.
-
-        Raises:
-            FileFault: NOT_FOUND, ACCESS_DENIED, OBJECT_CHANGED (etag or size is no longer the listed one), READ_ERROR;
-                also from the reader's later reads.
-        """
         ...

@@ -1,0 +1,53 @@
+"""The declared attributes: attributes.tsv, one line each, from which schema, converters, comments and page are made."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from dicom_udf.columns.model import Attribute
+from dicom_udf.header import VRS, Selection, Wanted
+
+__all__ = ["CODES_TYPE", "column_type", "declared_attributes", "selection"]
+
+CODES_TYPE = "array<struct<code_value:string,coding_scheme_designator:string,code_meaning:string>>"
+"""Type of a code sequence's column (PS3.3 Table 8.8-1a)."""
+
+
+@cache
+def declared_attributes() -> tuple[Attribute, ...]:
+    """Return the declared attributes in the order of their columns."""
+    text = files("dicom_udf.columns").joinpath("attributes.tsv").read_text(encoding="utf-8")
+    head, *lines = text.splitlines()
+    names = head.split("\t")
+    return tuple(_attribute(dict(zip(names, line.split("\t"), strict=True))) for line in lines)
+
+
+def _attribute(line: dict[str, str]) -> Attribute:
+    path = tuple(int(tag, 16) for tag in line.pop("tag").split("."))
+    return Attribute(path=path, **line)  # type: ignore[arg-type]
+
+
+def column_type(attribute: Attribute) -> str:
+    """Return the Spark SQL type of an attribute's column: by VR, an array unless its VM is 1."""
+    if attribute.part == "codes":
+        return CODES_TYPE
+    scalar = VRS[attribute.vr].type
+    return f"{scalar}" if attribute.vm == "1" else f"array<{scalar}>"
+
+
+@cache
+def selection() -> Selection:
+    """Return what a header reader is asked for, so that it can fill every column."""
+    return Selection(
+        tuple(
+            Wanted(
+                name=attribute.column,
+                path=attribute.path,
+                vr=attribute.vr,
+                multiple=attribute.vm != "1",
+                part=attribute.part,
+            )
+            for attribute in declared_attributes()
+        )
+    )

@@ -1,0 +1,72 @@
+"""A header as a row of ``instances``: its typed values, what is derived from them, and the header itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from dicom_udf.header import Header
+
+__all__ = ["DEFAULT_STUDY_DATE", "fill_row"]
+
+DEFAULT_STUDY_DATE = date(1900, 1, 1)
+"""Where there is no StudyDate: partitions are never null, and study_date_is_default says so."""
+
+_AGE = re.compile(r"(\d{1,3})([YMWD])")
+_PER_YEAR = {"Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
+_OLDEST = 150.0
+
+
+def fill_row(header: Header) -> dict[str, Any]:
+    """Return the columns of ``instances`` that come from the header; source_ and ingest_ columns are the caller's.
+
+    Columns without a value are left out: an absent key is null.
+    """
+    values = header.values
+    row: dict[str, Any] = dict(values)
+    row["study_date_is_default"] = "study_date" not in values
+    row.setdefault("study_date", DEFAULT_STUDY_DATE)
+    row["derived_patient_age_years"] = _age_in_years(values)
+    row["derived_study_datetime"] = _moment(values, "study")
+    row["derived_series_datetime"] = _moment(values, "series")
+    row["derived_acquisition_datetime"] = values.get("acquisition_datetime") or _moment(values, "acquisition")
+    row["pixel_data_offset"] = header.pixel_data_offset
+    row["pixel_data_length"] = header.pixel_data_length
+    row["pixel_data_is_encapsulated"] = header.pixel_data_is_encapsulated
+    row["private_creators"] = list(header.private_creators) or None
+    row["header_fault"] = header.fault
+    row["header_omitted"] = list(header.omitted) or None
+    row["invalid_values"] = list(header.invalid_values.items()) or None
+    row["header"] = header.json
+    row["header_file_meta"] = header.file_meta_json
+    return row
+
+
+def _age_in_years(values: Mapping[str, Any]) -> float | None:
+    """PatientAge (045Y, 06Y, 018M, 003W, 010D) in years, else study date less birth date; never from a default date."""
+    found = _AGE.fullmatch(values.get("patient_age") or "")
+    if found:
+        age = int(found[1]) / _PER_YEAR[found[2]]
+    elif values.get("patient_birth_date") and values.get("study_date"):
+        age = (values["study_date"] - values["patient_birth_date"]).days / 365.25
+    else:
+        return None
+    return age if 0 <= age <= _OLDEST else None
+
+
+def _moment(values: Mapping[str, Any], level: str) -> datetime | None:
+    """Date and time of a level as one wall-clock timestamp; None where either is missing: midnight would be made up."""
+    day, time = values.get(f"{level}_date"), values.get(f"{level}_time")
+    if day is None or time is None:
+        return None
+    whole, _, fraction = time.partition(".")
+    hour, minute, second = (int(part) for part in (whole.split(":") + ["0", "0"])[:3])
+    midnight = datetime(day.year, day.month, day.day)
+    micros = int(fraction.ljust(6, "0")) if fraction else 0
+    try:
+        # By addition, so that a leap second (23:59:60) is the first moment of the next day.
+        return midnight + timedelta(hours=hour, minutes=minute, seconds=second, microseconds=micros)
+    except OverflowError:
+        return None

@@ -1,0 +1,128 @@
+"""The three tables of the lake as data: every column with its type and comment (DESIGN §3)."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from pydicom.datadict import keyword_for_tag
+
+from dicom_udf.columns.attributes import column_type, declared_attributes
+from dicom_udf.columns.model import Attribute, Field, Table
+from dicom_udf.errors import FailureCode
+
+__all__ = ["attribute_comment", "failures_table", "instances_table", "objects_table"]
+
+_SOURCE = (
+    Field("source_size", "bigint", "Bytes of the object as listed.", nullable=False),
+    Field("source_etag", "string", "Etag without quotes; for a local file its modification time in ns.", nullable=False),
+    Field("source_last_modified", "timestamp_ntz", "When the object was last changed, as listed, UTC."),
+)
+_INGEST = (
+    Field("ingest_run_id", "string", "Run that wrote this row.", nullable=False),
+    Field("ingest_time", "timestamp_ntz", "When that run began, UTC.", nullable=False),
+)
+_URI = Field("source_uri", "string", "The object: s3://bucket/key or file:///path, not percent-encoded.", nullable=False)
+_MEMBER = Field(
+    "source_member",
+    "string",
+    "Path of the file in its archive, inner.zip!file.dcm when nested; ! # % of names as %21 %23 %25. Null when loose.",
+)
+
+_DERIVED = (
+    Field("derived_patient_age_years", "double", "PatientAge in years, else from birth and study date."),
+    Field("derived_study_datetime", "timestamp_ntz", "StudyDate and StudyTime, wall clock. Null where one is missing."),
+    Field("derived_series_datetime", "timestamp_ntz", "SeriesDate and SeriesTime, wall clock. Null where one is missing."),
+    Field(
+        "derived_acquisition_datetime",
+        "timestamp_ntz",
+        "AcquisitionDateTime, else AcquisitionDate and AcquisitionTime, wall clock.",
+    ),
+)
+
+_HEADER = (
+    Field("pixel_data_offset", "bigint", "Bytes from the start of the object to the pixel data's value. Null where packed."),
+    Field("pixel_data_length", "bigint", "Bytes of the pixel data's value. Null where undefined or absent."),
+    Field("pixel_data_is_encapsulated", "boolean", "True: fragments follow; frames need an offset table."),
+    Field("private_creators", "array<string>", "Creators of the private blocks at top level, distinct and sorted."),
+    Field("header_fault", "string", "Null where the header was read to its end, else CODE@offset; what came before is kept."),
+    Field("header_omitted", "array<string>", "Paths of values left out for size, e.g. 00081140[3].00081155."),
+    Field("invalid_values", "map<string,string>", "Attribute -> why its value is null, altered or ignored; never the value."),
+    Field("header", "string", "The data set as DICOM JSON (PS3.18 Annex F), private and nested elements included."),
+    Field("header_file_meta", "string", "The file meta information (group 0002) as DICOM JSON."),
+)
+
+
+@cache
+def instances_table() -> Table:
+    """One row per DICOM file found. Iceberg keeps min and max of the first 100 columns: what people filter by."""
+    attributes = tuple(
+        Field(attribute.column, column_type(attribute), attribute_comment(attribute))
+        for attribute in declared_attributes()
+        if attribute.column != "study_date"
+    )
+    study_date = Field(
+        "study_date",
+        "date",
+        "(0008,0020) StudyDate, DA. Partition. Date at which the study began; 1900-01-01 where absent or no date.",
+        nullable=False,
+    )
+    is_default = Field(
+        "study_date_is_default", "boolean", "True where 1900-01-01 is the default and no date.", nullable=False
+    )
+    member_size = Field("source_member_size", "bigint", "Bytes of the file itself. Null where its archive doesn't say.")
+    return Table(
+        "instances",
+        "one row per DICOM file found, loose or in an archive; key (source_uri, source_member)",
+        (study_date, is_default, _URI, _MEMBER, *_INGEST, *attributes, *_DERIVED, *_SOURCE, member_size, *_HEADER),
+    )
+
+
+@cache
+def failures_table() -> Table:
+    """One row per file or object that gave no header."""
+    codes = ", ".join(FailureCode)
+    return Table(
+        "failures",
+        "one row per file or object that gave no header; key (source_uri, source_member, code)",
+        (
+            _URI,
+            _MEMBER,
+            Field("code", "string", _cut(f"Why: {codes}."), nullable=False),
+            Field("severity", "string", "skipped: rightly no instance; fault: something to look into.", nullable=False),
+            Field("message", "string", "One sentence: the thing, the place, the remedy; never a value of the file."),
+            *_SOURCE,
+            *_INGEST,
+        ),
+    )
+
+
+@cache
+def objects_table() -> Table:
+    """The ledger: one row per source object that was read."""
+    return Table(
+        "objects",
+        "one row per source object that was read; key source_uri",
+        (
+            _URI,
+            *_SOURCE,
+            Field("status", "string", "ingested, or failed where a fault of the store cut the reading.", nullable=False),
+            Field("instances", "bigint", "Rows of instances that came from it.", nullable=False),
+            Field("failures", "bigint", "Rows of failures that came from it.", nullable=False),
+            Field("study_dates", "array<date>", "Partitions that hold its rows; they prune a later replacement."),
+            Field("ingest_retry", "boolean", "True where the next run tries again though nothing changed.", nullable=False),
+            *_INGEST,
+        ),
+    )
+
+
+def attribute_comment(attribute: Attribute) -> str:
+    """Return e.g. ``(0018,0050) SliceThickness, DS, mm. Nominal slice thickness.``."""
+    tags = " > ".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in attribute.path)
+    keyword = keyword_for_tag(attribute.path[-1])
+    facts = ", ".join(filter(None, (keyword, attribute.vr, attribute.unit)))
+    return _cut(f"{tags} {facts}. {attribute.description}")
+
+
+def _cut(comment: str) -> str:
+    """Keep a comment within the Glue catalog's 255 characters."""
+    return comment if len(comment) <= 255 else comment[:252].rstrip(", ") + "..."
