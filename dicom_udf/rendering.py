@@ -128,11 +128,11 @@ def _is_numeric(values: Iterable[Any]) -> bool:
     )
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401 - any value of a cell
+def _shown(value: Any) -> str:
     return "" if value is None else visible(_cell(value))
 
 
-def _cell(value: Any) -> str:  # noqa: ANN401 - any value of a cell
+def _cell(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -146,11 +146,11 @@ def _cell(value: Any) -> str:  # noqa: ANN401 - any value of a cell
     return str(value)
 
 
-def _json(value: Any) -> str:  # noqa: ANN401 - any value of a cell
+def _json(value: Any) -> str:
     return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any value of a cell
+def _plain(value: Any) -> Any:
     """Turn a value into what JSON has a word for: whole decimals stay exact, NaN and infinity become text."""
     if value is None or isinstance(value, str | bool | int):
         return value

@@ -62,7 +62,7 @@ def _moment(values: Mapping[str, Any], level: str) -> datetime | None:
     if day is None or time is None:
         return None
     whole, _, fraction = time.partition(".")
-    hour, minute, second = (int(part) for part in (whole.split(":") + ["0", "0"])[:3])
+    hour, minute, second = (int(part) for part in [*whole.split(":"), "0", "0"][:3])
     midnight = datetime(day.year, day.month, day.day)
     micros = int(fraction.ljust(6, "0")) if fraction else 0
     try:

@@ -14,14 +14,14 @@ __all__ = ["attribute_comment", "failures_table", "instances_table", "objects_ta
 
 _SOURCE = (
     Field("source_size", "bigint", "Bytes of the object as listed.", nullable=False),
-    Field("source_etag", "string", "Etag without quotes; for a local file its modification time in ns.", nullable=False),
+    Field("source_etag", "string", "Etag without quotes; of a local file the modification time in ns.", nullable=False),
     Field("source_last_modified", "timestamp_ntz", "When the object was last changed, as listed, UTC."),
 )
 _INGEST = (
     Field("ingest_run_id", "string", "Run that wrote this row.", nullable=False),
     Field("ingest_time", "timestamp_ntz", "When that run began, UTC.", nullable=False),
 )
-_URI = Field("source_uri", "string", "The object: s3://bucket/key or file:///path, not percent-encoded.", nullable=False)
+_URI = Field("source_uri", "string", "The object: s3://bucket/key or file:///path, decoded.", nullable=False)
 _MEMBER = Field(
     "source_member",
     "string",
@@ -30,8 +30,8 @@ _MEMBER = Field(
 
 _DERIVED = (
     Field("derived_patient_age_years", "double", "PatientAge in years, else from birth and study date."),
-    Field("derived_study_datetime", "timestamp_ntz", "StudyDate and StudyTime, wall clock. Null where one is missing."),
-    Field("derived_series_datetime", "timestamp_ntz", "SeriesDate and SeriesTime, wall clock. Null where one is missing."),
+    Field("derived_study_datetime", "timestamp_ntz", "StudyDate and StudyTime, wall clock. Null if one is missing."),
+    Field("derived_series_datetime", "timestamp_ntz", "SeriesDate and SeriesTime, wall clock. Null if one is missing."),
     Field(
         "derived_acquisition_datetime",
         "timestamp_ntz",
@@ -40,13 +40,25 @@ _DERIVED = (
 )
 
 _HEADER = (
-    Field("pixel_data_offset", "bigint", "Bytes from the start of the object to the pixel data's value. Null where packed."),
+    Field(
+        "pixel_data_offset",
+        "bigint",
+        "Bytes from the object's start to the pixel data's value. Null where packed.",
+    ),
     Field("pixel_data_length", "bigint", "Bytes of the pixel data's value. Null where undefined or absent."),
     Field("pixel_data_is_encapsulated", "boolean", "True: fragments follow; frames need an offset table."),
     Field("private_creators", "array<string>", "Creators of the private blocks at top level, distinct and sorted."),
-    Field("header_fault", "string", "Null where the header was read to its end, else CODE@offset; what came before is kept."),
+    Field(
+        "header_fault",
+        "string",
+        "Null where the header was read to its end, else CODE@offset; what came before stays.",
+    ),
     Field("header_omitted", "array<string>", "Paths of values left out for size, e.g. 00081140[3].00081155."),
-    Field("invalid_values", "map<string,string>", "Attribute -> why its value is null, altered or ignored; never the value."),
+    Field(
+        "invalid_values",
+        "map<string,string>",
+        "Attribute -> why its value is null, altered or ignored.",
+    ),
     Field("header", "string", "The data set as DICOM JSON (PS3.18 Annex F), private and nested elements included."),
     Field("header_file_meta", "string", "The file meta information (group 0002) as DICOM JSON."),
 )
@@ -105,11 +117,11 @@ def objects_table() -> Table:
         (
             _URI,
             *_SOURCE,
-            Field("status", "string", "ingested, or failed where a fault of the store cut the reading.", nullable=False),
+            Field("status", "string", "ingested; failed where a fault of the store cut the reading.", nullable=False),
             Field("instances", "bigint", "Rows of instances that came from it.", nullable=False),
             Field("failures", "bigint", "Rows of failures that came from it.", nullable=False),
             Field("study_dates", "array<date>", "Partitions that hold its rows; they prune a later replacement."),
-            Field("ingest_retry", "boolean", "True where the next run tries again though nothing changed.", nullable=False),
+            Field("ingest_retry", "boolean", "True where the next run tries it again unchanged.", nullable=False),
             *_INGEST,
         ),
     )

@@ -125,7 +125,7 @@ def to_arguments(config: CommandConfig) -> list[str]:
 class _Parser(argparse.ArgumentParser):
     """argparse that raises instead of exiting, takes no abbreviations, and knows what a mistyped option meant."""
 
-    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - argparse's own
+    def __init__(self, **settings: Any) -> None:
         super().__init__(**settings, add_help=False, allow_abbrev=False, formatter_class=_formatter)
 
     @property

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pydicom.datadict import dictionary_keyword, dictionary_VR, private_dictionary_VR
 from pydicom.tag import Tag
 
-__all__ = ["keyword_of", "public_vr", "private_vr"]
+__all__ = ["keyword_of", "private_vr", "public_vr"]
 
 
 @lru_cache(maxsize=8192)

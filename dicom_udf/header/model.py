@@ -22,8 +22,8 @@ class Wanted:
         vr: The dictionary's VR (PS3.6), e.g. ``"DS"``, ``"US or SS"``, ``"SQ"`` for ``part="codes"``.
         multiple: True where the dictionary's VM is not 1: the value is a list.
         part: ``value``; ``codes`` for a code sequence as a list of dicts ``code_value``,
-            ``coding_scheme_designator``, ``code_meaning`` (PS3.3 Table 8.8-1a; code_value is CodeValue, LongCodeValue or
-            URNCodeValue); ``ideographic`` or ``phonetic`` for that component group of a PN.
+            ``coding_scheme_designator``, ``code_meaning`` (PS3.3 Table 8.8-1a; code_value is CodeValue, LongCodeValue
+            or URNCodeValue); ``ideographic`` or ``phonetic`` for that component group of a PN.
     """
 
     name: str

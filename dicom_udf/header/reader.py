@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.header.dictionary import public_vr
-from dicom_udf.header.model import Header, Selection
-from dicom_udf.header.scanner import Encoding, Scanner
+from dicom_udf.header.model import Header, Selection, Wanted
+from dicom_udf.header.scanner import Encoding, Scanner, forget
 from dicom_udf.header.selection import Level, Place, compile_selection
-from dicom_udf.header.model import Wanted
 from dicom_udf.header.vr import LONG_LENGTH, VRS
 from dicom_udf.header.window import Inflater, Window
 
@@ -19,6 +18,9 @@ IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
+
+MOST_SELECTIONS = 16
+"""Compiled selections that are kept; a process has one."""
 
 _OWN = {0x00020002: "/class", 0x00020010: "/syntax", 0x00080018: "/instance", 0x00080016: "/sop_class"}
 
@@ -72,7 +74,8 @@ def _header(scanner: Scanner, meta_json: str | None, data_set: str, *, is_deflat
         raise FileFault(FailureCode(code), f"the header breaks off at byte {offset}, before its SOPInstanceUID")
     if data_set == "{}" and scan.pixel_data is None:
         raise FileFault(FailureCode.TRUNCATED, "the file ends before the first element of its data set")
-    offset, length, is_encapsulated = scan.pixel_data or (None, None, None)
+    nothing: tuple[int | None, int | None, bool | None] = (None, None, None)
+    pixel_offset, length, is_encapsulated = scan.pixel_data or nothing
     return Header(
         json=data_set,
         file_meta_json=meta_json,
@@ -81,7 +84,7 @@ def _header(scanner: Scanner, meta_json: str | None, data_set: str, *, is_deflat
         fault=scan.fault,
         omitted=tuple(scan.omitted),
         private_creators=tuple(sorted(scan.creators)),
-        pixel_data_offset=None if is_deflated else offset,
+        pixel_data_offset=None if is_deflated else pixel_offset,
         pixel_data_length=None if is_deflated else length,
         pixel_data_is_encapsulated=is_encapsulated,
     )
@@ -98,8 +101,9 @@ def _level(selection: Selection) -> Level:
         for tag, name in _OWN.items():
             place = level.get(tag, Place())
             level[tag] = Place((*place.wanted, Wanted(name, (tag,), "UI")), place.codes, place.first)
-        if len(_levels) > 16:
+        if len(_levels) >= MOST_SELECTIONS:
             _levels.clear()
+            forget()  # its keys name levels by identity
         _levels[id(selection)] = known = (selection, level)
     return known[1]
 
@@ -124,6 +128,7 @@ def _start(window: Window) -> tuple[int, bool]:
 
 def _encoding(window: Window, start: int, syntax: str | None) -> Encoding | None:
     """Believe the transfer syntax where the first element agrees with it, else the first element (as pydicom does)."""
+    tried: tuple[Encoding, ...]
     if syntax is None:
         tried = (Encoding(True), Encoding(False), Encoding(True, ">"), Encoding(False, ">"))
     elif syntax == IMPLICIT_LITTLE:
@@ -138,8 +143,7 @@ def _encoding(window: Window, start: int, syntax: str | None) -> Encoding | None
 
 def _plausible(window: Window, offset: int, encoding: Encoding, *, strict: bool = True) -> bool:
     """True where two elements, or one and the end, stand at ``offset``; one is enough unless ``strict``."""
-    big = encoding.order == ">"
-    order = "big" if big else "little"
+    order: Literal["big", "little"] = "big" if encoding.order == ">" else "little"
     last = -1
     for _ in range(2 if strict else 1):
         if not window.has(offset, 8):

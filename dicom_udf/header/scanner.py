@@ -19,7 +19,7 @@ from dicom_udf.header.text import DEFAULT, Encodings, encodings_of
 from dicom_udf.header.vr import LONG_LENGTH, VRS
 from dicom_udf.header.window import Window
 
-__all__ = ["Encoding", "Scan", "Scanner"]
+__all__ = ["Encoding", "Scan", "Scanner", "forget"]
 
 UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
@@ -100,13 +100,23 @@ class Memo:
         self._entries += 1
         self._bytes += size
         if self._entries > MEMO_ENTRIES or self._bytes > MEMO_BYTES:
-            for memo in self._by_context.values():
-                memo.clear()
-            self._by_context.clear()
-            self._entries = self._bytes = 0
+            self.clear()
+
+    def clear(self) -> None:
+        """Forget everything, in the dicts that a scan holds too."""
+        for memo in self._by_context.values():
+            memo.clear()
+        self._by_context.clear()
+        self._entries = self._bytes = 0
 
 
 _memo = Memo()
+
+
+def forget() -> None:
+    """Empty the memo of this process."""
+    _memo.clear()
+
 
 _SHORT = {"<": Struct("<HH2sH"), ">": Struct(">HH2sH")}
 _LONG = {"<": Struct("<I"), ">": Struct(">I")}
@@ -326,7 +336,7 @@ class Scanner:
         """Scan the items of a sequence; return its value object, where it ends, and whether it holds no bulk data."""
         tag, vr, start, length, encoding = head
         if vr not in ("SQ", "UN"):
-            return self._fragments(tag, vr, start, context)
+            return self._fragments(vr, start, context)
         if context.depth >= DEEPEST:
             self._stop(FailureCode.CORRUPT_HEADER, start)
             return '{"vr":"SQ"}', start, False
@@ -375,7 +385,7 @@ class Scanner:
             "code_meaning": values.get("code_meaning"),
         }
 
-    def _fragments(self, tag: int, vr: str, start: int, context: _Context) -> tuple[str, int, bool]:
+    def _fragments(self, vr: str, start: int, context: _Context) -> tuple[str, int, bool]:
         """Skip an encapsulated value below the top level, fragment by fragment."""
         offset = start
         while True:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dicom_udf.header.model import Selection, Wanted
 
@@ -35,14 +35,9 @@ CODE_PARTS: Level = {
 }
 """PS3.3 Table 8.8-1a: the parts of a code in an item of a code sequence."""
 
-_compiled: dict[int, tuple[Selection, Level]] = {}
-
 
 def compile_selection(selection: Selection) -> Level:
-    """Return the selection's top level, made once for each selection object."""
-    known = _compiled.get(id(selection))
-    if known is not None and known[0] is selection:
-        return known[1]
+    """Return the selection's top level."""
     top: Level = {}
     for want in selection.wanted:
         level = top
@@ -56,7 +51,4 @@ def compile_selection(selection: Selection) -> Level:
             place.codes += (want.name,)
         else:
             place.wanted += (want,)
-    if len(_compiled) > 16:
-        _compiled.clear()
-    _compiled[id(selection)] = (selection, top)
     return top

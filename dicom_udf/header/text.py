@@ -36,9 +36,8 @@ def decode_text(raw: bytes, encodings: Encodings, *, is_name: bool = False) -> t
     Returns:
         The text, bytes without meaning as U+FFFD, and whether there were none of these.
     """
-    if raw.isascii() and _ESCAPE not in raw:
-        if encodings[0] != "shift_jis":
-            return raw.decode("ascii"), True
+    if raw.isascii() and _ESCAPE not in raw and encodings[0] != "shift_jis":
+        return raw.decode("ascii"), True
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -1,8 +1,8 @@
 """One line per value representation (PS3.5 §6.2): how its bytes become values, and what a typed column holds.
 
 Reading has two halves. ``decode`` turns the bytes, by the VR *in the file*, into plain items: text, numbers, or None
-where a place in a multi-value is empty. ``convert`` turns one such item into the type of the *dictionary's* VR; what does
-not fit is an :class:`Unfit` with the reason, a result and not an exception.
+where a place in a multi-value is empty. ``convert`` turns one such item into the type of the *dictionary's* VR; what
+does not fit is an :class:`Unfit` with the reason, a result and not an exception.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class VR:
 
     Attributes:
         name: e.g. ``DS``.
-        kind: How the bytes are read: ``text`` (one value, e.g. LT), ``texts`` (backslash separates values), ``name`` (PN),
+        kind: How the bytes are read: ``text`` (one value, e.g. LT), ``texts`` (backslash separates), ``name`` (PN),
             ``number`` (binary), ``tag`` (AT), ``binary``, ``sequence``.
         type: Spark SQL type of a typed column; None where there is none.
         convert: One decoded item -> value of that type, or Unfit. None where there is no column type.
@@ -85,7 +85,8 @@ def to_datetime(item: Item) -> Any:
         return Unfit("not a date and time with a full day")
     try:
         micros = int((found[7] or "0").ljust(6, "0"))
-        return datetime(*(int(part or 0) for part in found.group(1, 2, 3, 4, 5, 6)), micros)  # type: ignore[arg-type]
+        year, month, day, hour, minute, second = (int(part or 0) for part in found.group(1, 2, 3, 4, 5, 6))
+        return datetime(year, month, day, hour, minute, second, micros)
     except ValueError:
         return Unfit("no such day or time")
 

@@ -59,7 +59,9 @@ class Batch:
 def cut_batches(lake: Lake, run: str) -> list[Batch]:
     """Return the batches of a run's plan, changes before additions."""
     plan = lake.staging_table(plan_name(run))
-    rows = plan.groupBy("batch").agg(F.count_if(F.col("action") != "deleted").alias("objects")).orderBy("batch").collect()
+    rows = (
+        plan.groupBy("batch").agg(F.count_if(F.col("action") != "deleted").alias("objects")).orderBy("batch").collect()
+    )
     batches = [Batch(run, row["batch"], row["objects"]) for row in rows]
     return sorted(batches, key=lambda batch: (batch.is_new, batch.number))
 

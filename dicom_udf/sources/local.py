@@ -42,7 +42,7 @@ class LocalStore:
         rows: list[tuple[str, int, str, datetime]] = []
         for path in self._files(self._root) if self._is_folder else [self._root]:
             try:
-                stat = os.stat(path)
+                stat = os.stat(path)  # noqa: PTH116 - a str, not a Path, for each of a million files
             except OSError:
                 continue  # it went away, or is a link to nowhere
             modified = datetime.fromtimestamp(stat.st_mtime_ns // 1000 / 1e6, UTC).replace(tzinfo=None)
@@ -140,5 +140,7 @@ def _path(uri: str) -> str:
 
 
 def _batch(rows: list[tuple[str, int, str, datetime]]) -> pa.RecordBatch:
-    columns = [pa.array(column, type=field.type) for column, field in zip(zip(*rows, strict=True), OBJECT_SCHEMA, strict=True)]
+    columns = [
+        pa.array(column, type=field.type) for column, field in zip(zip(*rows, strict=True), OBJECT_SCHEMA, strict=True)
+    ]
     return pa.RecordBatch.from_arrays(columns, schema=OBJECT_SCHEMA)

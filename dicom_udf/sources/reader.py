@@ -27,7 +27,9 @@ class RangeReader(io.RawIOBase):
         bytes_read: Bytes that these returned.
     """
 
-    def __init__(self, fetch: Callable[[int, int], bytes], size: int, *, on_close: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, fetch: Callable[[int, int], bytes], size: int, *, on_close: Callable[[], None] | None = None
+    ) -> None:
         super().__init__()
         self.requests = 0
         self.bytes_read = 0

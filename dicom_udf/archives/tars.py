@@ -1,0 +1,105 @@
+"""The files of a tar, in place or out of a stream that only runs forward."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+from dicom_udf.archives.guard import Budget, corrupt, guarded
+from dicom_udf.archives.model import MemberFault
+from dicom_udf.archives.names import Names, decoded
+from dicom_udf.archives.part import Part
+from dicom_udf.archives.streams import Forward, Replay, Slice
+from dicom_udf.errors import FailureCode, FileFault
+
+__all__ = ["tar_parts"]
+
+_LARGEST_HEADER = 1 << 20
+_FILES = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
+
+
+def tar_parts(
+    file: BinaryIO | Forward, names: Names, budget: Budget, *, offset: int | None
+) -> Iterator[Part | MemberFault]:
+    """Yield the files of a ustar, GNU or PAX tar in their order.
+
+    Args:
+        file: The tar, at its start.
+        names: Gives the paths.
+        budget: Of the object.
+        offset: Where the tar begins in the stored object; None where it isn't there as it is.
+
+    Raises:
+        FileFault: CORRUPT_ARCHIVE where it is damaged, after the files before; what the file itself raises.
+    """
+    headers = _Headers(file)
+    with guarded("the tar's first header is damaged"):
+        archive = tarfile.TarFile(
+            fileobj=cast(BinaryIO, headers), tarinfo=_StrictInfo, encoding="utf-8", errors="surrogateescape"
+        )
+    while True:
+        with guarded(f"the tar is damaged after byte {headers.end}"):
+            info = archive.next()
+        if info is None:
+            return
+        archive.members = []  # tarfile keeps them all
+        if info.issparse():
+            path = names.path(_name(info))
+            yield MemberFault(path, FileFault(FailureCode.UNSUPPORTED_COMPRESSION, "a sparse tar member isn't read"))
+        elif info.type in _FILES and "__MACOSX" not in info.name.split("/"):
+            yield _part(file, info, names, budget, offset)
+
+
+def _part(file: BinaryIO | Forward, info: tarfile.TarInfo, names: Names, budget: Budget, offset: int | None) -> Part:
+    name = _name(info)
+    in_place = Slice(file, info.offset_data, info.size)
+    if isinstance(file, Forward):
+        return Part(names.path(name), name, info.size, cast(BinaryIO, Replay(in_place, budget)), None)
+    start = None if offset is None else offset + info.offset_data
+    return Part(names.path(name), name, info.size, cast(BinaryIO, in_place), start)
+
+
+def _name(info: tarfile.TarInfo) -> str:
+    return decoded(info.name.encode("utf-8", "surrogateescape"))
+
+
+class _StrictInfo(tarfile.TarInfo):
+    """tarfile takes a damaged header for the end of the archive; here it is damage."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> _StrictInfo:
+        try:
+            info = super().fromtarfile(archive)
+        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError):  # type: ignore[attr-defined]
+            raise corrupt("a tar header is damaged") from None
+        if info.size < 0:
+            raise corrupt("a tar member has a negative size")
+        return info
+
+
+class _Headers:
+    """The tar as tarfile sees it: forward only and by small reads, so that no header can make it loop or fill memory.
+
+    Attributes:
+        end: Where the last read ended.
+    """
+
+    def __init__(self, file: BinaryIO | Forward) -> None:
+        self._file = file
+        self.end = 0
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seek(self, offset: int) -> int:
+        if offset < self.end:
+            raise corrupt("a tar header points back")
+        return self._file.seek(offset)
+
+    def read(self, size: int) -> bytes:
+        if size > _LARGEST_HEADER:
+            raise corrupt(f"a tar header of more than {_LARGEST_HEADER} bytes")
+        data = self._file.read(size)
+        self.end = self._file.tell()
+        return data
