@@ -165,7 +165,7 @@ def archives() -> dict[str, bytes]:
     cut = cut_before(files["archives/knee.tar"]["knee/I1"], b"\x08\x00\x18\x00")
     prior = gzip_of(tar_of({"prior/": b"", **files["archives/export.zip!prior.tar.gz"]}))
     export = {"CT/": b"", **files["archives/export.zip"], "DICOMDIR": dicomdir(), "readme.txt": TEXT,
-              "__MACOSX/._IM0001.dcm": APPLE_DOUBLE, "prior.tar.gz": prior}  # fmt: skip
+              "CT/._IM0001.dcm": APPLE_DOUBLE, "prior.tar.gz": prior}  # fmt: skip
     zipped = zip_of(export)
     return {
         "archives/export.zip": zipped,
