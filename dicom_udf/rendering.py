@@ -105,7 +105,8 @@ def _write_blocks(names: Sequence[str], rows: Iterable[Sequence[Any]], stream: T
         stream.write(_cut(f"-- row {number} ".ljust(width, "-"), width) + "\n")
         for name, value in zip(names, row, strict=True):
             if value is not None:
-                stream.write(_cut(f"{_pad(name, label)}  {_shown(value)}", width) + "\n")
+                cell = _cut(_shown(value), max(_CELL, width - label - 2))
+                stream.write(_cut(f"{_pad(name, label)}  {cell}", width) + "\n")
 
 
 def _fitted(widths: Sequence[int], width: int) -> list[int]:
@@ -210,12 +211,18 @@ def _pad(text: str, size: int, right: bool = False) -> str:
 
 
 def _cut(text: str, size: int) -> str:
+    """Cut a text to so many columns of a terminal: prose at its end, a path or a UID in the middle."""
     if _width(text) <= size:
         return text
-    kept, used = [], 0
-    for character in text:
+    tail = 0 if any(map(str.isspace, text)) else (size - 1) // 2
+    end = _beginning(text[::-1], tail)[::-1]
+    return f"{_beginning(text, size - 1 - tail)}…{end}"
+
+
+def _beginning(text: str, size: int) -> str:
+    used = 0
+    for place, character in enumerate(text):
         used += _character_width(character)
-        if used > size - 1:
-            break
-        kept.append(character)
-    return "".join(kept) + "…"
+        if used > size:
+            return text[:place]
+    return text

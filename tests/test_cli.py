@@ -256,6 +256,38 @@ def test_a_terminal_gets_rows_that_fit(lake):
     assert max(map(len, lines)) <= 60
 
 
+# --- From a folder to an answer
+
+
+@pytest.mark.spark
+def test_a_folder_becomes_a_lake_that_answers(dicom_lake, spark, tmp_path):
+    folder, report = tmp_path / "lake", tmp_path / "report.json"
+    status, out, _ = dicom_lake(
+        "ingest", ROOT / "sample_dcm", "--lake", folder, "--report", report, "--run-id", "first"
+    )
+    told = json.loads(report.read_text(encoding="utf-8"))
+    assert status == 0
+    assert out.startswith("run first\n")
+    assert told["run_id"] == "first"
+    assert told["instances"] > 0
+    answer = dicom_lake("query", "SELECT count(*) FROM instances", "--lake", folder, "--format", "csv")[1]
+    assert int(answer.splitlines()[1]) == told["instances"]
+    held = json.loads(dicom_lake("status", "--lake", folder, "--format", "json")[1])
+    assert held["failures"] == told["failures"]
+    assert held["last_run_id"] == "first"
+
+
+@pytest.mark.spark
+def test_too_many_faults_fail_the_run_and_keep_the_rows(dicom_lake, spark, tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "empty.dcm").touch()
+    status, out, err = dicom_lake("ingest", source, "--lake", tmp_path / "lake", "--max-fault-ratio", "0.5")
+    assert (status, out) == (1, "")
+    assert "1 of 1 files are faults, more than --max-fault-ratio 0.5 allows" in err.splitlines()[-1]
+    assert "EMPTY_OBJECT" in dicom_lake("failures", "--lake", tmp_path / "lake")[1]
+
+
 # --- The columns
 
 

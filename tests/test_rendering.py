@@ -62,15 +62,15 @@ def test_more_rows_than_the_widths_are_taken_from_are_all_written():
 
 
 def test_a_table_too_wide_for_the_terminal_loses_the_ends_of_its_widest_cells():
-    told = written(["id", "text"], [(1, "x" * 100), (2, "short")], "table", width=30)
-    assert told.splitlines() == ["id  text", "--  " + "-" * 26, " 1  " + "x" * 25 + "…", " 2  short"]
+    told = written(["id", "text"], [(1, "x " * 50), (2, "short")], "table", width=30)
+    assert told.splitlines() == ["id  text", "--  " + "-" * 26, " 1  " + "x " * 12 + "x…", " 2  short"]
 
 
 def test_more_columns_than_a_terminal_holds_become_blocks_without_nulls():
     columns = [f"column_{number}" for number in range(10)]
     told = written(columns, [[None, *("v" * 50 for _ in range(9))]], "table", width=40).splitlines()
     assert told[0] == "-- row 1 " + "-" * 31
-    assert told[1] == "column_1  " + "v" * 29 + "…"
+    assert told[1] == "column_1  " + "v" * 15 + "…" + "v" * 14
     assert len(told) == 10, "the null is left out"
 
 
@@ -92,7 +92,21 @@ def test_what_is_shown_cannot_command_the_terminal(text):
 def test_a_cut_text_fits_and_shows_that_it_was_cut(text, size):
     cut = _cut(text, size)
     assert _width(cut) <= size
-    assert cut == text or (cut.endswith("…") and text.startswith(cut[:-1]))
+    head, mark, tail = cut.partition("…")
+    assert cut == text or (mark and text.startswith(head) and text.endswith(tail))
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("1.2.840.113619.2.55.3.2831", "1.2.84….2831"),
+        ("file:///export/a/b/c/IM0001", "file:/…M0001"),
+        ("ends before the first element", "ends before…"),
+        ("山田太郎山田太郎", "山田太…太郎"),
+    ],
+)
+def test_prose_loses_its_end_and_a_path_its_middle(text, cut):
+    assert _cut(text, 12) == cut
 
 
 # --- CSV
