@@ -1,12 +1,6 @@
 """One Spark session for all tests that need one."""
 
-import os
-import sys
-from pathlib import Path
-
 import pytest
-
-from dicom_udf.config import IngestConfig
 
 
 def pytest_collection_modifyitems(items):

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pydicom import config as pydicom_config
 from pydicom.data import get_testdata_files
 
 from dicom_udf.config import IngestConfig
@@ -50,7 +49,10 @@ def rows_by_file(lake, table):
 
 
 def snapshots(lake):
-    return {table: lake.spark.table(f"{lake.name(table)}.snapshots").count() for table in ("instances", "failures", "objects")}
+    return {
+        table: lake.spark.table(f"{lake.name(table)}.snapshots").count()
+        for table in ("instances", "failures", "objects")
+    }
 
 
 def test_every_file_of_the_sample_is_in_exactly_one_place(run, lake, source):
@@ -189,7 +191,9 @@ def test_no_file_of_the_pydicom_wheel_is_lost_loose_zipped_or_tarred(spark, tmp_
         opened = open_lake(str(tmp_path / f"lake-{kind}"), "dicom")
         rows[kind] = Counter(
             (row["sop_instance_uid"], row["header"])
-            for row in opened.table("instances").selectExpr("sop_instance_uid", "regexp_replace(header, 'file:[^\"]*', '') header").collect()
+            for row in opened.table("instances")
+            .selectExpr("sop_instance_uid", "regexp_replace(header, 'file:[^\"]*', '') header")
+            .collect()
         )
         places = Counter()
         for table in ("instances", "failures"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import io
 import lzma
 import zlib
@@ -43,7 +44,7 @@ class _Seekable(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         base = 0 if whence == io.SEEK_SET else self._position if whence == io.SEEK_CUR else self._length()
         if base + offset < 0:
-            raise ValueError("seek before the first byte")
+            raise OSError(errno.EINVAL, "seek before the first byte")  # as files do; zipfile counts on it
         self._position = base + offset
         return self._position
 

@@ -43,7 +43,7 @@ def tar_parts(
             info = archive.next()
         if info is None:
             return
-        archive.members = []  # tarfile keeps them all
+        archive.members = []  # type: ignore[attr-defined]  # tarfile keeps them all
         if info.issparse():
             path = names.path(_name(info))
             yield MemberFault(path, FileFault(FailureCode.UNSUPPORTED_COMPRESSION, "a sparse tar member isn't read"))

@@ -77,7 +77,7 @@ def _part(archive: zipfile.ZipFile, file: BinaryIO, info: zipfile.ZipInfo, base:
         offset = None if base.offset is None else base.offset + start
         return Part(base.path, base.name, base.size, cast(BinaryIO, Slice(file, start, info.file_size)), offset)
     with guarded("the zip member's local header is damaged"):
-        opened = archive.open(info)
+        opened = cast(zipfile.ZipExtFile, archive.open(info))
     # A small file's checksum would cost its header, a large one's is never reached: so neither is looked at.
     opened._expected_crc = None  # type: ignore[attr-defined]
     most = _METHODS[method]

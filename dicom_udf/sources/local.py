@@ -1,145 +1,245 @@
-"""Objects in a local folder: listing without opening, reading by ranges."""
+"""A folder or a file of this machine as a source.
+
+File names are bytes; URIs are text. A byte that isn't UTF-8 is written ``%XX`` (upper-case hex, 80 to FF), and a ``%``
+that would then be read as such an escape is written ``%25``. All other names stay as they are.
+"""
 
 from __future__ import annotations
 
-import errno
 import os
+import re
+import stat
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
 from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFailedError
 from dicom_udf.sources.model import OBJECT_SCHEMA, ObjectReader, ObjectRef
-from dicom_udf.sources.reader import RangeReader
+from dicom_udf.sources.ranges import RangeReader
 
-__all__ = ["LocalStore", "open_local"]
+__all__ = ["BATCH_ROWS", "LocalStore", "open_object", "open_store", "path_of", "uri_of"]
 
+BATCH_ROWS = 10_000
 _SCHEME = "file://"
-BATCH_OBJECTS = 10_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+_AMBIGUOUS = re.compile("%(?=25|[89A-F][0-9A-F])")
+_ESCAPE = re.compile(b"%(25|[89A-F][0-9A-F])")
+_Row = tuple[str, int, str, datetime | None]
 
 
+def uri_of(path: str) -> str:
+    """Return the ``file://`` URI of an absolute path, text in any case."""
+    text = _AMBIGUOUS.sub("%25", path)
+    return _SCHEME + "".join(f"%{ord(c) - 0xDC00:02X}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in text)
+
+
+def path_of(uri: str) -> str:
+    """Return the path that :func:`uri_of` was given."""
+    name = uri.removeprefix(_SCHEME).encode("utf-8")
+    return os.fsdecode(_ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), name))
+
+
+def open_store(source: str, *, exclude: str | None = None) -> LocalStore:
+    """Return the store of a local folder or file.
+
+    Args:
+        source: A path or a ``file://`` URI.
+        exclude: A folder (path or URI) that is left out of the listing with all that is in it, e.g. the lake itself.
+
+    Raises:
+        ConfigurationError: It isn't there, is neither folder nor file, can't be reached, or isn't local.
+    """
+    path = os.path.abspath(_local_path(source))
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"the source {uri_of(path)} can't be reached ({_reason(error)}); check it") from None
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise ConfigurationError(f"the source {uri_of(path)} is neither a folder nor a file; give one of these")
+    is_local = exclude is not None and (exclude.startswith(_SCHEME) or "://" not in exclude)
+    excluded = os.path.realpath(_local_path(exclude)) if exclude is not None and is_local else None
+    return LocalStore(path, is_folder=stat.S_ISDIR(mode), excluded=excluded)
+
+
+def open_object(ref: ObjectRef) -> ObjectReader:
+    """Open an object of a listing.
+
+    Raises:
+        FileFault: NOT_FOUND, ACCESS_DENIED, OBJECT_CHANGED, READ_ERROR; also from the reader's later reads.
+        ConfigurationError: The URI isn't local.
+    """
+    path = _local_path(ref.uri)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (OSError, ValueError) as error:
+        raise _fault(error) from None
+    file = _OpenFile(descriptor, ref)
+    try:
+        file.check_unchanged()
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return RangeReader(file.fetch, ref.size, close=file.close)
+
+
+@dataclass(frozen=True, slots=True)
 class LocalStore:
-    """A folder, or one file.
+    """A folder with all that is below it, or one file.
 
     Attributes:
-        scope: ``file:///folder/``, under which everything is that :meth:`list` gives; or the one file's URI.
+        path: Absolute.
+        is_folder: False for a single file.
+        excluded: Real path of the folder that is left out.
     """
 
-    def __init__(self, source: str, *, exclude: str | None = None) -> None:
-        root = Path(source).absolute()
-        if not root.exists():
-            raise ConfigurationError(f"the source {root} doesn't exist; give a folder or a file")
-        self._root = os.fspath(root)
-        self._exclude = os.path.realpath(exclude) if exclude is not None else None
-        is_folder = root.is_dir()
-        self.scope = _uri(self._root.rstrip("/") + "/") if is_folder else _uri(self._root)
-        self._is_folder = is_folder
+    path: str
+    is_folder: bool
+    excluded: str | None = None
+
+    @property
+    def scope(self) -> str:
+        """The URI that all listed ones begin with: a folder's ends in ``/``, a file's is its own."""
+        return uri_of(os.path.join(self.path, "")) if self.is_folder else uri_of(self.path)
 
     def list(self) -> Iterator[pa.RecordBatch]:
-        """Yield the regular files below, in order of their paths. Links to folders are not followed: they may loop."""
-        rows: list[tuple[str, int, str, datetime]] = []
-        for path in self._files(self._root) if self._is_folder else [self._root]:
-            try:
-                stat = os.stat(path)  # noqa: PTH116 - a str, not a Path, for each of a million files
-            except OSError:
-                continue  # it went away, or is a link to nowhere
-            modified = datetime.fromtimestamp(stat.st_mtime_ns // 1000 / 1e6, UTC).replace(tzinfo=None)
-            rows.append((_uri(path), stat.st_size, str(stat.st_mtime_ns), modified))
-            if len(rows) >= BATCH_OBJECTS:
+        """Yield the regular files in the order of their names' bytes.
+
+        Symbolic links to files are followed, those to folders are not. What disappears meanwhile is left out.
+
+        Raises:
+            RunFailedError: A folder below the source can't be read: what it holds would be missed silently.
+        """
+        rows: list[_Row] = []
+        for path, status in self._files():
+            rows.append((uri_of(path), status.st_size, str(status.st_mtime_ns), _utc(status.st_mtime_ns)))
+            if len(rows) == BATCH_ROWS:
                 yield _batch(rows)
                 rows = []
         if rows:
             yield _batch(rows)
 
-    def _files(self, folder: str) -> Iterator[str]:
+    def open(self, ref: ObjectRef) -> ObjectReader:
+        """Open an object; see :func:`open_object`."""
+        return open_object(ref)
+
+    def _files(self) -> Iterator[tuple[str, os.stat_result]]:
+        if self.is_folder:
+            yield from _walk(self.path, self.excluded)
+            return
         try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            status = os.stat(self.path)
         except FileNotFoundError:
             return
-        except OSError as error:
-            # A silent hole in the listing would look like deleted files.
-            raise RunFailedError(f"the folder {folder} can't be listed ({os.strerror(error.errno or 0)})") from None
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                if self._exclude is None or os.path.realpath(entry.path) != self._exclude:
-                    yield from self._files(entry.path)
-            elif entry.is_file():
-                yield entry.path
+        yield self.path, status
 
 
-def open_local(ref: ObjectRef) -> ObjectReader:
-    """Open a local file by ranges.
+def _walk(root: str, excluded: str | None) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield regular files depth first; a stack, not recursion, since folders may be nested beyond any limit."""
+    real_root = os.path.realpath(root)
+    left_out = None if excluded is None else os.path.normpath(os.path.join(root, os.path.relpath(excluded, real_root)))
+    if left_out == os.path.normpath(root):
+        return
+    stack = [_entries(root)]
+    while stack:
+        entry = next(stack[-1], None)
+        if entry is None:
+            stack.pop()
+        elif entry.is_dir(follow_symlinks=False):
+            if os.path.normpath(entry.path) != left_out:
+                stack.append(_entries(entry.path))
+        else:
+            try:
+                status = entry.stat()
+            except OSError:  # a link to nothing or in a circle, or a file that has gone
+                continue
+            if stat.S_ISREG(status.st_mode):
+                yield entry.path, status
 
-    Raises:
-        FileFault: NOT_FOUND, ACCESS_DENIED, OBJECT_CHANGED or READ_ERROR; from later reads too.
-    """
+
+def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
     try:
-        descriptor = os.open(_path(ref.uri), os.O_RDONLY | os.O_CLOEXEC)
+        with os.scandir(folder) as found:
+            entries = list(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return iter(())
     except OSError as error:
-        raise _fault(error) from None
-    try:
-        _check_unchanged(descriptor, ref)
-    except FileFault:
-        os.close(descriptor)
-        raise
+        raise RunFailedError(
+            f"the folder {uri_of(folder)} can't be read ({_reason(error)}); grant access to it or take it out"
+        ) from None
+    return iter(sorted(entries, key=_sort_key))
 
-    def fetch(start: int, end: int) -> bytes:
+
+def _sort_key(entry: os.DirEntry[str]) -> bytes:
+    """A folder sorts as its files' URIs do: with the slash behind its name."""
+    return os.fsencode(entry.name) + (b"/" if entry.is_dir(follow_symlinks=False) else b"")
+
+
+class _OpenFile:
+    """A file held by its descriptor and compared with what was listed, before and after each read."""
+
+    def __init__(self, descriptor: int, ref: ObjectRef) -> None:
+        self._descriptor = descriptor
+        self._ref = ref
+
+    def check_unchanged(self) -> None:
+        status = os.fstat(self._descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise FileFault(FailureCode.OBJECT_CHANGED, "no longer a regular file; the next run lists it anew")
+        if (status.st_size, str(status.st_mtime_ns)) != (self._ref.size, self._ref.etag):
+            raise FileFault(
+                FailureCode.OBJECT_CHANGED, "size or time differ from the listed ones; the next run reads the new file"
+            )
+
+    def fetch(self, start: int, end: int) -> bytes:
+        pieces: list[bytes] = []
+        position = start
         try:
-            data = os.pread(descriptor, end - start, start)
+            while position < end and (piece := os.pread(self._descriptor, end - position, position)):
+                pieces.append(piece)
+                position += len(piece)
         except OSError as error:
             raise _fault(error) from None
-        _check_unchanged(descriptor, ref)
-        return data
+        self.check_unchanged()
+        if position < end:
+            raise FileFault(FailureCode.READ_ERROR, f"the file system gave no bytes at {position}; check the disk")
+        return b"".join(pieces)
 
-    return RangeReader(fetch, ref.size, on_close=lambda: os.close(descriptor))
-
-
-def _check_unchanged(descriptor: int, ref: ObjectRef) -> None:
-    stat = os.fstat(descriptor)
-    if stat.st_size != ref.size or str(stat.st_mtime_ns) != ref.etag:
-        raise FileFault(FailureCode.OBJECT_CHANGED, "the file changed after it was listed; the next run reads it again")
+    def close(self) -> None:
+        os.close(self._descriptor)
 
 
-def _fault(error: OSError) -> FileFault:
-    codes = {
-        errno.ENOENT: (FailureCode.NOT_FOUND, "the file went away after it was listed"),
-        errno.EACCES: (FailureCode.ACCESS_DENIED, "this user may not read the file; grant it read permission"),
-        errno.EPERM: (FailureCode.ACCESS_DENIED, "this user may not read the file; grant it read permission"),
-    }
-    otherwise = (FailureCode.READ_ERROR, f"the file can't be read ({os.strerror(error.errno or errno.EIO)})")
-    return FileFault(*codes.get(error.errno or 0, otherwise))
+def _fault(error: OSError | ValueError) -> FileFault:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return FileFault(FailureCode.NOT_FOUND, "gone since it was listed; the next run drops it if it stays away")
+    if isinstance(error, PermissionError):
+        return FileFault(FailureCode.ACCESS_DENIED, "the file may not be read; grant read access to it")
+    return FileFault(FailureCode.READ_ERROR, f"the file could not be read ({_reason(error)}); check the disk")
 
 
-def _uri(path: str) -> str:
-    """Return the URI of a path, not percent-encoded.
-
-    A name whose bytes are no UTF-8, or that holds ``%%`` itself, is escaped so that it can be read back: such bytes
-    and every ``%`` become ``%%XX``.
-    """
-    if path.isascii() and "%%" not in path:
-        return _SCHEME + path
-    if "%%" in path or any(_is_undecoded(c) for c in path):
-        path = "".join(f"%%{ord(c) & 0xFF:02X}" if c == "%" or _is_undecoded(c) else c for c in path)
-    return _SCHEME + path
+def _reason(error: OSError | ValueError) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number is not None else "not a usable path"
 
 
-def _is_undecoded(character: str) -> bool:
-    return "\udc80" <= character <= "\udcff"  # Python's surrogateescape
+def _local_path(source: str) -> str:
+    if source.startswith(_SCHEME):
+        return path_of(source)
+    if "://" in source:
+        scheme = source.partition("://")[0]
+        raise ConfigurationError(f"{scheme}:// is no local source; give a path or a file:// URI")
+    return source
 
 
-def _path(uri: str) -> str:
-    path = uri.removeprefix(_SCHEME)
-    if "%%" not in path:
-        return path
-    head, *escaped = path.split("%%")
-    return head + "".join(
-        (chr(0xDC00 + int(part[:2], 16)) if int(part[:2], 16) >= 0x80 else "%") + part[2:] for part in escaped
-    )
+def _utc(nanoseconds: int) -> datetime | None:
+    try:
+        return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
+    except OverflowError:  # a time beyond the year 9999
+        return None
 
 
-def _batch(rows: list[tuple[str, int, str, datetime]]) -> pa.RecordBatch:
+def _batch(rows: list[_Row]) -> pa.RecordBatch:
     columns = [
         pa.array(column, type=field.type) for column, field in zip(zip(*rows, strict=True), OBJECT_SCHEMA, strict=True)
     ]

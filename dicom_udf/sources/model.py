@@ -72,13 +72,12 @@ class ObjectReader(Protocol):
 
 
 class Store(Protocol):
-    """Where objects are: lists them without opening any.
+    """Where objects are: lists them without opening any."""
 
-    Attributes:
-        scope: URI under which everything listed lies, ended by ``/``; or the one object's own.
-    """
-
-    scope: str
+    @property
+    def scope(self) -> str:
+        """URI under which everything listed lies, ended by ``/``; or the one object's own."""
+        ...
 
     def list(self) -> Iterator[pa.RecordBatch]:
         """Yield the objects as batches of :data:`OBJECT_SCHEMA`, in bounded memory."""
