@@ -50,12 +50,15 @@ class Progress:
 
     def __enter__(self) -> Self:
         self._began = time.monotonic()
-        self._thread.start()
+        if self._total:
+            self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not self._total:
+            return  # nothing to do, nothing to show
         self._stop.set()
         self._thread.join(timeout=5)
         if kind is None:

@@ -97,11 +97,12 @@ class Report:
             ("deleted", self.objects_deleted),
         ]
         failures = sum(self.failures.values())
+        speed = f"{self.headers_per_second:,.0f} headers/s " if self.instances else ""
         lines: list[tuple[str, int | None, str]] = [
             ("objects listed", self.objects_listed, _told(objects)),
             ("objects read", self.objects_read, f"{self.requests:,} requests, {bytes_text(self.bytes_read)}"),
             ("members", self.members, "files in archives"),
-            ("instances", self.instances, f"{self.headers_per_second:,.0f} headers/s in {_duration(self.seconds)}"),
+            ("instances", self.instances, f"{speed}in {_duration(self.seconds)}"),
             ("failures", failures, _told([("skipped", self.skipped), ("faults", self.faults)])),
         ]
         by_count = sorted(self.failures.items(), key=lambda item: (-item[1], item[0]))

@@ -57,6 +57,16 @@ def test_a_log_gets_plain_lines(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.messages[0].startswith("3/3 objects, 4 instances")
 
 
+def test_where_nothing_is_to_be_read_nothing_is_shown(caplog: pytest.LogCaptureFixture) -> None:
+    terminal = Terminal()
+    with caplog.at_level(logging.DEBUG):
+        for stream in (terminal, io.StringIO()):
+            with Progress(0, lambda: (0, 0, 0), stream=stream):
+                pass
+    assert terminal.getvalue() == ""
+    assert not caplog.records
+
+
 def test_failed_work_leaves_no_half_line() -> None:
     terminal = Terminal()
     with pytest.raises(RuntimeError, match="work"), Progress(3, lambda: (1, 1, 0), stream=terminal):
