@@ -47,6 +47,7 @@ class Progress:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="progress", daemon=True)
         self._began = 0.0
+        self._read_in = 0.0
 
     def __enter__(self) -> Self:
         self._began = time.monotonic()
@@ -79,7 +80,9 @@ class Progress:
         except Exception:  # whatever poll asks may be gone already, e.g. Spark's gateway
             _log.debug("progress can't be shown any longer", exc_info=True)
             return False
-        line = progress_line(self._total, counts, time.monotonic() - self._began)
+        if not self._read_in and counts[0] >= self._total:
+            self._read_in = time.monotonic() - self._began  # what follows is committing: no time of the headers
+        line = progress_line(self._total, counts, self._read_in or time.monotonic() - self._began)
         if self._is_terminal:
             width = shutil.get_terminal_size().columns - 1  # a wrapped line couldn't be renewed
             self._stream.write(f"\r{line[:width]}\x1b[K")
@@ -90,12 +93,12 @@ class Progress:
 
 
 def progress_line(total: int, counts: Counts, seconds: float) -> str:
-    """Write ``1,200/5,000 objects, 3,100 instances, 410 headers/s, 3 failures, 9 s left``.
+    """Write ``1,200/5,000 objects, 3,100 instances, 410 headers/s, 3 failures, 0:09 left``.
 
     Args:
         total: Objects in all.
         counts: Objects done, instances, failures.
-        seconds: Since the work began.
+        seconds: Since the work began, until all was read.
     """
     objects, instances, failures = counts
     parts = [f"{objects:,}/{total:,} objects", f"{instances:,} instances"]
@@ -104,6 +107,8 @@ def progress_line(total: int, counts: Counts, seconds: float) -> str:
     parts.append(f"{failures:,} failures")
     if 0 < objects < total:
         parts.append(f"{_clock(seconds * (total - objects) / objects)} left")
+    elif objects >= total:
+        parts.append("all read")
     return ", ".join(parts)
 
 

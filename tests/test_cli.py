@@ -263,10 +263,11 @@ def test_a_terminal_gets_rows_that_fit(lake):
 
 @pytest.mark.spark
 def test_a_folder_becomes_a_lake_that_answers(dicom_lake, spark, tmp_path):
-    folder, report = tmp_path / "lake", tmp_path / "report.json"
-    status, out, _ = dicom_lake(
-        "ingest", ROOT / "sample_dcm", "--lake", folder, "--report", report, "--run-id", "first"
-    )
+    source, folder, report = tmp_path / "source", tmp_path / "lake", tmp_path / "report.json"
+    source.mkdir()
+    shutil.copy(get_testdata_file("CT_small.dcm"), source)
+    (source / "notes.txt").write_text("no image", encoding="utf-8")
+    status, out, _ = dicom_lake("ingest", source, "--lake", folder, "--report", report, "--run-id", "first")
     told = json.loads(report.read_text(encoding="utf-8"))
     assert status == 0
     assert out.startswith("run first\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import threading
+import time
 
 import pytest
 
@@ -23,7 +24,7 @@ class Terminal(io.StringIO):
         ((0, 0, 0), 2.0, "0/5,000 objects, 0 instances, 0 headers/s, 0 failures"),
         ((1000, 2000, 3), 10.0, "1,000/5,000 objects, 2,000 instances, 200 headers/s, 3 failures, 0:40 left"),
         ((1, 1, 0), 2.0, "1/5,000 objects, 1 instances, 0 headers/s, 0 failures, 2:46:38 left"),
-        ((5000, 9000, 3), 90.0, "5,000/5,000 objects, 9,000 instances, 100 headers/s, 3 failures"),
+        ((5000, 9000, 3), 90.0, "5,000/5,000 objects, 9,000 instances, 100 headers/s, 3 failures, all read"),
     ],
 )
 def test_a_line_tells_what_is_done_and_what_is_left(counts: tuple[int, int, int], seconds: float, line: str) -> None:
@@ -44,7 +45,7 @@ def test_a_terminal_sees_one_line_renewed() -> None:
         assert looked.wait(10)
     shown = terminal.getvalue()
     assert shown.count("\n") == 1
-    assert shown.endswith("1 failures\x1b[K\n")
+    assert shown.endswith("1 failures, all read\x1b[K\n")
     assert "\r1/3 objects" in shown
 
 
@@ -65,6 +66,17 @@ def test_where_nothing_is_to_be_read_nothing_is_shown(caplog: pytest.LogCaptureF
                 pass
     assert terminal.getvalue() == ""
     assert not caplog.records
+
+
+def test_the_speed_is_that_of_reading_not_of_what_follows() -> None:
+    terminal = Terminal()
+    with Progress(3, lambda: (3, 4, 1), stream=terminal, interval=0.001) as progress:
+        while "all read" not in terminal.getvalue():
+            time.sleep(0.001)
+        read_in = progress._read_in
+        time.sleep(0.02)
+    assert progress._read_in == read_in > 0
+    assert len({line for line in terminal.getvalue().replace("\n", "").split("\r") if line}) == 1
 
 
 def test_failed_work_leaves_no_half_line() -> None:
