@@ -1,4 +1,4 @@
-"""pydicom's dictionaries, public (PS3.6) and private, asked once per tag."""
+"""pydicom's dictionaries, public (PS3.6) and private, asked once for each tag."""
 
 from __future__ import annotations
 
@@ -7,25 +7,29 @@ from functools import lru_cache
 from pydicom.datadict import dictionary_keyword, dictionary_VR, private_dictionary_VR
 from pydicom.tag import Tag
 
-__all__ = ["keyword_of", "private_vr", "public_vr"]
+from dicom_udf.header.vr import VRS
+
+__all__ = ["keyword_of", "private_vr", "public_vr", "vr_of"]
 
 
 @lru_cache(maxsize=8192)
 def public_vr(tag: int) -> str | None:
     """VR of a public element, e.g. ``US or SS``; None where the dictionary doesn't know it."""
     try:
-        return dictionary_VR(tag)
+        name = dictionary_VR(tag)
     except KeyError:
         return None
+    return name if name in VRS else None
 
 
 @lru_cache(maxsize=8192)
 def private_vr(tag: int, creator: str) -> str | None:
     """VR of a private element by its creator; None where the dictionary doesn't know it."""
     try:
-        return private_dictionary_VR(Tag(tag), creator)
+        name = private_dictionary_VR(Tag(tag), creator)
     except KeyError:
         return None
+    return name if name in VRS else None
 
 
 @lru_cache(maxsize=8192)
@@ -35,3 +39,31 @@ def keyword_of(tag: int) -> str:
         return dictionary_keyword(tag) or f"{tag:08X}"
     except KeyError:
         return f"{tag:08X}"
+
+
+def vr_of(tag: int, length: int, *, creator: str | None, is_signed: bool) -> str:
+    """Return the VR that the dictionary gives an element without one (PS3.5 §A.1), UN where it knows none.
+
+    Args:
+        tag: 32 bits.
+        length: Of its value.
+        creator: Of its private block.
+        is_signed: What the nearest PixelRepresentation says: it decides "US or SS" (PS3.3 C.7.6.3.1).
+    """
+    group, element = tag >> 16, tag & 0xFFFF
+    if element == 0:
+        return "UL"
+    if not group & 1:
+        name = public_vr(tag)
+    elif 0x10 <= element <= 0xFF:
+        return "LO"
+    else:
+        name = private_vr(tag, creator) if creator else None
+    if name is None:
+        return "UN"
+    if name == "US or SS":
+        return "SS" if is_signed else "US"
+    if " " in name:
+        # A look-up table of one entry is a number (PS3.3 C.11.1.1.1), all else words.
+        return "US" if name == "US or OW" and length == 2 else "OW"
+    return name

@@ -1,174 +1,259 @@
-"""One element: raw bytes to its JSON (PS3.18 Annex F) and to the typed values that a selection wants of it."""
+"""One element's bytes to its JSON (PS3.18 Annex F) and to the typed values that are wanted of it."""
 
 from __future__ import annotations
 
 import base64
-import json
 import math
 import re
-import struct
+from collections.abc import Callable, Sequence
+from json.encoder import encode_basestring
+from struct import Struct
 from typing import Any, NamedTuple
 
 from dicom_udf.header.model import Wanted
 from dicom_udf.header.text import Encodings, decode_text
-from dicom_udf.header.vr import VR, VRS, Item, Unfit, unpack_numbers
+from dicom_udf.header.vr import VR, VRS, Item, Unfit, to_string, to_text
 
-__all__ = ["Finished", "finish_element", "quote_json"]
+__all__ = ["Finished", "finish", "quote"]
 
-_DECIMAL = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?")
+quote: Callable[[str], str] = encode_basestring
+"""Text as a JSON string, characters outside of ASCII as they are."""
+
 _SAFE_INTEGER = 2**53
+"""Larger integers lose digits in readers that hold JSON numbers as doubles; they are written as strings."""
 
-quote_json = json.JSONEncoder(ensure_ascii=False).encode
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?([eE][+-]?\d+)?", re.ASCII)
+
+REPLACED = "holds bytes that its character set does not have; they are replaced"
+ODD_LENGTH = "its length is no multiple of the size of one number; the rest is ignored"
+SEVERAL = "several values that differ where one is allowed"
+NOT_TYPED = "its VR in the file gives no value of the column's type"
 
 
 class Finished(NamedTuple):
-    """An element that is done; what the memo keeps.
+    """What one element means.
 
     Attributes:
-        json: The element's value object, e.g. ``{"vr":"CS","Value":["MR"]}``.
-        values: Name and value of each wanted value that it holds.
-        faults: Why a value is null or altered, one reason an element.
-        items: The decoded items, for the few elements that steer the reading.
+        json: ``{"vr":"CS","Value":["MR"]}``.
+        items: Its decoded items.
+        values: Typed values by name.
+        reason: Why a value is null or altered; None where all is well.
     """
 
     json: str
-    values: tuple[tuple[str, Any], ...]
-    fault: str | None
-    items: tuple[Item, ...]
+    items: Sequence[Item]
+    values: dict[str, Any] | None
+    reason: str | None
 
 
-def finish_element(
-    vr_name: str, raw: bytes, encodings: Encodings, wanted: tuple[Wanted, ...], *, order: str = "<"
-) -> Finished:
-    """Return everything that is made of one element that is no sequence.
+def finish(name: str, raw: bytes, *, order: str, encodings: Encodings, wanted: Sequence[Wanted] = ()) -> Finished:
+    """Return what the bytes of one element mean.
 
     Args:
-        vr_name: VR in the file, or the dictionary's where the file has none.
-        raw: The value as stored.
-        encodings: Codecs of the data set it stands in.
-        wanted: What a selection asks of it.
+        name: Its VR, a single one, not SQ.
+        raw: Its value.
         order: Byte order, ``<`` or ``>``.
+        encodings: Codecs of its character set.
+        wanted: What a selection asks of it.
     """
-    vr = VRS[vr_name]
-    if vr.kind == "binary":
-        return Finished(_binary_json(vr, raw, order), (), None, ())
-    items, is_clean = _items(vr, raw, encodings, order)
-    fault = None if is_clean else "bytes that its character set doesn't have are replaced"
-    values = []
-    if any(item is not None for item in items):
-        for want in wanted:
-            value, reason = _typed(want, items)
-            if value is not None:
-                values.append((want.name, value))
-            fault = reason or fault
-    return Finished(_json(vr, vr_name, items), tuple(values), fault, tuple(items))
+    vr = VRS[name]
+    if vr.kind == "bytes":
+        reason = NOT_TYPED if wanted and raw else None
+        return Finished(_bytes_json(vr, raw, order), (), None, reason)
+    items, reason = _READERS[vr.kind](vr, raw, order, encodings)
+    if not items:
+        return Finished(f'{{"vr":"{name}"}}', (), None, reason)
+    json = f'{{"vr":"{name}","Value":[{_WRITERS[vr.kind](items)}]}}'
+    if not wanted:
+        return Finished(json, items, None, reason)
+    values: dict[str, Any] = {}
+    for want in wanted:
+        value, why = _typed(want, items)
+        if value is not None:
+            values[want.name] = value
+        reason = reason or why
+    return Finished(json, items, values, reason)
 
 
-def _items(vr: VR, raw: bytes, encodings: Encodings, order: str) -> tuple[list[Item], bool]:
-    """Decode the items of a value by the VR in the file; empty ones are None, an empty value has none."""
-    if vr.kind == "number":
-        return unpack_numbers(raw, vr.format, order), True  # type: ignore[return-value]
-    if vr.kind == "tag":
-        halves = unpack_numbers(raw, "H", order)
-        return [f"{group:04X}{element:04X}" for group, element in zip(halves[::2], halves[1::2], strict=False)], True
-    if not raw.strip(b" \0"):
-        return [], True
-    if vr.kind == "text":
+_Read = tuple[Sequence[Item], str | None]
+
+
+def _read_strings(vr: VR, raw: bytes, _order: str, encodings: Encodings) -> _Read:
+    if vr.has_charset:
         text, is_clean = decode_text(raw, encodings)
-        return [text.rstrip(" \0")], is_clean
-    if vr.name in _ENCODED:
-        pairs = [decode_text(part, encodings, is_name=vr.kind == "name") for part in raw.split(b"\\")]
     else:
-        text = raw.decode("latin-1")
-        pairs = [(part, True) for part in text.split("\\")]
-    stripped = [text.strip(" \0") if vr.kind != "name" else text.rstrip(" \0") for text, _ in pairs]
-    return [text or None for text in stripped], all(is_clean for _, is_clean in pairs)
+        text, is_clean = raw.decode("latin-1"), True  # PS3.5 §6.1.2.3: not subject to the character set
+    reason = None if is_clean else REPLACED
+    text = text.rstrip(" \0")
+    if not text:
+        return (), reason
+    if "\\" not in text:
+        return (text,), reason
+    return [part.rstrip(" \0") or None for part in text.split("\\")], reason
 
 
-_ENCODED = frozenset({"LO", "PN", "SH", "UC"})
-"""Separated values in the file's character set; the others are ASCII by PS3.5 §6.1.2.3."""
+def _read_decimals(_vr: VR, raw: bytes, _order: str, _encodings: Encodings) -> _Read:
+    text = raw.decode("latin-1").strip(" \0\t\r\n")
+    if not text:
+        return (), None
+    if "\\" not in text:
+        return (text,), None
+    return [part.strip(" \0\t\r\n") or None for part in text.split("\\")], None
 
 
-def _json(vr: VR, vr_name: str, items: list[Item]) -> str:
-    name = "US" if " " in vr_name else vr_name
-    if not items or all(item is None for item in items):
-        return f'{{"vr":"{name}"}}'
-    if vr.kind == "name":
-        parts = [_name_json(str(item)) if item is not None else "null" for item in items]
-    elif vr.json == "decimal":
-        parts = [_decimal_json(str(item)) if item is not None else "null" for item in items]
-    elif vr.json == "number":
-        parts = [_number_json(item) for item in items]  # type: ignore[arg-type]
+def _read_text(vr: VR, raw: bytes, _order: str, encodings: Encodings) -> _Read:
+    text, is_clean = decode_text(raw, encodings) if vr.has_charset else (raw.decode("latin-1"), True)
+    text = text.rstrip(" \0")
+    return ((text,) if text else ()), None if is_clean else REPLACED
+
+
+def _read_numbers(vr: VR, raw: bytes, order: str, _encodings: Encodings) -> _Read:
+    size, unpack = _ONE_NUMBER[order + vr.format]
+    count, rest = divmod(len(raw), size)
+    if count == 1:
+        items: Sequence[Item] = unpack(raw)
     else:
-        parts = [quote_json(item) if item is not None else "null" for item in items]
-    return f'{{"vr":"{name}","Value":[{",".join(parts)}]}}'
+        items = Struct(f"{order}{count}{vr.format}").unpack_from(raw)
+    return items, ODD_LENGTH if rest else None
 
 
-def _name_json(text: str) -> str:
-    groups = zip(("Alphabetic", "Ideographic", "Phonetic"), text.split("="), strict=False)
-    present = [f'"{key}":{quote_json(group.rstrip(" "))}' for key, group in groups if group.strip(" ^")]
-    return "{" + ",".join(present) + "}"
+def _read_tags(_vr: VR, raw: bytes, order: str, _encodings: Encodings) -> _Read:
+    count, rest = divmod(len(raw), 4)
+    halves = Struct(f"{order}{2 * count}H").unpack_from(raw)
+    items = [f"{halves[n]:04X}{halves[n + 1]:04X}" for n in range(0, 2 * count, 2)]
+    return items, ODD_LENGTH if rest else None
+
+
+_ONE_NUMBER = {
+    order + code: (Struct(order + code).size, Struct(order + code).unpack_from) for order in "<>" for code in "HhIiQqfd"
+}
+_READERS: dict[str, Callable[[VR, bytes, str, Encodings], _Read]] = {
+    "strings": _read_strings,
+    "name": _read_strings,
+    "decimal": _read_decimals,
+    "text": _read_text,
+    "number": _read_numbers,
+    "tag": _read_tags,
+}
+
+
+def _strings_json(items: Sequence[Any]) -> str:
+    return ",".join(["null" if item is None else quote(item) for item in items])
+
+
+def _numbers_json(items: Sequence[Any]) -> str:
+    return ",".join([_number_json(item) for item in items])
 
 
 def _number_json(number: int | float) -> str:
     if isinstance(number, float):
-        return repr(number) if math.isfinite(number) else quote_json(str(number))
+        if math.isfinite(number):
+            return repr(number)
+        return '"NaN"' if math.isnan(number) else '"inf"' if number > 0 else '"-inf"'
     return str(number) if -_SAFE_INTEGER <= number <= _SAFE_INTEGER else f'"{number}"'
 
 
+def _decimals_json(items: Sequence[Any]) -> str:
+    return ",".join(["null" if item is None else _decimal_json(item) for item in items])
+
+
 def _decimal_json(text: str) -> str:
-    """Return DS or IS text as a JSON number with its own digits, or as a string where it is no number."""
-    found = _DECIMAL.fullmatch(text.strip())
-    if not found or not (found[2] or found[3]):
-        return quote_json(text)
-    sign, whole, places, exponent = found.groups()
-    return (
-        ("-" if sign == "-" else "")
-        + (whole.lstrip("0") or "0")
-        + (f".{places}" if places else "")
-        + (f"E{exponent}" if exponent is not None else "")
-    )
+    """Return DS or IS as a JSON number with its own digits, or as a string where it is no number or too large a one."""
+    if _JSON_NUMBER.fullmatch(text):
+        digits = text
+    else:
+        found = _NUMBER.fullmatch(text)
+        if found is None or not (found[2] or found[3]):
+            return quote(text)
+        sign, whole, places, exponent = found.groups()
+        digits = (
+            ("-" if sign == "-" else "")
+            + (whole.lstrip("0") or "0")
+            + (f".{places}" if places else "")
+            + (exponent or "")
+        )
+    if len(digits) > 16 and not math.isfinite(float(digits)):
+        return quote(text)
+    return digits if len(digits) > 16 or "e" not in digits.lower() or math.isfinite(float(digits)) else quote(text)
 
 
-def _binary_json(vr: VR, raw: bytes, order: str) -> str:
+def _names_json(items: Sequence[Any]) -> str:
+    return ",".join(["null" if item is None else _name_json(item) for item in items])
+
+
+def _name_json(text: str) -> str:
+    groups = zip(("Alphabetic", "Ideographic", "Phonetic"), text.split("="), strict=False)
+    present = [(key, group.strip(" \0")) for key, group in groups]
+    return "{" + ",".join([f'"{key}":{quote(group)}' for key, group in present if group]) + "}"
+
+
+_WRITERS: dict[str, Callable[[Sequence[Any]], str]] = {
+    "strings": _strings_json,
+    "text": _strings_json,
+    "tag": _strings_json,
+    "name": _names_json,
+    "decimal": _decimals_json,
+    "number": _numbers_json,
+}
+
+
+def _bytes_json(vr: VR, raw: bytes, order: str) -> str:
     if not raw:
         return f'{{"vr":"{vr.name}"}}'
-    if order == ">" and vr.format:  # DICOM JSON has little endian (PS3.18 §F.2.7)
-        numbers = unpack_numbers(raw, vr.format, order)
-        raw = struct.pack(f"<{len(numbers)}{vr.format}", *numbers)
+    if order == ">" and vr.format:  # PS3.18 §F.2.7: little endian
+        size, _ = _ONE_NUMBER[order + vr.format]
+        numbers = Struct(f">{len(raw) // size}{vr.format}").unpack_from(raw)
+        raw = Struct(f"<{len(numbers)}{vr.format}").pack(*numbers)
     return f'{{"vr":"{vr.name}","InlineBinary":"{base64.b64encode(raw).decode()}"}}'
 
 
-def _typed(want: Wanted, items: list[Item]) -> tuple[Any, str | None]:
-    """Return the wanted value, or why there is none."""
-    if want.vr == "PN":
-        groups = [_component_group(str(item), want.part) if item is not None else None for item in items]
-        if want.multiple:
-            return (groups if any(groups) else None), None
-        return next((group for group in groups if group), None), None
-    convert = VRS[want.vr].convert
+def _typed(want: Wanted, items: Sequence[Item]) -> tuple[Any, str | None]:
+    """Return the wanted value or None, and why it is null or altered."""
+    vr = VRS[want.vr]
+    if vr.kind == "name":
+        return _name(want, items), None
+    convert = vr.convert
     if convert is None:
-        return None, None
-    converted = [convert(item) if item is not None else None for item in items]
-    unfit = next((value for value in converted if isinstance(value, Unfit)), None)
-    kept = [None if isinstance(value, Unfit) else value for value in converted]
-    reason = unfit.reason if unfit else None
+        return None, NOT_TYPED
+    if len(items) == 1 and not want.multiple:
+        value = convert(items[0])
+        return (None, value.reason) if isinstance(value, Unfit) else (value if value != "" else None, None)
+    converted = [None if item is None else convert(item) for item in items]
+    kept = [None if isinstance(value, Unfit) or value == "" else value for value in converted]
+    reason = next((value.reason for value in converted if isinstance(value, Unfit)), None)
     if want.multiple:
-        return (kept if any(value is not None for value in kept) or unfit is None else None), reason
-    if len(kept) == 1:
-        return kept[0], reason
-    if VRS[want.vr].convert is VRS["LO"].convert:
-        return "\\".join(str(item or "") for item in items), None
-    if unfit is None and len(set(kept)) == 1:
+        return (kept if reason or any(value is not None for value in kept) else None), reason
+    return _single(convert, kept, reason)
+
+
+def _single(convert: Callable[[Any], Any], kept: Sequence[Any], reason: str | None) -> tuple[Any, str | None]:
+    """Return the value of VM 1 that several items give: joined text, or what all agree on."""
+    if convert in (to_string, to_text):
+        joined = "\\".join(["" if value is None else value for value in kept])
+        return (joined if joined.strip("\\") else None), None
+    present = {value for value in kept if value is not None}
+    if reason is None and len(present) == 1 and None not in kept:
         return kept[0], None
-    return None, reason or "several values that differ where one is allowed"
+    return None, reason or (SEVERAL if present else None)
 
 
-def _component_group(text: str, part: str) -> str | None:
-    """Return the first component group with content, or the one asked for (PS3.5 §6.2.1.1)."""
-    groups = [group.rstrip(" ") for group in text.split("=")]
-    if part == "ideographic":
-        return (groups[1] or None) if len(groups) > 1 else None
-    if part == "phonetic":
-        return (groups[2] or None) if len(groups) > 2 else None
-    return next((group for group in groups if group.strip(" ^")), None)
+_GROUPS = {"ideographic": 1, "phonetic": 2}
+
+
+def _name(want: Wanted, items: Sequence[Item]) -> str | list[str | None] | None:
+    """Return a component group of the name: the first that is not empty, or the one asked for (PS3.5 §6.2.1.1)."""
+    names = [None if item is None else _group(str(item), want.part) for item in items]
+    if not any(names):
+        return None
+    if want.multiple:
+        return names
+    return names[0] if len(names) == 1 else "\\".join([name or "" for name in names])
+
+
+def _group(text: str, part: str) -> str | None:
+    groups = [group.strip(" \0") for group in text.split("=")]
+    if part == "value":
+        return next((group for group in groups if group.strip(" ^")), None)
+    place = _GROUPS.get(part, 0)
+    return (groups[place] or None) if place < len(groups) else None

@@ -1,431 +1,397 @@
-"""The scanner: a data set's bytes to JSON members and typed values, one element after the other (PS3.5 §7).
-
-Its speed comes from the memo: slices of a series share almost every element, so an element's raw bytes are the key of a
-bounded dict whose value is the finished element. Whatever else decides the meaning is part of the key: character set,
-VR encoding, byte order, signedness, private creator, and what is wanted at that place.
-"""
+"""The scanner: a data set's bytes to finished elements, one after the other (PS3.5 §7)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from struct import Struct
 from typing import Any, NamedTuple
 
 from dicom_udf.errors import FailureCode
-from dicom_udf.header.dictionary import keyword_of, private_vr, public_vr
-from dicom_udf.header.element import Finished, finish_element
-from dicom_udf.header.selection import CODE_PARTS, Level, Place
-from dicom_udf.header.text import DEFAULT, Encodings, encodings_of
+from dicom_udf.header.dictionary import keyword_of
+from dicom_udf.header.element import NOT_TYPED, Finished, finish
+from dicom_udf.header.heads import (
+    ITEM,
+    ITEM_END,
+    SEQUENCE_END,
+    UNDEFINED,
+    Head,
+    creator_of,
+    items_are_explicit,
+    read_head,
+)
+from dicom_udf.header.memo import MEMO_VALUE, Context, Entry, Run, Step
+from dicom_udf.header.selection import Place, code_of
+from dicom_udf.header.skip import skip_value
+from dicom_udf.header.text import encodings_of, is_known_charset
 from dicom_udf.header.vr import LONG_LENGTH, VRS
 from dicom_udf.header.window import Window
 
-__all__ = ["Encoding", "Scan", "Scanner", "forget"]
+__all__ = ["Found", "PixelData", "Scanner"]
 
-UNDEFINED = 0xFFFFFFFF
-ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 CHARACTER_SET, PIXEL_REPRESENTATION = 0x00080005, 0x00280103
 
 INLINE_BYTES = 1024
 """Longer binary values are named by a BulkDataURI and skipped, not read (DESIGN §3)."""
-LONGEST_TEXT = 8 << 20
-"""A longer text can't be kept under the cap of the header's JSON; it is skipped and named in header_omitted."""
+LONGEST_VALUE = 8 << 20
+"""A longer text or list of numbers can't be kept under the cap of the JSON: skipped, and named in ``omitted``."""
 DEEPEST = 64
-"""Sequences inside each other. Real ones reach about ten; Python's own recursion limit is never met."""
-MEMO_VALUE = 4 << 10
-MEMO_ENTRIES = 40_000
-MEMO_BYTES = 48 << 20
+"""Sequences inside each other that are read; real ones reach about ten. Deeper ones are skipped and named."""
+HELD_TEXT = 64 << 20
+"""Characters of JSON past which items beyond the first 100 of a sequence are no longer held."""
+FIRST_ITEMS = 100
 
-_VALID_VRS = frozenset(name.encode() for name in VRS if len(name) == 2)
-
-
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """How a data set is encoded: explicit or implicit VR, ``<`` or ``>`` byte order."""
-
-    explicit: bool
-    order: str = "<"
+REPEATED = "stands more than once; the first is kept"
+UNKNOWN_CHARSET = "names a character set that is not known; read as ISO 8859-1"
+NOT_A_SEQUENCE = "not a sequence in the file"
 
 
-@dataclass(slots=True)
-class Scan:
-    """What one file has given so far."""
+class PixelData(NamedTuple):
+    """Where the top-level pixel data's value begins; its length is None where it is undefined."""
 
-    values: dict[str, Any] = field(default_factory=dict)
-    invalid: dict[str, str] = field(default_factory=dict)
-    omitted: list[str] = field(default_factory=list)
-    fault: str | None = None
-    creators: set[str] = field(default_factory=set)
-    pixel_data: tuple[int, int | None, bool] | None = None
+    offset: int
+    length: int | None
 
 
-class _Head(NamedTuple):
-    """An element up to its value: what it is, where its value starts, and how what is inside is encoded."""
+class Found:
+    """What the elements give besides their JSON; one for a data set, and one for each top-level sequence.
 
-    tag: int
-    vr: str
-    start: int
-    length: int
-    encoding: Encoding
+    Attributes:
+        values: Typed values by name.
+        faults: Attribute path -> why its value is null or altered.
+        omitted: Paths of values that were left out.
+        is_pure: False where the JSON holds offsets or lacks something, so that it can't be remembered.
+    """
 
-
-@dataclass(slots=True)
-class _Context:
-    """What the meaning of an element depends on inside one data set or item."""
-
-    encoding: Encoding
-    encodings: Encodings
-    is_signed: bool
-    level: Level | None
-    path: str
-    depth: int
-    creators: dict[int, str] = field(default_factory=dict)
-    memo: dict[Any, tuple[int, str, Finished]] = field(default_factory=dict)
-
-
-class Memo:
-    """Finished elements by raw bytes, a dict for each context; emptied when it has grown to its bounds."""
+    __slots__ = ("faults", "is_pure", "omitted", "values")
 
     def __init__(self) -> None:
-        self._by_context: dict[Any, dict[Any, tuple[int, str, Finished]]] = {}
-        self._entries = 0
-        self._bytes = 0
-
-    def of(self, *key: Any) -> dict[Any, tuple[int, str, Finished]]:
-        """Return the dict of one context."""
-        return self._by_context.setdefault(key, {})
-
-    def grow(self, size: int) -> None:
-        """Count a new entry; forget everything at the bound: the next files fill it again."""
-        self._entries += 1
-        self._bytes += size
-        if self._entries > MEMO_ENTRIES or self._bytes > MEMO_BYTES:
-            self.clear()
-
-    def clear(self) -> None:
-        """Forget everything, in the dicts that a scan holds too."""
-        for memo in self._by_context.values():
-            memo.clear()
-        self._by_context.clear()
-        self._entries = self._bytes = 0
+        self.values: dict[str, Any] = {}
+        self.faults: dict[str, str] = {}
+        self.omitted: list[str] = []
+        self.is_pure = True
 
 
-_memo = Memo()
+class Scope:
+    """Where elements stand, and who is told what they give.
 
+    Attributes:
+        found: For the whole top-level element.
+        values: For this data set or item.
+        path: In front of a tag, e.g. ``00081140[3].``; empty at top level.
+        depth: Sequences around it.
+        end: Offset where it ends; None where a delimiter or the file ends it.
+        group: Only elements of this group belong to it; None for all.
+    """
 
-def forget() -> None:
-    """Empty the memo of this process."""
-    _memo.clear()
+    __slots__ = ("depth", "end", "found", "group", "path", "values")
 
-
-_SHORT = {"<": Struct("<HH2sH"), ">": Struct(">HH2sH")}
-_LONG = {"<": Struct("<I"), ">": Struct(">I")}
-_IMPLICIT = {"<": Struct("<HHI"), ">": Struct(">HHI")}
+    def __init__(
+        self, found: Found, values: dict[str, Any], *, path: str = "", depth: int = 0, end: int | None = None,
+        group: int | None = None,
+    ) -> None:  # fmt: skip
+        self.found = found
+        self.values = values
+        self.path = path
+        self.depth = depth
+        self.end = end
+        self.group = group
 
 
 class Scanner:
-    """Scans the data sets of one file; what it finds gathers in :attr:`scan`."""
+    """Scans the data sets of one file.
 
-    def __init__(self, window: Window, *, bulk_data_base: str) -> None:
-        self.scan = Scan()
-        self._window = window
-        self._base = bulk_data_base + ("&" if "?" in bulk_data_base else "?")
+    Attributes:
+        fault: Code and offset of what ended the scan; None where nothing did.
+        pixel_data: Where the top-level pixel data is.
+    """
 
-    def file_meta(self, offset: int, level: Level) -> tuple[str, int]:
-        """Scan group 0002 from ``offset``; return its JSON and where the data set begins (PS3.10 §7.1)."""
-        context = self._context(Encoding(explicit=True), DEFAULT, False, level, "", 0)
-        return self._elements(offset, None, context, only_group=2)
+    def __init__(self, window: Window, *, bulk_data_base: str = "") -> None:
+        self.window = window
+        self.fault: tuple[FailureCode, int] | None = None
+        self.pixel_data: PixelData | None = None
+        self._uri = bulk_data_base + ("&" if "?" in bulk_data_base else "?")
+        self._held = 0
 
-    def data_set(self, offset: int, encoding: Encoding, level: Level) -> tuple[str, int]:
-        """Scan the data set from ``offset`` to the pixel data or the end; return its JSON and where it stopped."""
-        return self._elements(offset, None, self._context(encoding, DEFAULT, False, level, "", 0))
+    def data_set(
+        self, offset: int, context: Context, found: Found, *, group: int | None = None
+    ) -> tuple[str, int, Context]:
+        """Scan a top-level data set and remember it.
 
-    def _context(
-        self, encoding: Encoding, encodings: Encodings, is_signed: bool, level: Level | None, path: str, depth: int
-    ) -> _Context:
-        context = _Context(encoding, encodings, is_signed, level, path, depth)
-        context.memo = _memo.of(encoding, encodings, is_signed, id(level), depth == 0)
-        return context
+        Args:
+            offset: Where its first element stands.
+            context: What it begins in.
+            found: Filled with what it gives.
+            group: Stop before the first element of another group.
 
-    def _stop(self, code: FailureCode, offset: int) -> None:
-        if self.scan.fault is None:
-            self.scan.fault = f"{code}@{offset}"
+        Returns:
+            Its JSON, the offset where the scan stopped, and the context there.
+        """
+        steps, end, is_sorted = self._elements(offset, context, Scope(found, found.values, group=group))
+        if is_sorted:
+            context.memo.learn(steps, self.window.data, self.window.base, end)
+            entries = [step.entry for step in steps]
+        else:
+            entries = _in_order(steps, found, "")
+        return _object(entries), end, steps[-1].entry.next if steps else context
 
-    def _elements(
-        self, offset: int, end: int | None, context: _Context, *, only_group: int | None = None
-    ) -> tuple[str, int]:
-        """Scan elements from ``offset`` to ``end``, to the item's delimiter, or to what ends the scan."""
-        members: list[tuple[int, str]] = []
-        last, is_sorted = -1, True
-        while self.scan.fault is None and (end is None or offset < end):
-            if only_group is not None and not self._is_group(offset, only_group):
-                break
-            found = self._known(offset, end, context)
-            if found is None:
-                head = self._head(offset, end, context)
+    def _elements(self, offset: int, context: Context, scope: Scope) -> tuple[list[Step], int, bool]:
+        """Scan elements up to the end of their scope or of the scan; say whether they were in order."""
+        steps: list[Step] = []
+        values, faults, path, end = scope.values, scope.found.faults, scope.path, scope.end
+        last = -1
+        is_sorted = True
+        while self.fault is None and (end is None or offset < end):
+            entry, stop = self._remembered(offset, end, context, last)
+            if entry is None:
+                head = self._next(offset, context, scope)
                 if head is None:
                     break
-                tag, _, start, length, _ = head
-                if tag in (ITEM_END, SEQUENCE_END):
-                    offset = start
-                    break
-                if context.depth == 0 and tag in PIXEL_DATA:
-                    self.scan.pixel_data = (start, None if length == UNDEFINED else length, length == UNDEFINED)
-                    break
-                found = self._read(offset, head, context)
-                if found is None:
-                    break
-            tag, text, finished, offset = found
-            if tag <= last:
-                is_sorted = False
-                if any(tag == known for known, _ in members):
-                    self._blame(context, tag, "stands more than once; the first is kept")
-                    continue
-            last = max(last, tag)
-            if text:
-                members.append((tag, text))
-            if finished.values:
-                self.scan.values.update(finished.values)
-            if finished.fault is not None:
-                self._blame(context, tag, finished.fault)
-            if tag in _STEERING:
-                self._steer(tag, finished, context)
-        if not is_sorted:
-            members.sort()
-        return "{" + ",".join([text for _, text in members]) + "}", offset
+                if not head.vr:
+                    offset = head.start if head.tag == ITEM_END or end is not None or not scope.depth else offset
+                    if scope.depth and end is None:
+                        break
+                    continue  # a delimiter of nothing: real files have them
+                entry, stop = self._read(head, context, scope)
+            is_sorted = is_sorted and entry.tag > last
+            if entry.values is not None:
+                if is_sorted:
+                    values.update(entry.values)
+                else:
+                    values.update({name: value for name, value in entry.values.items() if name not in values})
+            for name, reason in entry.faults:
+                faults.setdefault(path + name, reason)
+            steps.append(Step(entry, offset, context, last))
+            last = entry.last if type(entry) is Run else entry.tag
+            context = entry.next
+            offset = stop
+        return steps, offset, is_sorted
 
-    def _is_group(self, offset: int, group: int) -> bool:
-        """True where the next element is of ``group``, little endian: the file meta group ends where it isn't."""
-        at = offset - self._window.base
-        return self._window.has(offset, 2) and self._window.data[at : at + 2] == group.to_bytes(2, "little")
-
-    def _known(self, offset: int, end: int | None, context: _Context) -> tuple[int, str, Finished, int] | None:
-        """Return an element whose very bytes were met before in this context: the fast path, most elements take it."""
-        data = self._window.data
-        at = offset - self._window.base
+    def _remembered(self, offset: int, end: int | None, context: Context, last: int) -> tuple[Entry | None, int]:
+        """Return what stands at ``offset`` if its very bytes were met before in this context, and where it ends."""
+        data = self.window.data
+        at = offset - self.window.base
+        for run in context.runs.get(last, ()):
+            if data.startswith(run.raw, at):
+                return run, offset + len(run.raw)
         if at + 12 > len(data):
-            return None
-        if context.encoding.explicit:
-            group, element, vr, length = _SHORT[context.encoding.order].unpack_from(data, at)
-            head = 8
+            return None, offset
+        if context.is_explicit:
+            _, _, vr, length = context.unpack(data, at)
             if vr in LONG_LENGTH:
-                (length,) = _LONG[context.encoding.order].unpack_from(data, at + 8)
-                head = 12
+                length = context.unpack_length(data, at + 8)[0] + 4
         else:
-            group, element, length = _IMPLICIT[context.encoding.order].unpack_from(data, at)
-            head = 8
-        if length > MEMO_VALUE or (end is not None and offset + head + length > end):
-            return None
-        key: Any = data[at : at + head + length]
-        if group & 1:
-            key = (context.creators.get(group << 8 | element >> 8), key)
-        known = context.memo.get(key)
-        if known is None:
-            return None
-        if group & 1 and 0x10 <= element <= 0xFF and known[2].items:
-            context.creators[group << 8 | element] = str(known[2].items[0])
-        return (*known, offset + head + length)
+            _, _, length = context.unpack_implicit(data, at)
+        if length > MEMO_VALUE or (end is not None and offset + 8 + length > end):
+            return None, offset
+        return context.known.get(data[at : at + 8 + length]), offset + 8 + length
 
-    def _head(self, offset: int, end: int | None, context: _Context) -> _Head | None:
-        """Read the next element up to its value; None where the data set or item ends."""
-        window = self._window
-        if not window.has(offset, 8) or (end is not None and offset + 8 > end):
-            rest = window.data[offset - window.base :]
-            if context.depth or rest.strip(b"\0"):
-                self._stop(FailureCode.TRUNCATED, offset)
-            return None
-        at = offset - window.base
-        order = context.encoding.order
-        group, element, length = _IMPLICIT[order].unpack_from(window.data, at)
-        tag = group << 16 | element
-        if tag == 0 and context.depth == 0:
-            return None  # zeros behind the data set are padding
-        if group == 0xFFFE:
-            if context.depth == 0 or tag == ITEM:
-                self._stop(FailureCode.CORRUPT_HEADER, offset)
+    def _next(self, offset: int, context: Context, scope: Scope) -> Head | None:
+        """Read the next head; None where the scope ends before it, or where a fault ends the scan."""
+        head = read_head(self.window, offset, context)
+        if isinstance(head, Head):
+            if head.tag == ITEM or (scope.end is not None and head.vr and _end_of(head) > scope.end):
+                self.fault = (FailureCode.CORRUPT_HEADER, offset)
+            elif scope.group is not None and head.tag >> 16 != scope.group:
                 return None
-            return _Head(tag, "", offset + 8, length, context.encoding)
-        if not context.encoding.explicit:
-            return _Head(tag, self._dictionary_vr(tag, context) or "UN", offset + 8, length, context.encoding)
-        raw_vr = window.data[at + 4 : at + 6]
-        if raw_vr not in _VALID_VRS:
-            self._stop(FailureCode.CORRUPT_HEADER, offset)
-            return None
-        if raw_vr in LONG_LENGTH:
-            if not window.has(offset, 12):
-                self._stop(FailureCode.TRUNCATED, offset)
-                return None
-            (length,) = _LONG[order].unpack_from(window.data, offset - window.base + 8)
-            start = offset + 12
+            elif not scope.depth and head.tag in PIXEL_DATA:
+                self.pixel_data = PixelData(head.start, None if head.length == UNDEFINED else head.length)
+            else:
+                return head
+        elif head is not None:
+            self.fault = (head, offset)
+        elif scope.depth:
+            self.fault = (FailureCode.TRUNCATED, offset)
+        return None
+
+    def _read(self, head: Head, context: Context, scope: Scope) -> tuple[Entry, int]:
+        """Read an element that is not remembered, and remember it; say where it ends."""
+        is_sequence = head.vr == "SQ" or head.length == UNDEFINED
+        outer = scope.found
+        if not scope.depth:
+            found = Found()
+            scope = Scope(found, found.values)
+        if is_sequence:
+            text, stop = self._sequence(head, context, scope)
+            entry = Entry(head.tag, text, None, (), context)
         else:
-            (_, _, _, length) = _SHORT[order].unpack_from(window.data, at)
-            start = offset + 8
-        if raw_vr == b"UN":  # what is inside one is implicit VR little endian (PS3.5 §6.2.2 note 2)
-            return _Head(tag, self._dictionary_vr(tag, context) or "UN", start, length, Encoding(explicit=False))
-        return _Head(tag, raw_vr.decode(), start, length, context.encoding)
+            entry, stop = self._leaf(head, context, scope)
+        if not scope.depth:
+            entry.values = entry.values or scope.values or None
+            entry.faults = (*scope.found.faults.items(), *entry.faults)
+            outer.omitted += scope.found.omitted
+        if self._can_keep(head, stop, scope, is_sequence=is_sequence):
+            at = head.offset - self.window.base
+            raw = self.window.data[at : at + stop - head.offset]
+            known = context.known.get(raw)  # a sequence of undefined length, which could not be looked up before
+            if known is not None:
+                return known, stop
+            context.memo.keep(context, raw, entry)
+        return entry, stop
 
-    def _dictionary_vr(self, tag: int, context: _Context) -> str | None:
-        group, element = tag >> 16, tag & 0xFFFF
-        if element == 0:
-            return "UL"
-        if group & 1:
-            if 0x10 <= element <= 0xFF:
-                return "LO"
-            creator = context.creators.get(group << 8 | element >> 8)
-            vr = private_vr(tag, creator) if creator else None
-        else:
-            vr = public_vr(tag)
-        if vr == "US or SS":
-            return "SS" if context.is_signed else "US"
-        if vr is not None and " or " in vr:
-            return "OW"
-        return vr
+    def _can_keep(self, head: Head, stop: int, scope: Scope, *, is_sequence: bool) -> bool:
+        is_whole = self.fault is None and head.offset >= self.window.base and stop - head.offset <= MEMO_VALUE + 8
+        return is_whole and scope.found.is_pure and not (is_sequence and scope.depth)
 
-    def _read(self, offset: int, head: _Head, context: _Context) -> tuple[int, str, Finished, int] | None:
-        """Read an element that the memo doesn't know; None where the scan ends with it."""
-        tag, vr, start, length, encoding = head
-        place = context.level.get(tag) if context.level else None
-        if vr == "SQ" or length == UNDEFINED:
-            before = (len(self.scan.values), len(self.scan.invalid), len(self.scan.omitted))
-            values, outer = self.scan.values, self.scan.values
-            self.scan.values = values = {}
-            body, stop, is_pure = self._sequence(head, context, place)
-            self.scan.values = outer
-            finished = Finished(body, tuple(values.items()), None, ())
-            is_pure = is_pure and before[1:] == (len(self.scan.invalid), len(self.scan.omitted))
-            is_pure = is_pure and self.scan.fault is None
-        else:
-            stop, is_pure = start + length, True
-            if self._is_bulk(vr, length):
-                if not self._window.skip_to(stop):
-                    self._stop(FailureCode.TRUNCATED, offset)
-                    return None
-                return tag, self._bulk(tag, vr, start, length, context), _NOTHING, stop
-            if not self._window.has(start, length):
-                self._stop(FailureCode.TRUNCATED, offset)
-                return None
-            at = start - self._window.base
-            raw = self._window.data[at : at + length]
-            wanted = place.wanted if place else ()
-            finished = finish_element(vr, raw, context.encodings, wanted, order=encoding.order)
-        text = "" if tag & 0xFFFF == 0 else f'"{tag:08X}":{finished.json}'
-        group, element = tag >> 16, tag & 0xFFFF
-        creator = context.creators.get(group << 8 | element >> 8)
-        if group & 1 and 0x10 <= element <= 0xFF and finished.items and finished.items[0]:
-            context.creators[tag >> 16 << 8 | element] = str(finished.items[0])
-            if context.depth == 0:
-                self.scan.creators.add(str(finished.items[0]))
-        size = stop - offset
-        if is_pure and length <= MEMO_VALUE and offset >= self._window.base:
-            at = offset - self._window.base
-            raw = self._window.data[at : at + size]
-            context.memo[(creator, raw) if group & 1 else raw] = (tag, text, finished)
-            _memo.grow(size + len(text) + 200)
-        return tag, text, finished, stop
+    def _leaf(self, head: Head, context: Context, scope: Scope) -> tuple[Entry, int]:
+        """Read an element that is no sequence."""
+        stop = head.start + head.length
+        place = context.level.get(head.tag) if context.level else None
+        is_bytes = VRS[head.vr].kind == "bytes"
+        if head.length > (INLINE_BYTES if is_bytes else LONGEST_VALUE):
+            scope.found.is_pure = False
+            return self._skipped(head, context, scope), stop
+        if not self.window.has(head.start, head.length):
+            self.fault = (FailureCode.TRUNCATED, head.offset)
+            return Entry(head.tag, "", None, (), context), stop
+        at = head.start - self.window.base
+        raw = self.window.data[at : at + head.length]
+        wanted = place.wanted if place else ()
+        done = finish(head.vr, raw, order=context.order, encodings=context.encodings, wanted=wanted)
+        following, reason = _steer(head.tag, done, context)
+        if place and (place.codes or place.first) and raw:
+            reason = reason or NOT_A_SEQUENCE
+        text = f'"{head.tag:08X}":{done.json}' if head.tag & 0xFFFF else ""
+        faults = ((_name(head.tag, context), reason),) if reason else ()
+        return Entry(head.tag, text, done.values, faults, following), stop
 
-    def _is_bulk(self, vr: str, length: int) -> bool:
-        return length > (INLINE_BYTES if VRS[vr].kind == "binary" else LONGEST_TEXT)
+    def _skipped(self, head: Head, context: Context, scope: Scope) -> Entry:
+        """Pass over a long value: a binary one is named by its place in the file, another is left out."""
+        stop = head.start + head.length
+        if not self.window.skip_to(stop):
+            self.fault = (FailureCode.TRUNCATED, head.offset)
+            return Entry(head.tag, "", None, (), context)
+        is_wanted = context.level is not None and head.tag in context.level
+        faults = ((_name(head.tag, context), NOT_TYPED),) if is_wanted else ()
+        if VRS[head.vr].kind != "bytes":
+            scope.found.omitted.append(f"{scope.path}{head.tag:08X}")
+            return Entry(head.tag, f'"{head.tag:08X}":{{"vr":"{head.vr}"}}', None, faults, context)
+        return Entry(head.tag, self._bulk(head, stop), None, faults, context)
 
-    def _bulk(self, tag: int, vr: str, start: int, length: int, context: _Context) -> str:
-        if VRS[vr].kind != "binary":
-            self.scan.omitted.append(f"{context.path}{tag:08X}")
-            return ""
-        return f'"{tag:08X}":{{"vr":"{vr}","BulkDataURI":"{self._base}offset={start}&length={length}"}}'
+    def _bulk(self, head: Head, stop: int) -> str:
+        uri = f"{self._uri}offset={head.start}&length={stop - head.start}"
+        return f'"{head.tag:08X}":{{"vr":"{head.vr}","BulkDataURI":"{uri}"}}'
 
-    def _sequence(self, head: _Head, context: _Context, place: Place | None) -> tuple[str, int, bool]:
-        """Scan the items of a sequence; return its value object, where it ends, and whether it holds no bulk data."""
-        tag, vr, start, length, encoding = head
-        if vr not in ("SQ", "UN"):
-            return self._fragments(vr, start, context)
-        if context.depth >= DEEPEST:
-            self._stop(FailureCode.CORRUPT_HEADER, start)
-            return '{"vr":"SQ"}', start, False
-        end = None if length == UNDEFINED else start + length
-        items: list[str] = []
-        codes: list[dict[str, Any]] = []
-        offset = start
-        window = self._window
-        while self.scan.fault is None and (end is None or offset < end):
-            if not window.has(offset, 8):
-                self._stop(FailureCode.TRUNCATED, offset)
-                break
-            group, element, size = _IMPLICIT[encoding.order].unpack_from(window.data, offset - window.base)
-            item_tag = group << 16 | element
-            if item_tag == SEQUENCE_END:
-                offset += 8
-                break
-            if item_tag != ITEM:
-                self._stop(FailureCode.CORRUPT_HEADER, offset)
-                break
-            level = place.first if place and not items else None
-            path = f"{context.path}{tag:08X}[{len(items)}]."
-            inner = self._context(encoding, context.encodings, context.is_signed, level, path, context.depth + 1)
-            stop = None if size == UNDEFINED else offset + 8 + size
-            if place and place.codes:
-                codes.append(self._code(offset + 8, stop, inner))
-            text, offset = self._elements(offset + 8, stop, inner)
-            items.append(text)
-        if place and place.codes and codes:
-            for name in place.codes:
-                self.scan.values[name] = codes
+    def _sequence(self, head: Head, context: Context, scope: Scope) -> tuple[str, int]:
+        """Read a sequence; return its JSON member and where it ends."""
+        if scope.depth >= DEEPEST or head.vr not in ("SQ", "UN"):
+            return self._passed_over(head, context, scope)
+        place = (context.level.get(head.tag) if context.level else None) or _NO_PLACE
+        name = f"{scope.path}{head.tag:08X}"
+        codes: list[dict[str, str | None]] = []
+        items, count, end = self._items(head, context, scope, place, codes)
+        if count > len(items):
+            scope.found.omitted.append(f"{name}[{len(items)}:]")
+            scope.found.is_pure = False
+        if codes:
+            scope.values.update(dict.fromkeys(place.codes, codes))
+        if place.wanted:
+            scope.found.faults[name if scope.depth else keyword_of(head.tag)] = NOT_TYPED
         body = f'{{"vr":"SQ","Value":[{",".join(items)}]}}' if items else '{"vr":"SQ"}'
-        return body, offset, "BulkDataURI" not in body
+        return f'"{head.tag:08X}":{body}', end
 
-    def _code(self, offset: int, end: int | None, context: _Context) -> dict[str, Any]:
-        """Read the parts of a code from an item: a second look at its few elements, so that the item's own is plain."""
-        outer = self.scan
-        self.scan = Scan()
-        inner = self._context(context.encoding, context.encodings, context.is_signed, CODE_PARTS, "", context.depth)
-        self._elements(offset, end, inner)
-        values, self.scan = self.scan.values, outer
-        code = values.get("CodeValue") or values.get("LongCodeValue") or values.get("URNCodeValue")
-        return {
-            "code_value": code,
-            "coding_scheme_designator": values.get("coding_scheme_designator"),
-            "code_meaning": values.get("code_meaning"),
-        }
-
-    def _fragments(self, vr: str, start: int, context: _Context) -> tuple[str, int, bool]:
-        """Skip an encapsulated value below the top level, fragment by fragment."""
-        offset = start
-        while True:
-            if not self._window.has(offset, 8):
-                self._stop(FailureCode.TRUNCATED, offset)
+    def _items(
+        self, head: Head, context: Context, scope: Scope, place: Place, codes: list[dict[str, str | None]]
+    ) -> tuple[list[str], int, int]:
+        """Read the items of a sequence; return the JSON of those that are held, how many there are, and the end."""
+        end = None if head.length == UNDEFINED else head.start + head.length
+        is_explicit = self._is_explicit_inside(head, context)
+        items: list[str] = []
+        count = 0
+        offset = head.start
+        while self.fault is None and (end is None or offset < end):
+            item = self._item(offset, end, context)
+            if item is None:
                 break
-            group, element, size = _IMPLICIT[context.encoding.order].unpack_from(
-                self._window.data, offset - self._window.base
-            )
-            item_tag = group << 16 | element
-            offset += 8
-            if item_tag == SEQUENCE_END:
-                break
-            if item_tag != ITEM or not self._window.skip_to(offset + size):
-                self._stop(FailureCode.CORRUPT_HEADER if item_tag != ITEM else FailureCode.TRUNCATED, offset - 8)
-                break
-            offset += size
-        uri = f"{self._base}offset={start}&length={offset - start}"
-        return f'{{"vr":"{vr}","BulkDataURI":"{uri}"}}', offset, False
+            if item.tag == SEQUENCE_END:
+                return items, count, item.start if end is None else end
+            values: dict[str, Any] = {}
+            path = f"{scope.path}{head.tag:08X}[{count}]."
+            stop = None if item.length == UNDEFINED else item.start + item.length
+            inner = Scope(scope.found, values, path=path, depth=scope.depth + 1, end=stop)
+            inside = context.inside(place.others if count else place.first, is_explicit=is_explicit)
+            steps, offset, is_sorted = self._elements(item.start, inside, inner)
+            code = code_of(values) if place.codes else None
+            if code is not None:
+                codes.append(code)
+            scope.values.update(values)
+            count += 1
+            if self._held < HELD_TEXT or count <= FIRST_ITEMS:
+                entries = [step.entry for step in steps] if is_sorted else _in_order(steps, scope.found, path)
+                items.append(_object(entries))
+                self._held += len(items[-1])
+        return items, count, offset
 
-    def _steer(self, tag: int, finished: Finished, context: _Context) -> None:
-        """Let SpecificCharacterSet and PixelRepresentation decide how the rest of the data set is read."""
-        if tag == CHARACTER_SET:
-            context.encodings = encodings_of(tuple(str(item or "") for item in finished.items))
-        else:
-            context.is_signed = finished.items[:1] == (1,)
-        fresh = self._context(
-            context.encoding, context.encodings, context.is_signed, context.level, context.path, context.depth
-        )
-        context.memo = fresh.memo
+    def _item(self, offset: int, end: int | None, context: Context) -> Head | None:
+        """Read the head of an item or the end of a sequence; None, and a fault, where there is neither."""
+        item = read_head(self.window, offset, context)
+        if isinstance(item, Head) and item.tag in (ITEM, SEQUENCE_END):
+            if end is None or item.length == UNDEFINED or item.start + item.length <= end:
+                return item
+            item = FailureCode.CORRUPT_HEADER
+        if isinstance(item, Head):
+            item = FailureCode.CORRUPT_HEADER
+        self.fault = (item or FailureCode.TRUNCATED, offset)
+        return None
 
-    def _blame(self, context: _Context, tag: int, reason: str) -> None:
-        """Name an element in invalid_values: by keyword at top level, by its path of tags below."""
-        creator = context.creators.get(tag >> 16 << 8 | (tag >> 8 & 0xFF))
-        if tag >> 16 & 1 and creator:
-            name = f"{tag >> 16:04x},xx{tag & 0xFF:02x}|{creator}"
-        else:
-            name = keyword_of(tag) if not context.path else f"{context.path}{tag:08X}"
-        self.scan.invalid.setdefault(name, reason)
+    def _is_explicit_inside(self, head: Head, context: Context) -> bool:
+        is_stored_as_un = context.is_explicit and self.window.rest(head.offset)[4:6] == b"UN"
+        if not is_stored_as_un:
+            return context.is_explicit
+        return items_are_explicit(self.window, head.start, context.order, default=False)
+
+    def _passed_over(self, head: Head, context: Context, scope: Scope) -> tuple[str, int]:
+        """Pass over fragments, which are named by their place in the file, or over what is nested too deep."""
+        scope.found.is_pure = False
+        stop = skip_value(self.window, head, context)
+        if not isinstance(stop, int):
+            self.fault = stop
+            return "", stop[1]
+        if head.vr != "SQ":
+            return self._bulk(head, stop), stop
+        scope.found.omitted.append(f"{scope.path}{head.tag:08X}")
+        return f'"{head.tag:08X}":{{"vr":"SQ"}}', stop
 
 
-_STEERING = frozenset({CHARACTER_SET, PIXEL_REPRESENTATION})
-_NOTHING = Finished("", (), None, ())
+_NO_PLACE = Place()
+
+
+def _end_of(head: Head) -> int:
+    return head.start if head.length == UNDEFINED else head.start + head.length
+
+
+def _object(entries: list[Entry]) -> str:
+    return "{" + ",".join([entry.text for entry in entries if entry.text]) + "}"
+
+
+def _in_order(steps: list[Step], found: Found, path: str) -> list[Entry]:
+    """Return the elements by ascending tag, of equal ones the first; the repeated are named."""
+    entries: list[Entry] = []
+    contexts: dict[int, Context] = {}
+    for step in steps:
+        for entry in step.entry.entries if isinstance(step.entry, Run) else (step.entry,):
+            if entry.tag in contexts:
+                found.faults[path + _name(entry.tag, step.context)] = REPEATED
+            else:
+                contexts[entry.tag] = step.context
+                entries.append(entry)
+    return sorted(entries, key=lambda entry: entry.tag)
+
+
+def _name(tag: int, context: Context) -> str:
+    """Return how ``invalid_values`` names an element: by keyword at top level, by tag below, by creator if private."""
+    creator = creator_of(context, tag)
+    if creator is not None:
+        return f"{tag >> 16:04x},xx{tag & 0xFF:02x}|{creator}"
+    return keyword_of(tag) if context.is_top else f"{tag:08X}"
+
+
+def _steer(tag: int, done: Finished, context: Context) -> tuple[Context, str | None]:
+    """Let an element decide how what follows it is read; return the context there, and why a value is altered."""
+    if tag == CHARACTER_SET:
+        names = tuple("" if item is None else str(item) for item in done.items)
+        reason = None if all(is_known_charset(name) for name in names) else UNKNOWN_CHARSET
+        return context.where(encodings=encodings_of(names)), reason or done.reason
+    if tag == PIXEL_REPRESENTATION:
+        return context.where(is_signed=done.items[:1] in ((1,), [1])), done.reason
+    if tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF and done.items and isinstance(done.items[0], str):
+        return context.where(creator=(tag >> 16 << 8 | (tag & 0xFF), done.items[0])), done.reason
+    return context, done.reason

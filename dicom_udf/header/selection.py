@@ -6,7 +6,21 @@ from dataclasses import dataclass
 
 from dicom_udf.header.model import Selection, Wanted
 
-__all__ = ["CODE_PARTS", "Level", "Place", "compile_selection"]
+__all__ = [
+    "CODE_VALUE",
+    "INSTANCE",
+    "MEDIA_CLASS",
+    "SOP_CLASS",
+    "SYNTAX",
+    "Level",
+    "Place",
+    "code_of",
+    "compile_selection",
+]
+
+# What the reader itself wants of a file; a column's name never begins with a zero.
+MEDIA_CLASS, SYNTAX, SOP_CLASS, INSTANCE = "\0media", "\0syntax", "\0class", "\0instance"
+CODE_VALUE, LONG_CODE_VALUE, URN_CODE_VALUE, SCHEME, MEANING = "\0code", "\0long", "\0urn", "\0scheme", "\0meaning"
 
 
 @dataclass(slots=True)
@@ -17,38 +31,83 @@ class Place:
         wanted: Values of the element itself.
         codes: Names of code lists, where it is a sequence.
         first: What is wanted inside its first item.
+        others: What is wanted inside the others: the parts of codes.
     """
 
     wanted: tuple[Wanted, ...] = ()
     codes: tuple[str, ...] = ()
     first: Level | None = None
+    others: Level | None = None
 
 
 Level = dict[int, Place]
 
-CODE_PARTS: Level = {
-    0x00080100: Place((Wanted("CodeValue", (0x00080100,), "SH"),)),
-    0x00080102: Place((Wanted("coding_scheme_designator", (0x00080102,), "SH"),)),
-    0x00080104: Place((Wanted("code_meaning", (0x00080104,), "LO"),)),
-    0x00080119: Place((Wanted("LongCodeValue", (0x00080119,), "UC"),)),
-    0x00080120: Place((Wanted("URNCodeValue", (0x00080120,), "UR"),)),
-}
-"""PS3.3 Table 8.8-1a: the parts of a code in an item of a code sequence."""
+_CODE_PARTS = (
+    Wanted(CODE_VALUE, (0x00080100,), "SH"),
+    Wanted(SCHEME, (0x00080102,), "SH"),
+    Wanted(MEANING, (0x00080104,), "LO"),
+    Wanted(LONG_CODE_VALUE, (0x00080119,), "UC"),
+    Wanted(URN_CODE_VALUE, (0x00080120,), "UR"),
+)
+"""PS3.3 Table 8.8-1a."""
+
+_OWN = (
+    Wanted(MEDIA_CLASS, (0x00020002,), "UI"),
+    Wanted(SYNTAX, (0x00020010,), "UI"),
+    Wanted(SOP_CLASS, (0x00080016,), "UI"),
+    Wanted(INSTANCE, (0x00080018,), "UI"),
+)
+
+_compiled: dict[int, tuple[Selection, Level, Level]] = {}
 
 
-def compile_selection(selection: Selection) -> Level:
-    """Return the selection's top level."""
+def compile_selection(selection: Selection) -> tuple[Level, Level]:
+    """Return the levels of the file meta group and of the data set, made once for each selection object."""
+    known = _compiled.get(id(selection))
+    if known is not None and known[0] is selection:
+        return known[1:]
     top: Level = {}
-    for want in selection.wanted:
-        level = top
-        for tag in want.path[:-1]:
-            place = level.setdefault(tag, Place())
-            if place.first is None:
-                place.first = {}
-            level = place.first
-        place = level.setdefault(want.path[-1], Place())
-        if want.part == "codes":
-            place.codes += (want.name,)
-        else:
-            place.wanted += (want,)
-    return top
+    for want in (*_OWN, *selection.wanted):
+        _place(top, want)
+    _add_code_parts(top)
+    if len(_compiled) >= 16:
+        _compiled.clear()
+    meta = {tag: place for tag, place in top.items() if tag >> 16 == 2}
+    _compiled[id(selection)] = (selection, meta, top)
+    return meta, top
+
+
+def code_of(values: dict[str, str]) -> dict[str, str | None] | None:
+    """Take the parts of a code out of an item's values; None where it has none."""
+    scheme, meaning = values.pop(SCHEME, None), values.pop(MEANING, None)
+    codes = [values.pop(name, None) for name in (CODE_VALUE, LONG_CODE_VALUE, URN_CODE_VALUE)]
+    code = next((code for code in codes if code), None)
+    if code is None and scheme is None and meaning is None:
+        return None
+    return {"code_value": code, "coding_scheme_designator": scheme, "code_meaning": meaning}
+
+
+def _place(top: Level, want: Wanted) -> None:
+    level = top
+    for tag in want.path[:-1]:
+        place = level.setdefault(tag, Place())
+        if place.first is None:
+            place.first = {}
+        level = place.first
+    place = level.setdefault(want.path[-1], Place())
+    if want.part == "codes":
+        place.codes += (want.name,)
+    else:
+        place.wanted += (want,)
+
+
+def _add_code_parts(level: Level) -> None:
+    for place in level.values():
+        if place.first is not None:
+            _add_code_parts(place.first)
+        if place.codes:
+            place.first = place.first if place.first is not None else {}
+            place.others = {}
+            for want in _CODE_PARTS:
+                _place(place.first, want)
+                _place(place.others, want)

@@ -1,24 +1,26 @@
-"""One line per value representation (PS3.5 §6.2): how its bytes become values, and what a typed column holds.
+"""One line per value representation (PS3.5 §6.2): how its bytes are read, and what a typed column holds.
 
-Reading has two halves. ``decode`` turns the bytes, by the VR *in the file*, into plain items: text, numbers, or None
-where a place in a multi-value is empty. ``convert`` turns one such item into the type of the *dictionary's* VR; what
-does not fit is an :class:`Unfit` with the reason, a result and not an exception.
+Reading has two halves. The VR *in the file* says how bytes become plain items: text, numbers, or None where a place in
+a multi-value is empty. The *dictionary's* VR says what a typed column holds, and converts one such item to it. What
+does not fit is an :class:`Unfit` with the reason: a result, not an exception. The reason never quotes the value.
 """
 
 from __future__ import annotations
 
 import math
 import re
-import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["LONG_LENGTH", "VR", "VRS", "Unfit"]
+__all__ = ["LONG_LENGTH", "VR", "VRS", "Item", "Unfit"]
 
 Item = str | int | float | None
+"""One decoded value: text, a binary number, or None where a place in a multi-value is empty."""
+
+Kind = Literal["strings", "text", "name", "decimal", "number", "tag", "bytes", "sequence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,157 +32,188 @@ class Unfit:
 
 @dataclass(frozen=True, slots=True)
 class VR:
-    """One value representation.
+    """One value representation, or one of the dictionary's choices between several.
 
     Attributes:
-        name: e.g. ``DS``.
-        kind: How the bytes are read: ``text`` (one value, e.g. LT), ``texts`` (backslash separates), ``name`` (PN),
-            ``number`` (binary), ``tag`` (AT), ``binary``, ``sequence``.
+        name: ``DS``, ``US or SS``.
+        kind: How bytes are read: ``strings`` (a backslash separates values), ``text`` (one value, backslashes
+            belong to it), ``name`` (PN), ``decimal`` (digits as text: DS, IS), ``number`` (binary), ``tag`` (AT),
+            ``bytes``, ``sequence``.
         type: Spark SQL type of a typed column; None where there is none.
-        convert: One decoded item -> value of that type, or Unfit. None where there is no column type.
+        convert: One item that is not None -> a value of that type, or Unfit. None where there is no column type.
+        accepts: The spellings that give a value, for the reference page.
+        nulls: What makes the value null, for the reference page.
         format: struct code of one binary number.
-        json: ``string``, ``number`` (binary numbers), ``decimal`` (DS, IS: digits kept) or ``none``.
+        has_charset: True where SpecificCharacterSet decides the meaning (PS3.5 §6.1.2.3).
     """
 
     name: str
-    kind: str
-    type: str | None
-    convert: Callable[[Item], Any] | None = None
+    kind: Kind
+    type: str | None = None
+    convert: Callable[[Any], Any] | None = None
+    accepts: str = ""
+    nulls: str = ""
     format: str = ""
-    json: str = "string"
+    has_charset: bool = False
 
 
-_DATE = re.compile(r"(\d{4})\.?(\d\d)\.?(\d\d)")
-_TIME = re.compile(r"(\d\d)(?::?(\d\d)(?::?(\d\d)(?:\.(\d{1,6}))?)?)?")
-_DATETIME = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d{1,6}))?)?)?)?(?:[+-]\d{4})?")
-_INTEGER = re.compile(r"[+-]?\d+(?:\.0*)?")
-_BIGINT = range(-(2**63), 2**63)
+_DATE = re.compile(r"(\d{4})(\.?)(\d\d)\2(\d\d)", re.ASCII)
+_TIME = re.compile(r"(\d\d)(?::?(\d\d)(?::?(\d\d)(?:\.(\d*))?)?)?", re.ASCII)
+_DATETIME = re.compile(
+    r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d*))?)?)?)?(?:[+-]\d{4})?", re.ASCII
+)  # fmt: skip
+_INTEGER = re.compile(r"[+-]?\d{1,20}(?:\.0*)?", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_LEAST, _MOST = -(2**63), 2**63 - 1
+
+NOT_A_DATE = Unfit("not a date (YYYYMMDD)")
+NO_SUCH_DAY = Unfit("no such day in the calendar")
+NOT_A_TIME = Unfit("not a time of day (HHMMSS.FFFFFF)")
+NOT_A_DATETIME = Unfit("not a date and time with a full day")
+NOT_A_NUMBER = Unfit("not a number")
+NOT_FINITE = Unfit("not a finite number")
+NOT_WHOLE = Unfit("not a whole number")
+TOO_BIG = Unfit("a whole number beyond its type")
 
 
-def to_date(item: Item) -> Any:
-    """DA, also with the dots of ACR-NEMA, as a ``date``."""
+def to_date(item: Item) -> date | Unfit:
+    """``YYYYMMDD``, or ``YYYY.MM.DD`` of ACR-NEMA (PS3.5 §6.2 note on DA)."""
     found = _DATE.fullmatch(str(item).strip())
-    if not found:
-        return Unfit("not a date (YYYYMMDD)")
+    if found is None:
+        return NOT_A_DATE
     try:
-        return date(int(found[1]), int(found[2]), int(found[3]))
+        return date(int(found[1]), int(found[3]), int(found[4]))
     except ValueError:
-        return Unfit("no such day in the calendar")
+        return NO_SUCH_DAY
 
 
-def to_time(item: Item) -> Any:
-    """TM, also with the colons of ACR-NEMA, as ``HH[:MM[:SS[.f...]]]`` with the precision as written."""
+def to_time(item: Item) -> str | Unfit:
+    """``HH[MM[SS[.F...]]]``, colons of ACR-NEMA allowed, as ``HH[:MM[:SS[.f...]]]`` as precise as written."""
     found = _TIME.fullmatch(str(item).strip())
-    if not found:
-        return Unfit("not a time (HHMMSS.FFFFFF)")
-    if int(found[1]) > 23 or int(found[2] or 0) > 59 or int(found[3] or 0) > 60:
-        return Unfit("no such time of day")
-    return ":".join(part for part in found.group(1, 2, 3) if part) + (f".{found[4]}" if found[4] else "")
+    if found is None:
+        return NOT_A_TIME
+    hour, minute, second, fraction = found.groups()
+    if hour > "23" or (minute or "00") > "59" or (second or "00") > "60":  # 60: a leap second
+        return NOT_A_TIME
+    if second is None:
+        return hour if minute is None else f"{hour}:{minute}"
+    return f"{hour}:{minute}:{second}.{fraction[:6]}" if fraction else f"{hour}:{minute}:{second}"
 
 
-def to_datetime(item: Item) -> Any:
-    """DT as a naive ``datetime``, wall clock as written: an offset from UTC is left out; a full day is needed."""
+def to_datetime(item: Item) -> datetime | Unfit:
+    """``YYYYMMDD[HH[MM[SS[.F...]]]][&ZZZZ]`` as wall clock: the offset from UTC is left out, a full day is needed."""
     found = _DATETIME.fullmatch(str(item).strip())
-    if not found:
-        return Unfit("not a date and time with a full day")
+    if found is None:
+        return NOT_A_DATETIME
+    year, month, day, hour, minute, second, fraction = found.groups()
+    microsecond = int(fraction[:6].ljust(6, "0")) if fraction else 0
     try:
-        micros = int((found[7] or "0").ljust(6, "0"))
-        year, month, day, hour, minute, second = (int(part or 0) for part in found.group(1, 2, 3, 4, 5, 6))
-        return datetime(year, month, day, hour, minute, second, micros)
+        return datetime(
+            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), microsecond
+        )  # fmt: skip
     except ValueError:
-        return Unfit("no such day or time")
+        return NOT_A_DATETIME
 
 
-def to_double(item: Item) -> Any:
-    """A number, also one that is written as text, as a finite ``float``."""
-    try:
-        number = float(item)  # type: ignore[arg-type]
-    except (ValueError, OverflowError):
-        return Unfit("not a number")
-    if isinstance(item, str) and "_" in item:
-        return Unfit("not a number")
-    return number if math.isfinite(number) else Unfit("not a finite number")
-
-
-def to_bigint(item: Item) -> Any:
-    """A whole number of 64 bits; ``1.0`` is one."""
+def to_double(item: Item) -> float | Unfit:
+    """A finite number, binary or written in digits."""
     if isinstance(item, str):
-        if not _INTEGER.fullmatch(item.strip()):
-            return Unfit("not a whole number")
-        number = int(item.partition(".")[0])
-    elif isinstance(item, float):
-        if not item.is_integer():
-            return Unfit("not a whole number")
-        number = int(item)
-    else:
-        number = int(item or 0)
-    return number if number in _BIGINT else Unfit("a whole number beyond 64 bits")
+        item = item.strip()
+        if _DECIMAL.fullmatch(item) is None:
+            return NOT_FINITE if item.lower().lstrip("+-") in {"nan", "inf", "infinity"} else NOT_A_NUMBER
+    number = float(item)  # type: ignore[arg-type]
+    return number if math.isfinite(number) else NOT_FINITE
 
 
-def to_unsigned(item: Item) -> Any:
-    """UV as a ``Decimal`` without places."""
-    number = to_bigint(item) if not isinstance(item, int) else item
+def to_bigint(item: Item) -> int | Unfit:
+    """A whole number of 64 bits; ``1.0`` is one."""
+    number = _whole(item)
+    if isinstance(number, int) and not _LEAST <= number <= _MOST:
+        return TOO_BIG
+    return number
+
+
+def to_unsigned(item: Item) -> Decimal | Unfit:
+    """A whole number from 0 to 2^64 - 1 as a ``Decimal`` without places: UV is wider than a bigint."""
+    number = _whole(item)
     if isinstance(number, Unfit):
         return number
-    return Decimal(number) if 0 <= number < 2**64 else Unfit("not an unsigned number of 64 bits")
+    return Decimal(number) if 0 <= number < 2**64 else TOO_BIG
 
 
-def to_text(item: Item) -> Any:
-    """Text as it is; a number as its digits."""
+def _whole(item: Item) -> int | Unfit:
+    if isinstance(item, str):
+        item = item.strip()
+        return int(item.partition(".")[0]) if _INTEGER.fullmatch(item) else NOT_WHOLE
+    if isinstance(item, float):
+        return int(item) if item.is_integer() else NOT_WHOLE
+    return item if item is not None else NOT_WHOLE
+
+
+def to_string(item: Item) -> str:
+    """Text without the spaces around it, which pad it (PS3.5 §6.2); a number as its digits."""
+    return item.strip(" ") if isinstance(item, str) else str(item)
+
+
+def to_text(item: Item) -> str:
+    """Text whose leading spaces belong to it (ST, LT, UT, UC, UR)."""
     return item if isinstance(item, str) else str(item)
 
+
+_TEXT = "any text"
+_NEVER = "never: a character that is undecodable becomes U+FFFD, and the attribute is named"
+_NUMBERS = "binary numbers; in a file with another VR also digits"
+_NO_WHOLE = "places behind the point, letters, more than 64 bits"
+_NO_NUMBER = "letters, a comma, NaN, infinity"
 
 VRS: Mapping[str, VR] = {
     vr.name: vr
     for vr in (
-        VR("AE", "texts", "string", to_text),
-        VR("AS", "texts", "string", to_text),
-        VR("AT", "tag", "string", to_text),
-        VR("CS", "texts", "string", to_text),
-        VR("DA", "texts", "date", to_date),
-        VR("DS", "texts", "double", to_double, json="decimal"),
-        VR("DT", "texts", "timestamp_ntz", to_datetime),
-        VR("FD", "number", "double", to_double, "d", "number"),
-        VR("FL", "number", "double", to_double, "f", "number"),
-        VR("IS", "texts", "bigint", to_bigint, json="decimal"),
-        VR("LO", "texts", "string", to_text),
-        VR("LT", "text", "string", to_text),
-        VR("OB", "binary", None, json="none"),
-        VR("OD", "binary", None, format="d", json="none"),
-        VR("OF", "binary", None, format="f", json="none"),
-        VR("OL", "binary", None, format="I", json="none"),
-        VR("OV", "binary", None, format="Q", json="none"),
-        VR("OW", "binary", None, format="H", json="none"),
-        VR("PN", "name", "string", to_text),
-        VR("SH", "texts", "string", to_text),
-        VR("SL", "number", "bigint", to_bigint, "i", "number"),
-        VR("SQ", "sequence", None, json="none"),
-        VR("SS", "number", "bigint", to_bigint, "h", "number"),
-        VR("ST", "text", "string", to_text),
-        VR("SV", "number", "bigint", to_bigint, "q", "number"),
-        VR("TM", "texts", "string", to_time),
-        VR("UC", "texts", "string", to_text),
-        VR("UI", "texts", "string", to_text),
-        VR("UL", "number", "bigint", to_bigint, "I", "number"),
-        VR("UN", "binary", None, json="none"),
-        VR("UR", "text", "string", to_text),
-        VR("US", "number", "bigint", to_bigint, "H", "number"),
-        VR("UT", "text", "string", to_text),
-        VR("UV", "number", "decimal(20,0)", to_unsigned, "Q", "number"),
-        # The dictionary's choices (PS3.6): which one a file means follows from the file (PS3.5 §A.1).
-        VR("US or SS", "number", "bigint", to_bigint, "H", "number"),
-        VR("US or SS or OW", "number", "bigint", to_bigint, "H", "number"),
-        VR("US or OW", "number", "bigint", to_bigint, "H", "number"),
-        VR("OB or OW", "binary", None, json="none"),
+        VR("AE", "strings", "string", to_string, _TEXT, _NEVER),
+        VR("AS", "strings", "string", to_string, _TEXT + ", as written: `061Y`", _NEVER),
+        VR("AT", "tag", "string", to_string, "four bytes each, as eight upper-case hex digits", "never", "H"),
+        VR("CS", "strings", "string", to_string, _TEXT, _NEVER),
+        VR("DA", "strings", "date", to_date, "`20240131`, `2024.01.31`", "any other spelling, no such day"),
+        VR("DS", "decimal", "double", to_double, "`1`, `+1.`, `.5`, `-1.5E+2`, of any length, padded", _NO_NUMBER),
+        VR("DT", "strings", "timestamp_ntz", to_datetime, "`20240131`, `2024013110`, `20240131101530.25+0100`",
+           "less than a full day, no such day or time"),
+        VR("FD", "number", "double", to_double, _NUMBERS, _NO_NUMBER, "d"),
+        VR("FL", "number", "double", to_double, _NUMBERS, _NO_NUMBER, "f"),
+        VR("IS", "decimal", "bigint", to_bigint, "`1`, `+1`, `-007`, `1.0`, padded", _NO_WHOLE),
+        VR("LO", "strings", "string", to_string, _TEXT, _NEVER, has_charset=True),
+        VR("LT", "text", "string", to_text, _TEXT, _NEVER, has_charset=True),
+        VR("OB", "bytes"),
+        VR("OD", "bytes", format="d"),
+        VR("OF", "bytes", format="f"),
+        VR("OL", "bytes", format="I"),
+        VR("OV", "bytes", format="Q"),
+        VR("OW", "bytes", format="H"),
+        VR("PN", "name", "string", to_string, "the first component group that is not empty, as written", _NEVER,
+           has_charset=True),
+        VR("SH", "strings", "string", to_string, _TEXT, _NEVER, has_charset=True),
+        VR("SL", "number", "bigint", to_bigint, _NUMBERS, _NO_WHOLE, "i"),
+        VR("SQ", "sequence"),
+        VR("SS", "number", "bigint", to_bigint, _NUMBERS, _NO_WHOLE, "h"),
+        VR("ST", "text", "string", to_text, _TEXT, _NEVER, has_charset=True),
+        VR("SV", "number", "bigint", to_bigint, _NUMBERS, _NO_WHOLE, "q"),
+        VR("TM", "strings", "string", to_time, "`10`, `1014`, `101405.12`, `10:14:05`; as precise as written",
+           "any other spelling, an hour over 23, a minute over 59, a second over 60"),
+        VR("UC", "strings", "string", to_text, _TEXT, _NEVER, has_charset=True),
+        VR("UI", "strings", "string", to_string, _TEXT, _NEVER),
+        VR("UL", "number", "bigint", to_bigint, _NUMBERS, _NO_WHOLE, "I"),
+        VR("UN", "bytes"),
+        VR("UR", "text", "string", to_text, _TEXT, _NEVER),
+        VR("US", "number", "bigint", to_bigint, _NUMBERS, _NO_WHOLE, "H"),
+        VR("UT", "text", "string", to_text, _TEXT, _NEVER, has_charset=True),
+        VR("UV", "number", "decimal(20,0)", to_unsigned, _NUMBERS, "a sign, " + _NO_WHOLE, "Q"),
+        # The dictionary's choices (PS3.6): which one is meant follows from the file (PS3.5 §A.1, PS3.3 C.7.6.3.1).
+        VR("US or SS", "number", "bigint", to_bigint, _NUMBERS, _NO_WHOLE, "H"),
+        VR("US or OW", "number", "bigint", to_bigint, _NUMBERS, _NO_WHOLE, "H"),
+        VR("US or SS or OW", "number", "bigint", to_bigint, _NUMBERS, _NO_WHOLE, "H"),
+        VR("OB or OW", "bytes"),
     )
-}
+}  # fmt: skip
 """Every VR of PS3.5 Table 6.2-1, and the dictionary's choices between several."""
 
-LONG_LENGTH = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
-"""VRs whose length in explicit VR takes 32 bits (PS3.5 Table 7.1-1)."""
-
-
-def unpack_numbers(raw: bytes, code: str, order: str) -> list[int | float]:
-    """Return the binary numbers in ``raw``; a rest too short for one is left out."""
-    size = struct.calcsize(f"={code}")
-    return list(struct.unpack_from(f"{order}{len(raw) // size}{code}", raw))
+LONG_LENGTH = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
+"""VRs whose length takes 32 bits in explicit VR (PS3.5 Table 7.1-1)."""

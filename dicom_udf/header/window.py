@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import zlib
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
-__all__ = ["Inflater", "Window"]
+__all__ = ["FIRST_READ", "Inflater", "Reads", "Window"]
 
 FIRST_READ = 64 << 10
 """98 % of headers end within it (DESIGN §4)."""
 
 LARGEST_READ = 4 << 20
+FORGET_BEHIND = 1 << 20
+"""Bytes behind the place of reading that may stay in memory when more is read."""
 
 
-class _Reads(Protocol):
-    def read(self, size: int = ..., /) -> bytes: ...
-    def seek(self, offset: int, whence: int = ..., /) -> int: ...
+class Reads(Protocol):
+    """What is asked of a file: to be read forward, and to jump ahead."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """Return up to ``size`` bytes; none at the end."""
+        ...
+
+    def seek(self, offset: int, whence: int = ..., /) -> int:
+        """Go to a byte offset from the start."""
+        ...
 
 
 class Window:
-    """Bytes of a file from :attr:`base` on; reads forward only, 64 KiB first, then doubling."""
+    """Bytes of a file from :attr:`base` on: 64 KiB first, then doubling; never backward.
 
-    def __init__(self, file: _Reads) -> None:
-        self.data = b""
-        self.base = 0
+    Attributes:
+        data: What is in memory.
+        base: Offset of its first byte in the file.
+    """
+
+    __slots__ = ("_file", "_is_at_end", "_step", "base", "data")
+
+    def __init__(self, file: Reads, *, data: bytes = b"", base: int = 0) -> None:
+        self.data = data
+        self.base = base
         self._file = file
         self._step = FIRST_READ
         self._is_at_end = False
@@ -31,13 +47,21 @@ class Window:
     def has(self, offset: int, length: int) -> bool:
         """Read on until ``length`` bytes from ``offset`` are in memory; False where the file ends before."""
         end = offset + length
-        while end > self.base + len(self.data) and not self._is_at_end:
-            wanted = min(max(self._step, end - self.base - len(self.data)), max(LARGEST_READ, self._step))
-            chunk = self._file.read(wanted)
+        if end <= self.base + len(self.data):
+            return True
+        if offset - self.base > FORGET_BEHIND:
+            self.data = self.data[offset - self.base :]
+            self.base = offset
+        chunks = [self.data]
+        held = self.base + len(self.data)
+        while end > held and not self._is_at_end:
+            chunk = self._file.read(self._step)
             self._is_at_end = not chunk
-            self.data += chunk
+            chunks.append(chunk)
+            held += len(chunk)
             self._step = min(self._step * 2, LARGEST_READ)
-        return end <= self.base + len(self.data)
+        self.data = b"".join(chunks)
+        return end <= held
 
     def skip_to(self, offset: int) -> bool:
         """Go on at ``offset`` without reading what lies before it; False where the file ends before."""
@@ -45,53 +69,58 @@ class Window:
             return True
         if self._is_at_end:
             return False
-        self._file.seek(offset - 1)
-        last = self._file.read(1)
-        self.data, self.base, self._step = b"", offset, FIRST_READ
-        self._is_at_end = not last
-        return bool(last)
+        self._file.seek(offset - 1)  # one byte before, to see that the value is there
+        self.data, self.base, self._step = b"", offset - 1, FIRST_READ
+        return self.has(offset - 1, 1)
+
+    def rest(self, offset: int) -> bytes:
+        """Return what is in memory from ``offset`` on."""
+        return self.data[offset - self.base :]
 
 
 class Inflater:
-    """A deflated data set (PS3.5 §A.5) as a stream that starts at ``start``; inflated only as far as it is read.
+    """A deflated data set (PS3.5 §A.5) as a file; inflated only as far as it is read.
 
-    A zlib wrapper, which some writers leave around it, is accepted. Past ``limit`` bytes it ends.
+    A zlib wrapper, which some writers put around it, is accepted. Past ``limit`` bytes it ends.
+
+    Args:
+        file: Stands behind ``head``.
+        head: The packed bytes that have been read already.
+        limit: Most bytes to inflate.
+
+    Attributes:
+        is_corrupt: True where the stream is broken or longer than the limit.
     """
 
-    def __init__(self, file: BinaryIO, start: int, *, limit: int = 256 << 20) -> None:
-        self._file = file
-        self._file.seek(start)
-        first = file.read(2)
-        has_wrapper = len(first) == 2 and first[0] & 0x0F == 8 and (first[0] << 8 | first[1]) % 31 == 0
-        self._inflate = zlib.decompressobj(zlib.MAX_WBITS if has_wrapper else -zlib.MAX_WBITS)
-        self._pending = first
-        self._offset = 0
-        self._left = limit
+    def __init__(self, file: Reads, head: bytes, *, limit: int = 256 << 20) -> None:
         self.is_corrupt = False
+        self._file = file
+        has_wrapper = len(head) >= 2 and head[0] & 0x0F == 8 and (head[0] << 8 | head[1]) % 31 == 0
+        self._inflate = zlib.decompressobj(zlib.MAX_WBITS if has_wrapper else -zlib.MAX_WBITS)
+        self._pending = head
+        self._offset = 0
+        self._limit = limit
 
-    def read(self, size: int = -1) -> bytes:
-        """Return up to ``size`` bytes, fewer only at the end."""
-        parts: list[bytes] = []
-        size = min(size, self._left)
-        while size > 0 and not self._inflate.eof and not self.is_corrupt:
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to ``size`` bytes; none at the end, whether a good or a bad one."""
+        while not self._inflate.eof and not self.is_corrupt:
             packed = self._pending or self._file.read(FIRST_READ)
             try:
-                part = self._inflate.decompress(packed, size)
+                part = self._inflate.decompress(packed, max(size, 1))
             except zlib.error:
                 self.is_corrupt = True
                 break
             self._pending = self._inflate.unconsumed_tail
-            if not part and not packed:
+            self._offset += len(part)
+            self.is_corrupt = self._offset > self._limit
+            if part:
+                return part
+            if not packed:
                 break
-            parts.append(part)
-            size -= len(part)
-        data = b"".join(parts)
-        self._left -= len(data)
-        self._offset += len(data)
-        return data
+        return b""
 
-    def seek(self, offset: int, _whence: int = 0) -> int:
+    def seek(self, offset: int, _whence: int = 0, /) -> int:
         """Go forward to ``offset`` of the inflated stream."""
         while self._offset < offset and self.read(min(offset - self._offset, LARGEST_READ)):
-            pass
+            continue
         return self._offset

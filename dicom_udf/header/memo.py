@@ -1,0 +1,253 @@
+"""The memo: what raw bytes have been found to mean, so that a series of slices is understood once.
+
+Slices of a series share almost every element. The raw bytes of an element (tag, VR, length, value) are the key of a
+bounded dict; its value is the finished JSON fragment and the typed values. Whatever else decides the meaning stands in
+the :class:`Context` that the dict belongs to. Elements that stood next to each other unchanged in one file after the
+other are joined to a :class:`Run`: one comparison of bytes then passes many elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from struct import Struct
+from typing import Any
+
+from dicom_udf.header.selection import Level
+from dicom_udf.header.text import Encodings
+
+__all__ = ["MEMO_VALUE", "Context", "Entry", "Memo", "Run", "Step"]
+
+MEMO_VALUE = 16 << 10
+"""Longest element, sequences included, that is kept, in bytes."""
+MEMO_BYTES = 64 << 20
+"""At most this many bytes of keys, fragments and estimated overhead; then all is forgotten and learned anew."""
+MEMO_ENTRIES = 60_000
+RUN_BYTES = 64 << 10
+RUNS_AT_A_PLACE = 4
+_OVERHEAD = 400
+
+
+class Entry:
+    """One finished element.
+
+    Attributes:
+        tag: 32 bits.
+        text: Its JSON member, ``"00080060":{"vr":"CS","Value":["MR"]}``; empty where it has none.
+        values: Typed values by name; None where there are none.
+        faults: Pairs of a path, relative to the data set it stands in, and why its value is null or altered.
+        next: The context that what follows it is read in.
+        seen: Serial number of the file that it was last met in.
+    """
+
+    __slots__ = ("faults", "next", "seen", "tag", "text", "values")
+
+    def __init__(
+        self,
+        tag: int,
+        text: str,
+        values: Mapping[str, Any] | None,
+        faults: tuple[tuple[str, str], ...],
+        following: Context,
+    ) -> None:
+        self.tag = tag
+        self.text = text
+        self.values = values or None
+        self.faults = faults
+        self.next = following
+        self.seen = -1
+
+
+class Run(Entry):
+    """Elements that follow each other in ascending order, as one.
+
+    Attributes:
+        raw: Their bytes.
+        last: The tag of the last one; :attr:`tag` is the first.
+        entries: The elements, for data sets that turn out to be out of order.
+    """
+
+    __slots__ = ("entries", "last", "raw")
+
+    def __init__(self, raw: bytes, entries: Sequence[Entry]) -> None:
+        values: dict[str, Any] = {}
+        for entry in entries:
+            values.update(entry.values or ())
+        text = ",".join([entry.text for entry in entries if entry.text])
+        super().__init__(entries[0].tag, text, values, sum((e.faults for e in entries), ()), entries[-1].next)
+        self.raw = raw
+        self.last = entries[-1].tag
+        self.entries = tuple(entries)
+
+
+class Step:
+    """A place on the way through a data set: what stood there, from where, and in which context.
+
+    Attributes:
+        entry: What was found.
+        start: Offset of its first byte.
+        context: In which it was read.
+        after: The tag before it, -1 at the start.
+    """
+
+    __slots__ = ("after", "context", "entry", "start")
+
+    def __init__(self, entry: Entry, start: int, context: Context, after: int) -> None:
+        self.entry = entry
+        self.start = start
+        self.context = context
+        self.after = after
+
+
+class Context:
+    """All that decides what an element's bytes mean, apart from the bytes; one object for equal circumstances.
+
+    Attributes:
+        is_explicit: True where elements carry their VR.
+        order: ``<`` or ``>``.
+        encodings: Codecs of the character set.
+        is_signed: What the nearest PixelRepresentation says.
+        level: What is wanted in this data set; None where nothing is.
+        is_top: True outside of sequences: faults are then named by keyword.
+        creators: Private creators by group << 8 | block, e.g. ``0x001910``.
+        known: Entries by raw bytes.
+        runs: By the tag before them, newest first.
+    """
+
+    __slots__ = (
+        "creators", "encodings", "is_explicit", "is_signed", "is_top", "known", "level", "memo", "order", "runs",
+        "unpack", "unpack_implicit", "unpack_length",
+    )  # fmt: skip
+
+    def __init__(self, memo: Memo, key: tuple[bool, str, Encodings, bool, int, bool, Any], level: Level | None) -> None:
+        self.memo = memo
+        self.is_explicit, self.order, self.encodings, self.is_signed, _, self.is_top, creators = key
+        self.level = level
+        self.creators: dict[int, str] = dict(creators)
+        self.known: dict[bytes, Entry] = {}
+        self.runs: dict[int, list[Run]] = {}
+        self.unpack_implicit = _IMPLICIT[self.order]
+        self.unpack = _EXPLICIT[self.order]
+        self.unpack_length = _LENGTH[self.order]
+
+    def where(
+        self,
+        *,
+        encodings: Encodings | None = None,
+        is_signed: bool | None = None,
+        creator: tuple[int, str] | None = None,
+    ) -> Context:
+        """Return the context with one circumstance changed by an element that was read."""
+        creators = self.creators if creator is None else {**self.creators, creator[0]: creator[1]}
+        return self.memo.context(
+            is_explicit=self.is_explicit,
+            order=self.order,
+            encodings=self.encodings if encodings is None else encodings,
+            is_signed=self.is_signed if is_signed is None else is_signed,
+            level=self.level,
+            is_top=self.is_top,
+            creators=creators,
+        )
+
+    def inside(self, level: Level | None, *, is_explicit: bool) -> Context:
+        """Return the context that an item of a sequence begins in: private blocks are its own (PS3.5 §7.8.1)."""
+        return self.memo.context(
+            is_explicit=is_explicit,
+            order=self.order,
+            encodings=self.encodings,
+            is_signed=self.is_signed,
+            level=level,
+            is_top=False,
+        )
+
+
+_EXPLICIT = {order: Struct(order + "HH2sH").unpack_from for order in "<>"}
+_IMPLICIT = {order: Struct(order + "HHI").unpack_from for order in "<>"}
+_LENGTH = {order: Struct(order + "I").unpack_from for order in "<>"}
+
+
+class Memo:
+    """Contexts, and the bounds on what they hold together. One per process; not for several threads."""
+
+    def __init__(self, *, most_bytes: int = MEMO_BYTES, most_entries: int = MEMO_ENTRIES) -> None:
+        self.serial = 0
+        self.bytes = 0
+        self.entries = 0
+        self._most_bytes = most_bytes
+        self._most_entries = most_entries
+        self._contexts: dict[Any, Context] = {}
+
+    def context(
+        self,
+        *,
+        is_explicit: bool,
+        order: str,
+        encodings: Encodings,
+        is_signed: bool = False,
+        level: Level | None = None,
+        is_top: bool = False,
+        creators: Mapping[int, str] | None = None,
+    ) -> Context:
+        """Return the one context of these circumstances."""
+        key = (
+            is_explicit, order, encodings, is_signed, id(level), is_top, tuple(creators.items()) if creators else (),
+        )  # fmt: skip
+        context = self._contexts.get(key)
+        if context is None:
+            context = self._contexts[key] = Context(self, key, level)
+            self.bytes += _OVERHEAD
+        return context
+
+    def begin(self) -> None:
+        """Count a file; forget everything where the bounds are reached."""
+        self.serial += 1
+        if self.bytes > self._most_bytes or self.entries > self._most_entries:
+            self._contexts = {}
+            self.bytes = self.entries = 0
+
+    def keep(self, context: Context, raw: bytes, entry: Entry) -> None:
+        """Remember what ``raw`` means in ``context``; past the bounds nothing is added until the next file."""
+        if self.bytes > self._most_bytes or self.entries > self._most_entries:
+            return
+        context.known[raw] = entry
+        self.entries += 1
+        self.bytes += len(raw) + len(entry.text) + _OVERHEAD
+
+    def learn(self, steps: Sequence[Step], data: bytes, base: int, end: int) -> None:
+        """Join what stood together in the last file too.
+
+        Args:
+            steps: The way through a top-level data set.
+            data: Bytes in memory.
+            base: Offset of the first of them.
+            end: Where the last step ends.
+        """
+        before = self.serial - 1
+        first: int | None = None
+        for number, step in enumerate(steps):
+            entry = step.entry
+            is_stable = entry.seen == before and step.start >= base
+            entry.seen = self.serial
+            if is_stable:
+                if first is None:
+                    first = number
+            elif first is not None:
+                if number - first > 1:
+                    self._join(steps[first:number], data[steps[first].start - base : step.start - base])
+                first = None
+        if first is not None and len(steps) - first > 1:
+            self._join(steps[first:], data[steps[first].start - base : end - base])
+
+    def _join(self, steps: Sequence[Step], raw: bytes) -> None:
+        if len(raw) > RUN_BYTES or self.bytes > self._most_bytes:
+            return
+        entries: list[Entry] = []
+        for step in steps:
+            entries.extend(step.entry.entries if isinstance(step.entry, Run) else (step.entry,))
+        run = Run(raw, entries)
+        run.seen = self.serial
+        runs = steps[0].context.runs.setdefault(steps[0].after, [])
+        runs.insert(0, run)
+        self.bytes += len(raw) + len(run.text) + _OVERHEAD
+        if len(runs) > RUNS_AT_A_PLACE:
+            gone = runs.pop()
+            self.bytes -= len(gone.raw) + len(gone.text) + _OVERHEAD
