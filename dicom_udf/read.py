@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -103,7 +103,7 @@ def read_object(ref: ObjectRef, stamp: Stamp) -> Iterator[Row]:
     reader: ObjectReader | None = None
     try:
         reader = open_object(ref)
-        for member in members(reader, name=ref.uri):
+        for member in members(cast(BinaryIO, reader), name=ref.uri):
             if isinstance(member, MemberFault):
                 yield _failure(source, member.path, member.fault)
             else:

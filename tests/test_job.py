@@ -35,10 +35,11 @@ def expected():
     return json.loads((SAMPLE / "expected.json").read_text())
 
 
-def run(command, **environment):
+def run(command, cwd=None, **environment):
     """Run a command in a process of its own; return it when it has ended well."""
     env = {**os.environ, **environment}
-    done = subprocess.run(list(map(str, command)), env=env, capture_output=True, text=True, timeout=300, check=False)
+    words = [str(word) for word in command]
+    done = subprocess.run(words, env=env, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     return done
 
@@ -86,8 +87,8 @@ def test_spark_submit_runs_it_from_a_wheel(tmp_path, wheel):
         "PYSPARK_PYTHON": getattr(sys, "_base_executable", sys.executable),
         "PYTHONPATH": sysconfig.get_path("purelib"),
     }
-    run([environment["PYSPARK_PYTHON"], "-c", "import importlib.util as u, sys; sys.exit(u.find_spec('dicom_udf') is not None)"],
-        **environment)  # fmt: skip
+    is_absent = "import importlib.util as u, sys; sys.exit(u.find_spec('dicom_udf') is not None)"
+    run([environment["PYSPARK_PYTHON"], "-c", is_absent], cwd=tmp_path, **environment)
     run(
         [SCRIPTS / "spark-submit", "--master", "local[2]", "--packages", ICEBERG_PACKAGE, "--py-files", wheel]
         + [JOB, "--source", SAMPLE, "--lake", tmp_path / "lake", "--report", report],

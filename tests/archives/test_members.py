@@ -147,7 +147,8 @@ def test_a_single_compressed_file_has_its_name_without_the_ending(ending: str, d
 
 @pytest.mark.parametrize(
     ("name", "path"),
-    [("a!b", "a%21b"), ("a#2", "a%232"), ("50%", "50%25"), ("../../etc", "../../etc"), ("/abs", "/abs"), ("a\\b", "a\\b"),
+    [("a!b", "a%21b"),
+     ("a#2", "a%232"), ("50%", "50%25"), ("../../etc", "../../etc"), ("/abs", "/abs"), ("a\\b", "a\\b"),
      ("é日本", "é日本"), ("x" * 300, "x" * 300)],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "tar-ustar"])

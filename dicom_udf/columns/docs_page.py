@@ -1,0 +1,77 @@
+"""The column reference (docs/reference/columns.md), made from what the tables are made from.
+
+``python -m dicom_udf.columns.docs_page`` writes it; a test fails when it is stale.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pydicom.datadict import keyword_for_tag
+
+from dicom_udf.columns.attributes import column_type, declared_attributes
+from dicom_udf.columns.model import Attribute, Table
+from dicom_udf.columns.tables import failures_table, instances_table, objects_table
+
+__all__ = ["columns_page"]
+
+_INTRO = """# Columns
+
+Made from `dicom_udf/columns/` by `make docs`; don't edit.
+
+* Null is the only absent value. `study_date` alone is never null: where a file has no date it is 1900-01-01, and
+  `study_date_is_default` says so.
+* A value that does not fit its column's type is null, and `invalid_values` names the attribute and why.
+* Types follow the VR and VM of the DICOM dictionary: VM 1 is a scalar, everything else an array, empty items null.
+  [VR -> type](vr_types.md) has the rules.
+* Timestamps have no zone: `source_` and `ingest_` ones are UTC, attributes and `derived_` ones wall clock as written.
+* A path such as `A.B` looks into the **first** item of the sequence `A`; all items stand in `header`.
+* *Action* is the basic profile's action of PS3.15 Table E.1-1 (2024b): what a de-identified view would do with the column:
+  D replace, Z empty or replace, X remove, U replace the UID consistently; empty where the table doesn't name it.
+"""
+
+
+def columns_page() -> str:
+    """Return the page as Markdown."""
+    attributes = {attribute.column: attribute for attribute in declared_attributes()}
+    parts = [_INTRO]
+    for table in (instances_table(), failures_table(), objects_table()):
+        parts.append(f"\n## {table.name}\n\n{table.comment[0].upper()}{table.comment[1:]}.\n\n")
+        parts.append(_instances(table, attributes) if table.name == "instances" else _plain(table))
+    return "".join(parts)
+
+
+def _instances(table: Table, attributes: dict[str, Attribute]) -> str:
+    rows = [
+        "| column | type | attribute | VR, VM | unit | level | action | meaning |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for field in table.fields:
+        attribute = attributes.get(field.name)
+        if attribute is None:
+            rows.append(f"| `{field.name}` | {_type(field.type)} | | | | | | {field.comment} |")
+            continue
+        tags = " > ".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in attribute.path)
+        keyword = keyword_for_tag(attribute.path[-1])
+        rows.append(
+            f"| `{field.name}` | {_type(column_type(attribute))} | {tags} {keyword} | {attribute.vr}, {attribute.vm} "
+            f"| {attribute.unit} | {attribute.level} | {attribute.action} | {attribute.description} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def _plain(table: Table) -> str:
+    rows = ["| column | type | meaning |", "|---|---|---|"]
+    rows += [f"| `{field.name}` | {_type(field.type)} | {field.comment} |" for field in table.fields]
+    return "\n".join(rows) + "\n"
+
+
+def _type(sql: str) -> str:
+    return "array of codes" if sql.startswith("array<struct") else sql.replace("<", "&lt;").replace(">", "&gt;")
+
+
+if __name__ == "__main__":
+    page = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/reference/columns.md")
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(columns_page(), encoding="utf-8")
