@@ -161,7 +161,7 @@ def to_text(item: Item) -> str:
 
 
 _TEXT = "any text"
-_NEVER = "never: a character that is undecodable becomes U+FFFD, and the attribute is named"
+_NEVER = "never"
 _NUMBERS = "binary numbers; in a file with another VR also digits"
 _NO_WHOLE = "places behind the point, letters, more than 64 bits"
 _NO_NUMBER = "letters, a comma, NaN, infinity"

@@ -13,8 +13,8 @@ _INTRODUCTION = """\
 
 Made from `dicom_udf/header/vr.py` by `python -m dicom_udf.header.vr_page`; a test fails when this page is stale.
 
-A value is decoded by the VR in the file and converted to the type of the dictionary's VR (PS3.6). Where the dictionary's
-VM is not 1 the column is an array of the type; an empty item is null, a bad item is null and its attribute is named in
+A value is decoded by the VR in the file and converted to the type of the dictionary's VR (PS3.6). Where the VM there
+is not 1 the column is an array of the type; an empty item is null, a bad item is null and its attribute is named in
 `invalid_values`. A value that is null for the reason in the last column is named there too; it never costs the row.
 
 | VR | column type | accepted spellings | null where |
@@ -25,12 +25,12 @@ _RULES = """
 ## Rules for all
 
 * An absent value, an empty one, and one of padding only are null and are not named.
-* Where the VM is 1 and the file has several values: text stays joined as written (`T2\\FLAIR`); numbers, dates and times
-  take the value if all agree, else they are null and named.
+* Where the VM is 1 and the file has several values: text stays joined as written (`T2\\FLAIR`); numbers, dates and
+  times take the value if all agree, else they are null and named.
 * Spaces around text of AE, AS, CS, LO, PN, SH and UI pad it and are left out; those in front of LT, ST, UC, UR and UT
   belong to it.
 * `US or SS` follows the nearest PixelRepresentation, in its own item or around it.
-* A public element stored as UN, and a private one that pydicom's private dictionary knows, is read by the dictionary's VR.
+* A public element stored as UN is read by the dictionary's VR, a private one by pydicom's private dictionary.
 * TM and DT: an offset from UTC is left out, a fraction is cut to six digits; a TM second of 60 is kept as written.
 * Sequences have no scalar type. A code sequence is an array of structs `code_value`, `coding_scheme_designator`,
   `code_meaning`; `code_value` is CodeValue, LongCodeValue or URNCodeValue (PS3.3 Table 8.8-1a).
