@@ -4,7 +4,8 @@
 
 Each measurement is a process of its own with a Spark session of the same settings, ``local[CORES]``, started and
 warmed by a one-row job before the clock starts. The job is timed whole: listing, planning, reading, staging and three
-Iceberg commits. The two ways take turns; the median of the rounds counts. Prints a Markdown table.
+Iceberg commits; a line of its own says what reading and staging take of that. The two ways take turns; the median of
+the rounds counts. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -28,7 +30,7 @@ from benchmarks.series_on_disk import make_corpus
 __all__ = ["main"]
 
 ROOT = Path(__file__).resolve().parent.parent
-WAYS = {"obvious": "the obvious way", "job": "`dicom-lake ingest`"}
+WAYS = ("obvious", "job")
 
 
 def main() -> None:
@@ -72,8 +74,8 @@ def in_own_process(way: str, options: argparse.Namespace) -> dict[str, float]:
 def measure(way: str, source: Path, cores: int) -> dict[str, float]:
     """Run one way once into a lake that is thrown away; return its rows and seconds."""
     from benchmarks.obvious_way import ingest_the_obvious_way  # noqa: PLC0415 - Spark only in the measuring process
+    from dicom_udf import ingest as job  # noqa: PLC0415
     from dicom_udf.config import IngestConfig  # noqa: PLC0415
-    from dicom_udf.ingest import ingest  # noqa: PLC0415
     from dicom_udf.lake.session import lake_session  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(dir=source.parent, prefix="lake_") as folder:
@@ -81,21 +83,32 @@ def measure(way: str, source: Path, cores: int) -> dict[str, float]:
         master = f"local[{cores}]"
         spark = lake_session(str(lake), master=master)
         spark.range(1).rdd.map(lambda row: row).count()  # starts the Python workers' daemon too
-        started = time.perf_counter()
-        if way == "job":
-            rows = ingest(IngestConfig(source=str(source), lake=str(lake), master=master)).instances
-        else:
+        if way == "obvious":
+            started = time.perf_counter()
             rows = ingest_the_obvious_way(spark, source, lake)
-        return {"rows": rows, "seconds": time.perf_counter() - started}
+            return {"rows": rows, "seconds": time.perf_counter() - started}
+        reading: list[float] = []
+        job.stage_batch = timed(job.stage_batch, reading)
+        started = time.perf_counter()
+        rows = job.ingest(IngestConfig(source=str(source), lake=str(lake), master=master)).instances
+        return {"rows": rows, "seconds": time.perf_counter() - started, "reading": sum(reading)}
+
+
+def timed(step: Callable[..., None], seconds: list[float]) -> Callable[..., None]:
+    """Return a step of the job that also notes how long each of its calls takes."""
+
+    def call(*arguments: object, **named: object) -> None:
+        started = time.perf_counter()
+        step(*arguments, **named)
+        seconds.append(time.perf_counter() - started)
+
+    return call
 
 
 def page(results: dict[str, list[dict[str, float]]], options: argparse.Namespace, source: Path) -> str:
     """Return the measurements as Markdown."""
     size = sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
-    rates = {
-        way: options.headers / statistics.median(one["seconds"] for one in measured)
-        for way, measured in results.items()
-    }
+    obvious = statistics.median(one["seconds"] for one in results["obvious"])
     lines = [
         f"{datetime.now(UTC):%Y-%m-%d}, {machine()}, `local[{options.cores}]`, {versions()}. "
         f"{options.headers:,} files, {size / options.headers / 1000:.1f} kB each; median of {options.rounds} rounds.",
@@ -103,11 +116,16 @@ def page(results: dict[str, list[dict[str, float]]], options: argparse.Namespace
         "| way | seconds, all rounds | headers/s | headers/s/core | ratio |",
         "|---|---|---|---|---|",
     ]
-    for way, measured in results.items():
-        seconds = ", ".join(f"{one['seconds']:.1f}" for one in measured)
+    for way, key, title in (
+        ("obvious", "seconds", "the obvious way"),
+        ("job", "seconds", "`dicom-lake ingest`"),
+        ("job", "reading", "of it reading and staging"),
+    ):
+        seconds = [one[key] for one in results[way]]
+        rate = options.headers / statistics.median(seconds)
         lines.append(
-            f"| {WAYS[way]} | {seconds} | {rates[way]:,.0f} | {rates[way] / options.cores:,.0f} "
-            f"| {rates[way] / rates['obvious']:.1f} |"
+            f"| {title} | {', '.join(f'{one:.1f}' for one in seconds)} | {rate:,.0f} | {rate / options.cores:,.0f} "
+            f"| {obvious / statistics.median(seconds):.1f} |"
         )
     return "\n".join(lines)
 
@@ -120,7 +138,8 @@ def machine() -> str:
         names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
         model = names[0] if names else model
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}"
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0
+    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, load {load:.0f} at the end"
 
 
 def versions() -> str:
