@@ -59,7 +59,10 @@ def ingest(config: IngestConfig) -> Report:
     stamp = Stamp(run_id=config.run_id or run, time=began)
     write_listing(lake, run, store.list())
     plan = make_plan(lake, run, scope=store.scope)
-    _log.info("run %s: %s", stamp.run_id, plan)
+    _log.info(
+        "run %s: %d objects listed: %d new, %d changed, %d to try again, %d deleted",
+        *(stamp.run_id, plan.listed, plan.new, plan.changed, plan.retried, plan.deleted),
+    )
     counts = _ingest_batches(lake, run, stamp)
     drop_run(lake, run)
 
