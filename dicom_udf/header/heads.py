@@ -84,7 +84,7 @@ def items_are_explicit(window: Window, start: int, order: str, *, default: bool)
     """
     if not window.has(start, 14):
         return default
-    name = window.rest(start)[12:14]
+    name = window.at(start + 12, 2)
     return name in _VALID_VRS if order == "<" else default
 
 
@@ -93,4 +93,4 @@ def _known_vr(window: Window, start: int, tag: int, length: int, context: Contex
     vr = vr_of(tag, length, creator=creator_of(context, tag), is_signed=context.is_signed)
     if vr != "SQ" or length in (0, UNDEFINED):
         return vr
-    return vr if window.has(start, 4) and window.rest(start)[:4] == b"\xfe\xff\x00\xe0" else "UN"
+    return vr if window.has(start, 4) and window.at(start, 4) == b"\xfe\xff\x00\xe0" else "UN"

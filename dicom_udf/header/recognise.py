@@ -89,7 +89,7 @@ def _fits(window: Window, offset: int, encoding: Encoding, *, count: int = 2) ->
 
 def _element(window: Window, offset: int, encoding: Encoding) -> tuple[int, int, int] | None:
     """Return tag, length and place of value of a plausible element."""
-    data = window.rest(offset)[:12]
+    data = window.at(offset, 12)
     order = "little" if encoding.order == "<" else "big"
     tag = int.from_bytes(data[:2], order) << 16 | int.from_bytes(data[2:4], order)  # type: ignore[arg-type]
     is_known = tag & 0xFFFF == 0 or tag & 0x10000 or public_vr(tag) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from dicom_udf.errors import FailureCode
+from dicom_udf.header.cap import FIRST_ITEMS
 from dicom_udf.header.dictionary import keyword_of
 from dicom_udf.header.element import NOT_TYPED, Finished, finish
 from dicom_udf.header.heads import (
@@ -35,9 +36,10 @@ LONGEST_VALUE = 8 << 20
 """A longer text or list of numbers can't be kept under the cap of the JSON: skipped, and named in ``omitted``."""
 DEEPEST = 64
 """Sequences inside each other that are read; real ones reach about ten. Deeper ones are skipped and named."""
-HELD_TEXT = 64 << 20
-"""Characters of JSON past which items beyond the first 100 of a sequence are no longer held."""
-FIRST_ITEMS = 100
+HELD_TEXT = 16 << 20
+"""Characters of JSON past which items beyond the first 100 of a sequence are no longer held: the cap would cut them."""
+MOST_ELEMENTS = 1 << 16
+"""Of one data set or item; the dictionary has some 5,000. More is no header, and ends the scan."""
 
 REPEATED = "stands more than once; the first is kept"
 UNKNOWN_CHARSET = "names a character set that is not known; read as ISO 8859-1"
@@ -163,6 +165,8 @@ class Scanner:
             last = entry.last if type(entry) is Run else entry.tag
             context = entry.next
             offset = stop
+            if len(steps) > MOST_ELEMENTS:
+                self.fault = (FailureCode.CORRUPT_HEADER, offset)
         return steps, offset, is_sorted
 
     def _remembered(self, offset: int, end: int | None, context: Context, last: int) -> tuple[Entry | None, int]:
@@ -303,6 +307,7 @@ class Scanner:
                 break
             if item.tag == SEQUENCE_END:
                 return items, count, item.start if end is None else end
+            held = self._held
             values: dict[str, Any] = {}
             path = f"{scope.path}{head.tag:08X}[{count}]."
             stop = None if item.length == UNDEFINED else item.start + item.length
@@ -314,10 +319,13 @@ class Scanner:
                 codes.append(code)
             scope.values.update(values)
             count += 1
-            if self._held < HELD_TEXT or count <= FIRST_ITEMS:
-                entries = [step.entry for step in steps] if is_sorted else _in_order(steps, scope.found, path)
-                items.append(_object(entries))
-                self._held += len(items[-1])
+            if count > FIRST_ITEMS and (self._held > HELD_TEXT or count - 1 > len(items)):
+                del items[FIRST_ITEMS:]
+                self._held = held
+                continue
+            entries = [step.entry for step in steps] if is_sorted else _in_order(steps, scope.found, path)
+            items.append(_object(entries))
+            self._held = held + len(items[-1])
         return items, count, offset
 
     def _item(self, offset: int, end: int | None, context: Context) -> Head | None:
@@ -333,7 +341,7 @@ class Scanner:
         return None
 
     def _is_explicit_inside(self, head: Head, context: Context) -> bool:
-        is_stored_as_un = context.is_explicit and self.window.rest(head.offset)[4:6] == b"UN"
+        is_stored_as_un = context.is_explicit and self.window.at(head.offset + 4, 2) == b"UN"
         if not is_stored_as_un:
             return context.is_explicit
         return items_are_explicit(self.window, head.start, context.order, default=False)

@@ -73,6 +73,10 @@ class Window:
         self.data, self.base, self._step = b"", offset - 1, FIRST_READ
         return self.has(offset - 1, 1)
 
+    def at(self, offset: int, length: int) -> bytes:
+        """Return the bytes from ``offset`` on, as far as they are in memory."""
+        return self.data[offset - self.base : offset - self.base + length]
+
     def rest(self, offset: int) -> bytes:
         """Return what is in memory from ``offset`` on."""
         return self.data[offset - self.base :]

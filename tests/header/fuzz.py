@@ -74,8 +74,8 @@ def main(count: int, seed: int) -> None:
             raise
         slowest = max(slowest, time.perf_counter() - start)
     for name, number in outcomes.most_common():
-        print(f"{number:>9,}  {name}")
-    print(f"{count:>9,}  inputs; the slowest took {slowest * 1000:.0f} ms")
+        sys.stdout.write(f"{number:>9,}  {name}\n")
+    sys.stdout.write(f"{count:>9,}  inputs; the slowest took {slowest * 1000:.0f} ms\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,213 @@
+"""Typed values: by the VR in the file, of the type of the dictionary."""
+
+import io
+import struct
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from dicom_udf.header import Header, Selection, Wanted, read_header
+from tests.header.files import SYNTAXES, element, encode, minimal, raw_file
+
+
+def wanted(path: str, *, part: Any = "value", name: str | None = None) -> Wanted:
+    tags = tuple(tag_for_keyword(keyword) for keyword in path.split("."))
+    return Wanted(name or path, tags, dictionary_VR(tags[-1]), dictionary_VM(tags[-1]) != "1", part)
+
+
+def read(content: bytes, *wants: Wanted) -> Header:
+    return read_header(io.BytesIO(content), selection=Selection(wants))
+
+
+def read_raw(keyword: str, vr: str, value: bytes) -> tuple[Any, str | None]:
+    """The typed value of one element as it stands in the file, and the reason if it has one."""
+    header = read(raw_file(element(tag_for_keyword(keyword), vr, value)), wanted(keyword))
+    assert header.fault is None
+    return header.values.get(keyword), header.invalid_values.get(keyword)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "vr", "raw", "value"),
+    [
+        ("StudyDate", "DA", b"20240131", date(2024, 1, 31)),
+        ("StudyDate", "DA", b"2024.01.31", date(2024, 1, 31)),
+        ("StudyDate", "LO", b"20240131", date(2024, 1, 31)),
+        ("StudyTime", "TM", b"1014", "10:14"),
+        ("AcquisitionDateTime", "DT", b"20240131101530.5+0100 ", datetime(2024, 1, 31, 10, 15, 30, 500000)),
+        ("SliceThickness", "DS", b" 2.50 ", 2.5),
+        ("SliceThickness", "DS", b"2.5000000000000000001 ", 2.5),
+        ("SliceThickness", "FD", struct.pack("<d", 2.5), 2.5),
+        ("InstanceNumber", "IS", b"1.0 ", 1),
+        ("Rows", "US", b"\0\2", 512),
+        ("Rows", "IS", b"512 ", 512),
+        ("PatientAge", "AS", b"06Y ", "06Y"),
+        ("PatientID", "LO", b" 4711 ", "4711"),
+        ("PatientComments", "LT", b" a\\b ", " a\\b"),
+        ("StudyDescription", "LO", b"T2\\FLAIR", "T2\\FLAIR"),
+        ("SliceThickness", "DS", b"2.5\\2.50 ", 2.5),
+        ("StudyDate", "DA", b"20240131\\20240131 ", date(2024, 1, 31)),
+        ("ImageType", "CS", b"ORIGINAL\\PRIMARY\\\\A", ["ORIGINAL", "PRIMARY", None, "A"]),
+        ("ImagePositionPatient", "DS", b"1\\-2.5\\.5 ", [1.0, -2.5, 0.5]),
+        ("PixelSpacing", "DS", b"0.5 ", [0.5]),
+        ("FrameIncrementPointer", "AT", b"\x18\0\x63\x10", ["00181063"]),
+        ("SelectorUVValue", "UV", b"\xff" * 8, [Decimal(2**64 - 1)]),
+        ("PatientName", "PN", b"Doe^Jane=\xff", "Doe^Jane"),
+        ("PatientName", "PN", b"=Yamada^Taro=x", "Yamada^Taro"),
+        ("PatientName", "PN", b"^^^=Yamada^Taro ", "Yamada^Taro"),
+    ],
+)  # fmt: skip
+def test_a_value_is_of_its_type(keyword: str, vr: str, raw: bytes, value: Any) -> None:
+    assert read_raw(keyword, vr, raw) == (value, None)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "vr", "raw"),
+    [
+        ("StudyDate", "DA", b""), ("StudyDate", "DA", b"    "), ("StudyDate", "DA", b"\0\0"),
+        ("ImageType", "CS", b"\\\\ "),
+        ("PatientName", "PN", b"^^^^"), ("Rows", "US", b""), ("StudyDescription", "LO", b"\\ "),
+    ],
+)  # fmt: skip
+def test_an_empty_value_is_absent_and_not_named(keyword: str, vr: str, raw: bytes) -> None:
+    assert read_raw(keyword, vr, raw) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "vr", "raw", "value"),
+    [
+        ("StudyDate", "DA", b"20240230", None),
+        ("StudyDate", "DA", b"20240131\\20240201 ", None),
+        ("SliceThickness", "DS", b"2,5 ", None),
+        ("SliceThickness", "DS", b"1\\2 ", None),
+        ("SliceThickness", "FD", struct.pack("<d", float("nan")), None),
+        ("ImagePositionPatient", "DS", b"1\\x\\3 ", [1.0, None, 3.0]),
+        ("InstanceNumber", "IS", b"1.5 ", None),
+        ("AcquisitionDateTime", "DT", b"202401", None),
+        ("Rows", "OB", b"\0\2", None),
+        ("Rows", "US", b"\0\2\1", 512),
+        ("StudyDate", "UN", b"20240230", None),
+    ],
+)
+def test_what_does_not_fit_is_null_and_named_and_the_row_stays(keyword: str, vr: str, raw: bytes, value: Any) -> None:
+    got, reason = read_raw(keyword, vr, raw)
+    assert got == value
+    assert reason
+
+
+def test_a_public_element_stored_as_un_gets_its_vr_from_the_dictionary() -> None:
+    assert read_raw("SliceThickness", "UN", b"2.5 ") == (2.5, None)
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES.values(), ids=SYNTAXES)
+@pytest.mark.parametrize(("representation", "value"), [(0, 65535), (1, -1)])
+def test_us_or_ss_follows_the_pixel_representation(syntax: str, representation: int, value: int) -> None:
+    data_set = minimal(PixelRepresentation=representation)
+    data_set.add_new(0x00280106, "SS" if representation else "US", value)
+    header = read(encode(data_set, syntax), wanted("SmallestImagePixelValue"))
+    assert header.values == {"SmallestImagePixelValue": value}
+
+
+def test_us_or_ss_in_an_item_follows_the_nearest_pixel_representation() -> None:
+    outer, inner = minimal(PixelRepresentation=1), Dataset()
+    inner.add_new(0x00280106, "SS", -2)
+    outer.SharedFunctionalGroupsSequence = Sequence([inner])
+    header = read(encode(outer, SYNTAXES["implicit"]), wanted("SharedFunctionalGroupsSequence.SmallestImagePixelValue"))
+    assert header.values == {"SharedFunctionalGroupsSequence.SmallestImagePixelValue": -2}
+
+
+def code(value: str, **more: str) -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "SCT", f"meaning of {value}"
+    for keyword, text in more.items():
+        setattr(item, keyword, text)
+    return item
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES.values(), ids=SYNTAXES)
+def test_codes_are_a_list_of_structs(syntax: str) -> None:
+    long = code("")
+    del long.CodeValue
+    long.LongCodeValue = "a long one"
+    data_set = minimal(ProcedureCodeSequence=[code("1"), long, Dataset()])
+    header = read(encode(data_set, syntax), wanted("ProcedureCodeSequence", part="codes"))
+    assert header.values["ProcedureCodeSequence"] == [
+        {"code_value": "1", "coding_scheme_designator": "SCT", "code_meaning": "meaning of 1"},
+        {"code_value": "a long one", "coding_scheme_designator": "SCT", "code_meaning": "meaning of"},
+    ]
+
+
+def test_codes_inside_of_codes_stay_apart() -> None:
+    region = code("outer")
+    region.AnatomicRegionModifierSequence = [code("left"), code("right")]
+    path = "AnatomicRegionSequence.AnatomicRegionModifierSequence"
+    header = read(
+        encode(minimal(AnatomicRegionSequence=[region])),
+        wanted("AnatomicRegionSequence", part="codes"), wanted(path, part="codes"),
+    )  # fmt: skip
+    assert [item["code_value"] for item in header.values["AnatomicRegionSequence"]] == ["outer"]
+    assert [item["code_value"] for item in header.values[path]] == ["left", "right"]
+
+
+def test_a_path_looks_into_the_first_item_only() -> None:
+    doses = [Dataset(), Dataset()]
+    doses[1].RadionuclideTotalDose = "3"
+    path = "RadiopharmaceuticalInformationSequence.RadionuclideTotalDose"
+    assert read(encode(minimal(RadiopharmaceuticalInformationSequence=doses)), wanted(path)).values == {}
+    doses[0].RadionuclideTotalDose = "2"
+    assert read(encode(minimal(RadiopharmaceuticalInformationSequence=doses)), wanted(path)).values == {path: 2.0}
+
+
+def test_a_bad_value_in_an_item_is_named_by_its_path_of_tags() -> None:
+    inner = element(0x00181074, "DS", b"2,5 ")
+    item = b"\xfe\xff\x00\xe0" + len(inner).to_bytes(4, "little") + inner
+    path = "RadiopharmaceuticalInformationSequence.RadionuclideTotalDose"
+    header = read(raw_file(element(0x00540016, "SQ", item)), wanted(path))
+    assert header.values == {}
+    assert list(header.invalid_values) == ["00540016[0].00181074"]
+
+
+def test_a_sequence_where_a_value_is_wanted_is_named() -> None:
+    header = read(raw_file(element(0x00180050, "SQ", b"")), wanted("SliceThickness"))
+    assert header.values == {}
+    assert list(header.invalid_values) == ["SliceThickness"]
+
+
+def test_a_value_where_codes_are_wanted_is_named() -> None:
+    header = read(raw_file(element(0x00081032, "LO", b"x ")), wanted("ProcedureCodeSequence", part="codes"))
+    assert header.values == {}
+    assert list(header.invalid_values) == ["ProcedureCodeSequence"]
+
+
+def test_file_meta_elements_are_found_in_their_group() -> None:
+    header = read(encode(minimal()), wanted("TransferSyntaxUID"), wanted("MediaStorageSOPInstanceUID"))
+    assert header.values["TransferSyntaxUID"] == "1.2.840.10008.1.2.1"
+    assert len(header.values) == 2
+
+
+def test_component_groups_of_a_name_have_columns_of_their_own() -> None:
+    data_set = minimal(SpecificCharacterSet="ISO_IR 192", PatientName="Yamada^Tarou=山田^太郎=やまだ^たろう")
+    header = read(
+        encode(data_set), wanted("PatientName"), wanted("PatientName", part="ideographic", name="ideographic"),
+        wanted("PatientName", part="phonetic", name="phonetic"),
+    )  # fmt: skip
+    assert header.values == {"PatientName": "Yamada^Tarou", "ideographic": "山田^太郎", "phonetic": "やまだ^たろう"}
+
+
+def test_a_private_element_is_named_by_its_creator() -> None:
+    bad = raw_file(element(0x00190010, "LO", b"ACME"), element(0x0019100C, "US", b"\0\1\2"))
+    header = read(bad)
+    assert list(header.invalid_values) == ["0019,xx0c|ACME"]
+    assert header.private_creators == ("ACME",)
+
+
+def test_typed_values_are_filled_before_values_are_left_out() -> None:
+    text = b"x" * (5 << 20)
+    header = read(raw_file(element(0x00080119, "UC", text), element(0x0040A160, "UT", text)), wanted("TextValue"))
+    assert header.values["TextValue"] == text.decode()
+    assert header.omitted == ("00080119",)
+    assert len(header.json.encode()) <= 8 << 20
