@@ -75,12 +75,12 @@ def _exit_status(program: str, parse: Callable[[Sequence[str]], CommandConfig], 
 def _told(error: BaseException) -> tuple[int, str]:
     """Return the exit status of an error and one message for people, without a value of a file."""
     match error:
+        case KeyboardInterrupt():
+            return 130, "interrupted; the next run goes on where this one stopped"
         case ConfigurationError():
             return 2, str(error)
         case DicomLakeError():
             return 1, str(error)
-        case KeyboardInterrupt():
-            return 130, "interrupted; the next run goes on where this one stopped"
         case OSError():
             return 1, str(error)  # the system's words: an error and a path
         case _:
@@ -93,8 +93,9 @@ def _set_up_logging(level: str) -> None:
     wipe = "\r\x1b[K" if sys.stderr.isatty() else ""
     logging.basicConfig(stream=sys.stderr, format=f"{wipe}%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("dicom_udf").setLevel(level)
-    for name in ("py4j", "pyspark"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # py4j logs as errors, with tracebacks, what it then raises.
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)
+    logging.getLogger("pyspark").setLevel(logging.WARNING)
 
 
 def _run(config: CommandConfig) -> None:
