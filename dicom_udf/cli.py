@@ -93,9 +93,16 @@ def _set_up_logging(level: str) -> None:
     wipe = "\r\x1b[K" if sys.stderr.isatty() else ""
     logging.basicConfig(stream=sys.stderr, format=f"{wipe}%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("dicom_udf").setLevel(level)
-    # py4j logs as errors, with tracebacks, what it then raises.
+    # py4j logs as errors, with tracebacks, what it then raises: by its own logger and by the one without a name.
     logging.getLogger("py4j").setLevel(logging.CRITICAL)
+    if level != "DEBUG":
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(_is_named)
     logging.getLogger("pyspark").setLevel(logging.WARNING)
+
+
+def _is_named(record: logging.LogRecord) -> bool:
+    return record.name != "root"
 
 
 def _run(config: CommandConfig) -> None:
