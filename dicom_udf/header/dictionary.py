@@ -9,7 +9,7 @@ from pydicom.tag import Tag
 
 from dicom_udf.header.vr import VRS
 
-__all__ = ["keyword_of", "private_vr", "public_vr", "vr_of"]
+__all__ = ["keyword_of", "plain_vr", "private_vr", "public_vr", "vr_of"]
 
 
 @lru_cache(maxsize=8192)
@@ -30,6 +30,13 @@ def private_vr(tag: int, creator: str) -> str | None:
     except KeyError:
         return None
     return name if name in VRS else None
+
+
+@lru_cache(maxsize=8192)
+def plain_vr(tag: int) -> str | None:
+    """VR of a public element that is one text or number whatever stands around it; None for all others."""
+    name = None if tag & 0x10000 or not tag & 0xFFFF else public_vr(tag)
+    return name if name is not None and " " not in name and VRS[name].kind not in ("bytes", "sequence") else None
 
 
 @lru_cache(maxsize=8192)

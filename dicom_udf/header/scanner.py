@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from dicom_udf.errors import FailureCode
 from dicom_udf.header.cap import FIRST_ITEMS
-from dicom_udf.header.dictionary import keyword_of
+from dicom_udf.header.dictionary import keyword_of, plain_vr
 from dicom_udf.header.element import NOT_TYPED, Finished, finish
 from dicom_udf.header.heads import (
     ITEM,
@@ -142,7 +142,7 @@ class Scanner:
         last = -1
         is_sorted = True
         while self.fault is None and (end is None or offset < end):
-            entry, stop = self._remembered(offset, end, context, last)
+            entry, stop = self._known(offset, context, last, scope)
             if entry is None:
                 head = self._next(offset, context, scope)
                 if head is None:
@@ -169,8 +169,8 @@ class Scanner:
                 self.fault = (FailureCode.CORRUPT_HEADER, offset)
         return steps, offset, is_sorted
 
-    def _remembered(self, offset: int, end: int | None, context: Context, last: int) -> tuple[Entry | None, int]:
-        """Return what stands at ``offset`` if its very bytes were met before in this context, and where it ends."""
+    def _known(self, offset: int, context: Context, last: int, scope: Scope) -> tuple[Entry | None, int]:
+        """Return what stands at ``offset``, and its end, if its very bytes were met before or are easily understood."""
         data = self.window.data
         at = offset - self.window.base
         for run in context.runs.get(last, ()):
@@ -179,14 +179,20 @@ class Scanner:
         if at + 12 > len(data):
             return None, offset
         if context.is_explicit:
-            _, _, vr, length = context.unpack(data, at)
+            group, element, vr, length = context.unpack(data, at)
             if vr in LONG_LENGTH:
                 length = context.unpack_length(data, at + 8)[0] + 4
         else:
-            _, _, length = context.unpack_implicit(data, at)
-        if length > MEMO_VALUE or (end is not None and offset + 8 + length > end):
+            group, element, length = context.unpack_implicit(data, at)
+            vr = b""
+        stop = offset + 8 + length
+        if length > MEMO_VALUE or (scope.end is not None and stop > scope.end):
             return None, offset
-        return context.known.get(data[at : at + 8 + length]), offset + 8 + length
+        raw = data[at : at + 8 + length]
+        entry = context.known.get(raw)
+        if entry is None and len(raw) == 8 + length and scope.group in (None, group):
+            entry = _plain(group << 16 | element, vr, raw, context)
+        return entry, stop
 
     def _next(self, offset: int, context: Context, scope: Scope) -> Head | None:
         """Read the next head; None where the scope ends before it, or where a fault ends the scan."""
@@ -360,6 +366,33 @@ class Scanner:
 
 
 _NO_PLACE = Place()
+_PLAIN = {
+    vr.name.encode(): vr.name
+    for vr in VRS.values()
+    if vr.kind not in ("bytes", "sequence") and " " not in vr.name and vr.name.encode() not in LONG_LENGTH
+}
+_CAREFUL_GROUPS = frozenset({0x0000, 0x7FE0, 0xFFFE})
+_STEERING = frozenset({CHARACTER_SET, PIXEL_REPRESENTATION})
+
+
+def _plain(tag: int, name: bytes, raw: bytes, context: Context) -> Entry | None:
+    """Read, in few steps, an element of the usual kind and remember it; None for what needs more care.
+
+    The usual kind is a text or a number with a short head that doesn't decide how what follows is read.
+    """
+    vr = _PLAIN.get(name) if context.is_explicit else plain_vr(tag)
+    group, element = tag >> 16, tag & 0xFFFF
+    if vr is None or not element or tag in _STEERING or group in _CAREFUL_GROUPS or (group & 1 and element < 0x100):
+        return None
+    place = context.level.get(tag) if context.level else None
+    if place is not None and (place.codes or place.first is not None):
+        return None
+    wanted = place.wanted if place is not None else ()
+    done = finish(vr, raw[8:], order=context.order, encodings=context.encodings, wanted=wanted)
+    faults = ((_name(tag, context), done.reason),) if done.reason else ()
+    entry = Entry(tag, f'"{tag:08X}":{done.json}', done.values, faults, context)
+    context.memo.keep(context, raw, entry)
+    return entry
 
 
 def _end_of(head: Head) -> int:
