@@ -126,9 +126,11 @@ def _run(config: CommandConfig) -> None:
 
 def _ingest(config: IngestConfig) -> None:
     check_ingest(config)  # a bad argument is told at once, Spark takes a second to import
-    from dicom_udf.ingest import ingest  # noqa: PLC0415
+    from dicom_udf.ingest import fail_on_faults, ingest  # noqa: PLC0415
 
-    print(ingest(config).to_text(), end="")
+    report = ingest(config)
+    print(report.to_text(), end="", flush=True)
+    fail_on_faults(report, config.max_fault_ratio)
 
 
 def _query(config: QueryConfig) -> None:

@@ -29,7 +29,7 @@ from dicom_udf.read import Stamp
 from dicom_udf.report import Report
 from dicom_udf.sources import open_store
 
-__all__ = ["ingest"]
+__all__ = ["fail_on_faults", "ingest"]
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def ingest(config: IngestConfig) -> Report:
 
     Raises:
         ConfigurationError: The source or the lake can't be used. Nothing has been written.
-        RunFailedError: More faults than ``max_fault_ratio`` allows (the rows are committed all the same).
+        RunFailedError: The run could not go on.
     """
     check_ingest(config)
     store = open_store(config.source, exclude=config.lake)
@@ -69,12 +69,20 @@ def ingest(config: IngestConfig) -> Report:
     report = _report(stamp, plan, counts, time.monotonic() - started)
     if config.report is not None:
         report.write(config.report)
-    if report.fault_ratio > config.max_fault_ratio:
+    return report
+
+
+def fail_on_faults(report: Report, max_fault_ratio: float) -> None:
+    """Fail a run with too many faults, after it has committed and reported everything.
+
+    Raises:
+        RunFailedError: The report's ``fault_ratio`` is above ``max_fault_ratio``.
+    """
+    if report.fault_ratio > max_fault_ratio:
         raise RunFailedError(
             f"{report.faults} of {report.faults + report.instances} files are faults, more than --max-fault-ratio "
-            f"{config.max_fault_ratio} allows; everything is committed: see 'dicom-lake failures'"
+            f"{max_fault_ratio} allows; everything is committed: see 'dicom-lake failures'"
         )
-    return report
 
 
 def _ingest_batches(lake: Lake, run: str, stamp: Stamp) -> StagedCounts:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_files
 
+from dicom_udf.cli import main
 from dicom_udf.config import IngestConfig
-from dicom_udf.errors import RunFailedError
 from dicom_udf.ingest import ingest
 from dicom_udf.lake import open_lake
 
@@ -150,9 +150,12 @@ def test_the_partition_transform_is_a_setting(run, lake, partition_by):
     assert lake().table("instances").where("study_date IS NULL").isEmpty()
 
 
-def test_too_many_faults_fail_the_run_after_everything_is_committed(run, lake):
-    with pytest.raises(RunFailedError, match="max-fault-ratio"):
-        run(max_fault_ratio=0.0)
+def test_too_many_faults_fail_the_run_after_everything_is_committed_and_told(spark, source, tmp_path, lake, capsys):
+    words = ["ingest", str(source), "--lake", str(tmp_path / "lake"), "--max-fault-ratio", "0"]
+    assert main(words) == 1
+    told = capsys.readouterr()
+    assert "instances" in told.out
+    assert "--max-fault-ratio" in told.err
     assert not lake().table("instances").isEmpty()
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import sys
+import threading
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -40,6 +42,9 @@ def lake_session(lake: str, *, master: str | None = None) -> SparkSession:
     application = builder.getOrCreate()
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
         application.sparkContext.setLogLevel("ERROR")
+        if threading.current_thread() is threading.main_thread():
+            # Spark's own handler calls into Java, which fails in the middle of another call.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
     session = application.newSession()
     for key, value in _catalog_settings(lake).items():
         session.conf.set(key, value)
