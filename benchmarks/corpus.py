@@ -12,8 +12,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pydicom.dataset import Dataset
 from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
 
 from benchmarks.series_on_disk import DECIMALS, NUMBER, TIME, UID, encoded, series, uid
 
@@ -46,7 +46,9 @@ def header_of(modality: str) -> Dataset:
         block.add_new(0x40 + number, "LO", f"setting {number} of the protocol")
     too_many = len(header) - ELEMENTS
     if too_many > 0:
-        for element in [e for e in header if e.tag.is_private and not e.tag.is_private_creator and not _varies(e)][-too_many:]:
+        for element in [e for e in header if e.tag.is_private and not e.tag.is_private_creator and not _varies(e)][
+            -too_many:
+        ]:
             del header[element.tag]
     if len(header) != ELEMENTS or sum(_varies(element) for element in header) != VARYING:
         raise ValueError(f"{modality}: {len(header)} elements, {sum(map(_varies, header))} of them varying")
@@ -57,13 +59,14 @@ def header_of(modality: str) -> Dataset:
 def slice_of(template: bytes, number: int) -> bytes:
     """Return the bytes of one slice."""
     position = (-180.0, -171.25, -400.0 + 0.625 * number)
-    decimals = "\\".join(f"{value:012.5f}" for value in position)
+    width = len(DECIMALS)
+    decimals = "\\".join(f"{value:.9f}"[:width] for value in position)
     return (
         template.replace(UID.encode(), uid(f"slice/{number}").encode())
         .replace(TIME.encode(), f"10{number // 60 % 60:02}{number % 60:02}.{number * 997 % 1_000_000:06}".encode())
         .replace(NUMBER.encode(), f"{number + 1:06}".encode())
         .replace("\\".join([DECIMALS] * 3).encode(), decimals.encode())
-        .replace(DECIMALS.encode(), f"{position[2]:012.5f}".encode())
+        .replace(DECIMALS.encode(), f"{position[2]:.9f}"[:width].encode())
     )
 
 

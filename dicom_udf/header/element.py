@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from json.encoder import encode_basestring
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import Any
 
 from dicom_udf.header.model import Wanted
 from dicom_udf.header.text import Encodings, decode_text
@@ -22,7 +22,7 @@ quote: Callable[[str], str] = encode_basestring
 _SAFE_INTEGER = 2**53
 """Larger integers lose digits in readers that hold JSON numbers as doubles; they are written as strings."""
 
-_JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+_is_json_number = re.compile(r"-?(?:0|[1-9]\d{0,99})(?:\.\d+)?", re.ASCII).fullmatch
 _NUMBER = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?([eE][+-]?\d+)?", re.ASCII)
 
 REPLACED = "holds bytes that its character set does not have; they are replaced"
@@ -31,20 +31,9 @@ SEVERAL = "several values that differ where one is allowed"
 NOT_TYPED = "its VR in the file gives no value of the column's type"
 
 
-class Finished(NamedTuple):
-    """What one element means.
-
-    Attributes:
-        json: ``{"vr":"CS","Value":["MR"]}``.
-        items: Its decoded items.
-        values: Typed values by name.
-        reason: Why a value is null or altered; None where all is well.
-    """
-
-    json: str
-    items: Sequence[Item]
-    values: dict[str, Any] | None
-    reason: str | None
+Finished = tuple[str, Sequence[Item], dict[str, Any] | None, str | None]
+"""What one element means: its JSON ``{"vr":"CS","Value":["MR"]}``, its decoded items, typed values by name, and why a
+value is null or altered (None where all is well). A bare tuple: one is made for each element that a slice changes."""
 
 
 def finish(name: str, raw: bytes, *, order: str, encodings: Encodings, wanted: Sequence[Wanted] = ()) -> Finished:
@@ -60,20 +49,20 @@ def finish(name: str, raw: bytes, *, order: str, encodings: Encodings, wanted: S
     vr = VRS[name]
     if vr.kind == "bytes":
         reason = NOT_TYPED if wanted and raw else None
-        return Finished(_bytes_json(vr, raw, order), (), None, reason)
+        return _bytes_json(vr, raw, order), (), None, reason
     items, reason = _READERS[vr.kind](vr, raw, order, encodings)
     if not items:
-        return Finished(f'{{"vr":"{name}"}}', (), None, reason)
+        return f'{{"vr":"{name}"}}', (), None, reason
     json = f'{{"vr":"{name}","Value":[{_WRITERS[vr.kind](items)}]}}'
     if not wanted:
-        return Finished(json, items, None, reason)
+        return json, items, None, reason
     values: dict[str, Any] = {}
     for want in wanted:
         value, why = _typed(want, items)
         if value is not None:
             values[want.name] = value
         reason = reason or why
-    return Finished(json, items, values, reason)
+    return json, items, values, reason
 
 
 _Read = tuple[Sequence[Item], str | None]
@@ -155,27 +144,20 @@ def _number_json(number: int | float) -> str:
 
 
 def _decimals_json(items: Sequence[Any]) -> str:
-    return ",".join(["null" if item is None else _decimal_json(item) for item in items])
+    return ",".join(
+        ["null" if item is None else item if _is_json_number(item) else _decimal_json(item) for item in items]
+    )
 
 
 def _decimal_json(text: str) -> str:
     """Return DS or IS as a JSON number with its own digits, or as a string where it is no number or too large a one."""
-    if _JSON_NUMBER.fullmatch(text):
-        digits = text
-    else:
-        found = _NUMBER.fullmatch(text)
-        if found is None or not (found[2] or found[3]):
-            return quote(text)
-        sign, whole, places, exponent = found.groups()
-        digits = (
-            ("-" if sign == "-" else "")
-            + (whole.lstrip("0") or "0")
-            + (f".{places}" if places else "")
-            + (exponent or "")
-        )
-    if len(digits) > 16 and not math.isfinite(float(digits)):
+    found = _NUMBER.fullmatch(text)
+    if found is None or not (found[2] or found[3]):
         return quote(text)
-    return digits if len(digits) > 16 or "e" not in digits.lower() or math.isfinite(float(digits)) else quote(text)
+    sign, whole, places, exponent = found.groups()
+    digits = ("-" if sign == "-" else "") + (whole.lstrip("0") or "0") + (f".{places}" if places else "")
+    digits += exponent or ""
+    return digits if math.isfinite(float(digits)) else quote(text)
 
 
 def _names_json(items: Sequence[Any]) -> str:

@@ -79,25 +79,6 @@ class Run(Entry):
         self.entries = tuple(entries)
 
 
-class Step:
-    """A place on the way through a data set: what stood there, from where, and in which context.
-
-    Attributes:
-        entry: What was found.
-        start: Offset of its first byte.
-        context: In which it was read.
-        after: The tag before it, -1 at the start.
-    """
-
-    __slots__ = ("after", "context", "entry", "start")
-
-    def __init__(self, entry: Entry, start: int, context: Context, after: int) -> None:
-        self.entry = entry
-        self.start = start
-        self.context = context
-        self.after = after
-
-
 class Context:
     """All that decides what an element's bytes mean, apart from the bytes; one object for equal circumstances.
 
@@ -159,6 +140,10 @@ class Context:
             is_top=False,
         )
 
+
+Step = tuple[Entry, int, Context, int]
+"""A place on the way through a data set: what stood there, the offset of its first byte, the context in which it was
+read, and the tag before it, -1 at the start. A bare tuple: it is made for each step of each file."""
 
 _EXPLICIT = {order: Struct(order + "HH2sH").unpack_from for order in "<>"}
 _IMPLICIT = {order: Struct(order + "HHI").unpack_from for order in "<>"}
@@ -223,29 +208,29 @@ class Memo:
         """
         before = self.serial - 1
         first: int | None = None
-        for number, step in enumerate(steps):
-            entry = step.entry
-            is_stable = entry.seen == before and step.start >= base
+        for number, (entry, start, _, _) in enumerate(steps):
+            is_stable = entry.seen == before and start >= base
             entry.seen = self.serial
             if is_stable:
                 if first is None:
                     first = number
             elif first is not None:
                 if number - first > 1:
-                    self._join(steps[first:number], data[steps[first].start - base : step.start - base])
+                    self._join(steps[first:number], data[steps[first][1] - base : start - base])
                 first = None
         if first is not None and len(steps) - first > 1:
-            self._join(steps[first:], data[steps[first].start - base : end - base])
+            self._join(steps[first:], data[steps[first][1] - base : end - base])
 
     def _join(self, steps: Sequence[Step], raw: bytes) -> None:
         if len(raw) > RUN_BYTES or self.bytes > self._most_bytes:
             return
         entries: list[Entry] = []
-        for step in steps:
-            entries.extend(step.entry.entries if isinstance(step.entry, Run) else (step.entry,))
+        for entry, _, _, _ in steps:
+            entries.extend(entry.entries if isinstance(entry, Run) else (entry,))
         run = Run(raw, entries)
         run.seen = self.serial
-        runs = steps[0].context.runs.setdefault(steps[0].after, [])
+        _, _, context, after = steps[0]
+        runs = context.runs.setdefault(after, [])
         runs.insert(0, run)
         self.bytes += len(raw) + len(run.text) + _OVERHEAD
         if len(runs) > RUNS_AT_A_PLACE:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from dicom_udf.errors import FailureCode
 from dicom_udf.header.cap import FIRST_ITEMS
 from dicom_udf.header.dictionary import keyword_of, plain_vr
-from dicom_udf.header.element import NOT_TYPED, Finished, finish
+from dicom_udf.header.element import NOT_TYPED, finish
 from dicom_udf.header.heads import (
     ITEM,
     ITEM_END,
@@ -22,7 +23,7 @@ from dicom_udf.header.memo import MEMO_VALUE, Context, Entry, Run, Step
 from dicom_udf.header.selection import Place, code_of
 from dicom_udf.header.skip import skip_value
 from dicom_udf.header.text import encodings_of, is_known_charset
-from dicom_udf.header.vr import LONG_LENGTH, VRS
+from dicom_udf.header.vr import LONG_LENGTH, VRS, Item
 from dicom_udf.header.window import Window
 
 __all__ = ["Found", "PixelData", "Scanner"]
@@ -130,10 +131,10 @@ class Scanner:
         steps, end, is_sorted = self._elements(offset, context, Scope(found, found.values, group=group))
         if is_sorted:
             context.memo.learn(steps, self.window.data, self.window.base, end)
-            entries = [step.entry for step in steps]
+            entries = [step[0] for step in steps]
         else:
             entries = _in_order(steps, found, "")
-        return _object(entries), end, steps[-1].entry.next if steps else context
+        return _object(entries), end, steps[-1][0].next if steps else context
 
     def _elements(self, offset: int, context: Context, scope: Scope) -> tuple[list[Step], int, bool]:
         """Scan elements up to the end of their scope or of the scan; say whether they were in order."""
@@ -161,7 +162,7 @@ class Scanner:
                     values.update({name: value for name, value in entry.values.items() if name not in values})
             for name, reason in entry.faults:
                 faults.setdefault(path + name, reason)
-            steps.append(Step(entry, offset, context, last))
+            steps.append((entry, offset, context, last))
             last = entry.last if type(entry) is Run else entry.tag
             context = entry.next
             offset = stop
@@ -255,13 +256,18 @@ class Scanner:
         at = head.start - self.window.base
         raw = self.window.data[at : at + head.length]
         wanted = place.wanted if place else ()
-        done = finish(head.vr, raw, order=context.order, encodings=context.encodings, wanted=wanted)
-        following, reason = _steer(head.tag, done, context)
+        json, given, values, reason = finish(
+            head.vr, raw, order=context.order, encodings=context.encodings, wanted=wanted
+        )
+        following = context
+        if head.tag in _STEERING or head.tag & 0x10000:
+            following, why = _steer(head.tag, given, context)
+            reason = reason or why
         if place and (place.codes or place.first) and raw:
             reason = reason or NOT_A_SEQUENCE
-        text = f'"{head.tag:08X}":{done.json}' if head.tag & 0xFFFF else ""
+        text = f'"{head.tag:08X}":{json}' if head.tag & 0xFFFF else ""
         faults = ((_name(head.tag, context), reason),) if reason else ()
-        return Entry(head.tag, text, done.values, faults, following), stop
+        return Entry(head.tag, text, values, faults, following), stop
 
     def _skipped(self, head: Head, context: Context, scope: Scope) -> Entry:
         """Pass over a long value: a binary one is named by its place in the file, another is left out."""
@@ -329,7 +335,7 @@ class Scanner:
                 del items[FIRST_ITEMS:]
                 self._held = held
                 continue
-            entries = [step.entry for step in steps] if is_sorted else _in_order(steps, scope.found, path)
+            entries = [step[0] for step in steps] if is_sorted else _in_order(steps, scope.found, path)
             items.append(_object(entries))
             self._held = held + len(items[-1])
         return items, count, offset
@@ -388,9 +394,8 @@ def _plain(tag: int, name: bytes, raw: bytes, context: Context) -> Entry | None:
     if place is not None and (place.codes or place.first is not None):
         return None
     wanted = place.wanted if place is not None else ()
-    done = finish(vr, raw[8:], order=context.order, encodings=context.encodings, wanted=wanted)
-    faults = ((_name(tag, context), done.reason),) if done.reason else ()
-    entry = Entry(tag, f'"{tag:08X}":{done.json}', done.values, faults, context)
+    json, _, values, reason = finish(vr, raw[8:], order=context.order, encodings=context.encodings, wanted=wanted)
+    entry = Entry(tag, f'"{tag:08X}":{json}', values, ((_name(tag, context), reason),) if reason else (), context)
     context.memo.keep(context, raw, entry)
     return entry
 
@@ -407,12 +412,12 @@ def _in_order(steps: list[Step], found: Found, path: str) -> list[Entry]:
     """Return the elements by ascending tag, of equal ones the first; the repeated are named."""
     entries: list[Entry] = []
     contexts: dict[int, Context] = {}
-    for step in steps:
-        for entry in step.entry.entries if isinstance(step.entry, Run) else (step.entry,):
+    for piece, _, context, _ in steps:
+        for entry in piece.entries if isinstance(piece, Run) else (piece,):
             if entry.tag in contexts:
-                found.faults[path + _name(entry.tag, step.context)] = REPEATED
+                found.faults[path + _name(entry.tag, context)] = REPEATED
             else:
-                contexts[entry.tag] = step.context
+                contexts[entry.tag] = context
                 entries.append(entry)
     return sorted(entries, key=lambda entry: entry.tag)
 
@@ -425,14 +430,14 @@ def _name(tag: int, context: Context) -> str:
     return keyword_of(tag) if context.is_top else f"{tag:08X}"
 
 
-def _steer(tag: int, done: Finished, context: Context) -> tuple[Context, str | None]:
+def _steer(tag: int, items: Sequence[Item], context: Context) -> tuple[Context, str | None]:
     """Let an element decide how what follows it is read; return the context there, and why a value is altered."""
     if tag == CHARACTER_SET:
-        names = tuple("" if item is None else str(item) for item in done.items)
+        names = tuple("" if item is None else str(item) for item in items)
         reason = None if all(is_known_charset(name) for name in names) else UNKNOWN_CHARSET
-        return context.where(encodings=encodings_of(names)), reason or done.reason
+        return context.where(encodings=encodings_of(names)), reason
     if tag == PIXEL_REPRESENTATION:
-        return context.where(is_signed=done.items[:1] in ((1,), [1])), done.reason
-    if tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF and done.items and isinstance(done.items[0], str):
-        return context.where(creator=(tag >> 16 << 8 | (tag & 0xFF), done.items[0])), done.reason
-    return context, done.reason
+        return context.where(is_signed=items[:1] in ((1,), [1])), None
+    if tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF and items and isinstance(items[0], str):
+        return context.where(creator=(tag >> 16 << 8 | (tag & 0xFF), items[0])), None
+    return context, None

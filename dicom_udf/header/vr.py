@@ -63,7 +63,6 @@ _DATETIME = re.compile(
     r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d*))?)?)?)?(?:[+-]\d{4})?", re.ASCII
 )  # fmt: skip
 _INTEGER = re.compile(r"[+-]?\d{1,20}(?:\.0*)?", re.ASCII)
-_DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
 NOT_A_DATE = Unfit("not a date (YYYYMMDD)")
@@ -117,12 +116,15 @@ def to_datetime(item: Item) -> datetime | Unfit:
 
 def to_double(item: Item) -> float | Unfit:
     """A finite number, binary or written in digits."""
-    if isinstance(item, str):
-        item = item.strip()
-        if _DECIMAL.fullmatch(item) is None:
-            return NOT_FINITE if item.lower().lstrip("+-") in {"nan", "inf", "infinity"} else NOT_A_NUMBER
-    number = float(item)  # type: ignore[arg-type]
-    return number if math.isfinite(number) else NOT_FINITE
+    try:
+        number = float(item)  # type: ignore[arg-type]
+    except ValueError:
+        return NOT_A_NUMBER
+    if not math.isfinite(number):
+        return NOT_FINITE
+    if isinstance(item, str) and ("_" in item or not item.isascii()):  # Python's spellings, not DICOM's
+        return NOT_A_NUMBER
+    return number
 
 
 def to_bigint(item: Item) -> int | Unfit:

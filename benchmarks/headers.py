@@ -1,0 +1,119 @@
+"""Headers a second on one core, beside pydicom and DCMTK, in one run.
+
+    python -m benchmarks.headers [FOLDER] [SLICES]
+
+Corpora: a series of CT slices and one of MR slices (``benchmarks.corpus``), and the DICOM files in the pydicom wheel. The
+files are read from disk, which is warm after the first pass. Each reader starts cold: nothing is remembered before it
+begins. Ratios are by CPU time, which other work on the machine disturbs least.
+
+* ours: ``read_header`` with all declared columns' typed values, beside the complete JSON
+* pydicom: ``dcmread(stop_before_pixels=True).to_json()``, no typed values
+* dcmdump: ``dcmdump +L`` over the same files in one process, output thrown away; no JSON, no typed values
+* dcm2json: one process a file, as it takes one
+"""
+
+from __future__ import annotations
+
+import logging
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pydicom
+
+from benchmarks.corpus import SLICES, make_series
+from dicom_udf.columns import selection
+from dicom_udf.errors import FileFault
+from dicom_udf.header import read_header, reader
+from dicom_udf.header.memo import Memo
+
+__all__ = ["measure"]
+
+PYDICOM_FILES = 200
+DCM2JSON_FILES = 100
+
+
+def measure(folder: Path, slices: int) -> None:
+    """Make the corpora where they aren't there, and print a table."""
+    warnings.simplefilter("ignore")
+    logging.disable()
+    corpora: dict[str, list[Path]] = {}
+    for modality in ("CT", "MR"):
+        if len(list((folder / modality).glob("*.dcm"))) != slices:
+            make_series(folder / modality, modality, slices)
+        corpora[modality] = sorted((folder / modality).glob("*.dcm"))
+    data = Path(pydicom.__file__).parent / "data"
+    corpora["wheel"] = sorted(path for path in data.rglob("*") if path.is_file() and _is_dicom(path))
+    print("| corpus | files | ours | pydicom | dcmdump +L | dcm2json | ours : pydicom | ours : dcmdump |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name, files in corpora.items():
+        _row(name, files)
+    print(f"\npeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB, the memo included")
+
+
+def _row(name: str, files: list[Path]) -> None:
+    for path in files:
+        path.read_bytes()  # warm the file cache
+    ours = _rate(_read_ours, files)
+    theirs = _rate(_read_by_pydicom, files[:PYDICOM_FILES])
+    dump = _rate(_dcmdump, files) if shutil.which("dcmdump") else None
+    to_json = _rate(_dcm2json, files[:DCM2JSON_FILES]) if shutil.which("dcm2json") else None
+    cells = [f"{rate:,.0f}/s" if rate else "not installed" for rate in (ours, theirs, dump, to_json)]
+    ratio = f"{ours / dump:.1f}" if dump else ""
+    print(f"| {name} | {len(files):,} | {' | '.join(cells)} | {ours / theirs:.0f} | {ratio} |", flush=True)
+
+
+def _rate(read: Callable[[list[Path]], None], files: list[Path]) -> float:
+    start = _cpu_seconds()
+    read(files)
+    return len(files) / (_cpu_seconds() - start)
+
+
+def _cpu_seconds() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def _read_ours(files: list[Path]) -> None:
+    reader._memo = Memo()
+    wanted = selection()
+    for path in files:
+        with path.open("rb", buffering=0) as file:
+            try:
+                read_header(file, bulk_data_base="file:///x", selection=wanted)
+            except FileFault:
+                continue
+
+
+def _read_by_pydicom(files: list[Path]) -> None:
+    for path in files:
+        try:
+            pydicom.dcmread(path, stop_before_pixels=True).to_json()
+        except Exception:
+            continue
+
+
+def _dcmdump(files: list[Path]) -> None:
+    with tempfile.TemporaryFile() as sink:
+        subprocess.run(["dcmdump", "+L", *map(str, files)], stdout=sink, stderr=subprocess.DEVNULL, check=False)
+
+
+def _dcm2json(files: list[Path]) -> None:
+    for path in files:
+        subprocess.run(["dcm2json", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+
+
+def _is_dicom(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
+if __name__ == "__main__":
+    where = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.gettempdir()) / "dicom_lake_headers"
+    measure(where, int(sys.argv[2]) if len(sys.argv) > 2 else SLICES)
