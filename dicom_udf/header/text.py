@@ -18,6 +18,9 @@ DEFAULT: Encodings = ("iso8859",)
 """Where a file names no character set: pydicom's default, which holds ASCII."""
 
 _ESCAPE = 0x1B
+_GB2312 = "\x1b$)A"
+_ISO_8859_15 = frozenset({"ISO_IR 203", "ISO 2022 IR 203"})
+"""In the standard since 2023; pydicom 3.0 doesn't know it."""
 
 
 @lru_cache(maxsize=256)
@@ -27,7 +30,8 @@ def encodings_of(names: tuple[str, ...]) -> Encodings:
         return DEFAULT
     with quiet_pydicom():
         try:
-            return tuple(convert_encodings(list(names))) or DEFAULT
+            encodings = convert_encodings(["ISO_IR 6" if name in _ISO_8859_15 else name for name in names])
+            return tuple("iso8859_15" if n in _ISO_8859_15 else e for n, e in zip(names, encodings, strict=False))
         except (LookupError, ValueError):
             return DEFAULT
 
@@ -56,4 +60,6 @@ def decode_text(raw: bytes, encodings: Encodings) -> tuple[str, bool]:
             text = decode_bytes(raw, list(encodings), set(TEXT_VR_DELIMS))
         except (LookupError, ValueError):
             text = raw.decode("ascii", errors="replace")
+    # pydicom leaves the escapes of ISO 2022 IR 58 in the text, and those that lead to no set of the file.
+    text = text.replace(_GB2312, "").replace("\x1b", "\ufffd")
     return text, "\ufffd" not in text
