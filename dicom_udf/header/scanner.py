@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from dicom_udf.errors import FailureCode
 from dicom_udf.header.cap import FIRST_ITEMS
@@ -197,12 +197,12 @@ class Scanner:
 
     def _next(self, offset: int, context: Context, scope: Scope) -> Head | None:
         """Read the next head; None where the scope ends before it, or where a fault ends the scan."""
+        if scope.group is not None and self._is_of_another(scope.group, offset, context):
+            return None
         head = read_head(self.window, offset, context)
         if isinstance(head, Head):
             if head.tag == ITEM or (scope.end is not None and head.vr and _end_of(head) > scope.end):
                 self.fault = (FailureCode.CORRUPT_HEADER, offset)
-            elif scope.group is not None and head.tag >> 16 != scope.group:
-                return None
             elif not scope.depth and head.tag in PIXEL_DATA:
                 self.pixel_data = PixelData(head.start, None if head.length == UNDEFINED else head.length)
             else:
@@ -212,6 +212,13 @@ class Scanner:
         elif scope.depth:
             self.fault = (FailureCode.TRUNCATED, offset)
         return None
+
+    def _is_of_another(self, group: int, offset: int, context: Context) -> bool:
+        """Look at the group alone: behind the file meta group anything may stand, a deflated stream too."""
+        if not self.window.has(offset, 2):
+            return False
+        order: Literal["little", "big"] = "little" if context.order == "<" else "big"
+        return int.from_bytes(self.window.at(offset, 2), order) != group
 
     def _read(self, head: Head, context: Context, scope: Scope) -> tuple[Entry, int]:
         """Read an element that is not remembered, and remember it; say where it ends."""
