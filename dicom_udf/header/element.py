@@ -166,7 +166,7 @@ def _names_json(items: Sequence[Any]) -> str:
 
 def _name_json(text: str) -> str:
     groups = zip(("Alphabetic", "Ideographic", "Phonetic"), text.split("="), strict=False)
-    present = [(key, group.strip(" \0")) for key, group in groups]
+    present = [(key, group.rstrip(" \0")) for key, group in groups]
     return "{" + ",".join([f'"{key}":{quote(group)}' for key, group in present if group]) + "}"
 
 

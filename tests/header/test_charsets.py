@@ -1,4 +1,4 @@
-"""Character sets of PS3.3 C.12.1.1.2, in a data set and in an item of its own, and the names that real files misspell."""
+"""Character sets of PS3.3 C.12.1.1.2, in a data set and in an item of its own, and names that real files misspell."""
 
 import io
 import json

@@ -36,7 +36,7 @@ def name(path: Path) -> str:
 def plain(value: Any) -> Any:
     """JSON without what the table of differences explains: padding, empty values, empty groups of names."""
     if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items() if inner != "" and not key.endswith("0000")}
+        return {key: plain(inner) for key, inner in value.items() if plain(inner) is not None}
     if isinstance(value, list):
         items = [plain(inner) for inner in value]
         return items if any(item is not None for item in items) else []
