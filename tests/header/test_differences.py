@@ -1,0 +1,151 @@
+"""Each difference from pydicom and DCMTK in docs/reference/header_json.md is there, and for the named reason."""
+
+import io
+import json
+import re
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dicom_udf.header import Header, read_header
+from tests.header.files import BIG_ENDIAN, element, encode, minimal, raw_file
+from tests.header.test_pydicom_files import by_pydicom
+
+PAGE = Path(__file__).parents[2] / "docs/reference/header_json.md"
+
+
+def header(*elements: bytes) -> Header:
+    return read_header(io.BytesIO(raw_file(*elements)))
+
+
+def ours(*elements: bytes) -> dict[str, Any]:
+    return json.loads(header(*elements).json)
+
+
+def theirs(*elements: bytes) -> dict[str, Any]:
+    return by_pydicom(raw_file(*elements))
+
+
+def value(read: dict[str, Any], tag: str) -> Any:
+    return read[tag].get("Value")
+
+
+def pixel_data() -> None:
+    read = ours(element(0x7FE00010, "OW", bytes(4)), element(0xFFFCFFFC, "OB", b"\0\0"))
+    assert read.keys() == {"00080018"}
+
+
+def long_binary_values() -> None:
+    long = element(0x00420011, "OB", bytes(2000))
+    assert "BulkDataURI" in ours(long)["00420011"]
+    assert "InlineBinary" in theirs(long)["00420011"]
+
+
+def group_lengths() -> None:
+    length = element(0x00080000, "UL", bytes(4))
+    assert "00080000" not in ours(length)
+
+
+def padding_inside() -> None:
+    padded = element(0x00080008, "CS", b"A \\B ")
+    assert value(ours(padded), "00080008") == ["A", "B"]
+    assert value(theirs(padded), "00080008") == ["A ", "B"]
+
+
+def empty_items() -> None:
+    assert value(ours(element(0x00080008, "CS", b"A\\\\B ")), "00080008") == ["A", None, "B"]
+
+
+def empty_sequences() -> None:
+    empty = element(0x00081140, "SQ", b"")
+    assert ours(empty)["00081140"] == {"vr": "SQ"}
+    assert theirs(empty)["00081140"] == {"vr": "SQ", "Value": []}
+
+
+def empty_name_groups() -> None:
+    name = element(0x00100010, "PN", b"=Ideo ")
+    assert value(ours(name), "00100010") == [{"Ideographic": "Ideo"}]
+    assert value(theirs(name), "00100010") == [{"Alphabetic": "", "Ideographic": "Ideo"}]
+
+
+def name_delimiters() -> None:
+    assert value(ours(element(0x00100010, "PN", b"Doe^^^^ ")), "00100010") == [{"Alphabetic": "Doe^^^^"}]
+
+
+def digits() -> None:
+    for written, kept in ((b"1.50", "1.50"), (b"+1. ", "1"), (b".5", "0.5"), (b"007 ", "7"), (b"-0.0", "-0.0")):
+        assert f'"00180050":{{"vr":"DS","Value":[{kept}]}}' in header(element(0x00180050, "DS", written)).json
+
+
+def no_number() -> None:
+    bad = element(0x00180050, "DS", b"2,5 ")
+    assert value(ours(bad), "00180050") == ["2,5"]
+    with pytest.raises(ValueError, match="convert"):
+        theirs(bad)
+
+
+def not_finite() -> None:
+    numbers = element(0x00189073, "FD", struct.pack("<3d", float("nan"), float("inf"), float("-inf")))
+    assert value(ours(numbers), "00189073") == ["NaN", "inf", "-inf"]
+
+
+def large_integers() -> None:
+    numbers = element(0x00720083, "UV", struct.pack("<2Q", 2**53, 2**53 + 1))
+    assert value(ours(numbers), "00720083") == [2**53, str(2**53 + 1)]
+
+
+def byte_order() -> None:
+    data_set = minimal()
+    data_set.add_new(0x00281201, "OW", b"\x01\x00\x02\x00")
+    content = encode(data_set, BIG_ENDIAN)
+    stored = by_pydicom(content)["00281201"]["InlineBinary"]
+    read = json.loads(read_header(io.BytesIO(content)).json)["00281201"]["InlineBinary"]
+    assert (read, stored) == ("AAEAAg==", "AQACAA==")
+
+
+def repeated_elements() -> None:
+    twice = [element(0x00100020, "LO", b"1 "), element(0x00100020, "LO", b"2 ")]
+    assert value(ours(*twice), "00100020") == ["1"]
+    assert value(theirs(*twice), "00100020") == ["2"]
+    assert header(*twice).invalid_values.keys() == {"PatientID"}
+
+
+def cut_files() -> None:
+    cut = [element(0x00100020, "LO", b"1 "), element(0x00101010, "AS", b"061", length=4)]
+    assert header(*cut).fault == f"TRUNCATED@{len(raw_file(cut[0]))}"
+
+
+def unknown_vr() -> None:
+    unknown = [element(0x00100020, "LO", b"1 "), element(0x00101010, "QQ", b"061Y")]
+    assert header(*unknown).fault == f"CORRUPT_HEADER@{len(raw_file(unknown[0]))}"
+    with pytest.raises(NotImplementedError):
+        theirs(*unknown)
+
+
+def character_set() -> None:
+    assert value(ours(element(0x00080005, "CS", b"ISO_IR 100")), "00080005") == ["ISO_IR 100"]
+
+
+CHECKS: dict[str, Callable[[], None]] = {
+    check.__name__.replace("_vr", "_VR").replace("_", " "): check
+    for check in (
+        pixel_data, long_binary_values, group_lengths, padding_inside, empty_items, empty_sequences, empty_name_groups,
+        name_delimiters, digits, no_number, not_finite, large_integers, byte_order, repeated_elements, cut_files,
+        unknown_vr, character_set,
+    )
+}  # fmt: skip
+
+
+def test_the_table_has_a_line_for_each_check_and_no_other() -> None:
+    table = PAGE.read_text(encoding="utf-8").partition("## Differences")[2]
+    names = re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE)
+    assert names[0] == "Name"
+    assert set(names[1:]) == CHECKS.keys()
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_difference_is_as_the_table_says(name: str) -> None:
+    CHECKS[name]()
