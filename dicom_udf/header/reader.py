@@ -7,7 +7,8 @@ from dicom_udf.header.cap import cap_json
 from dicom_udf.header.memo import Context, Memo
 from dicom_udf.header.model import Header, Selection
 from dicom_udf.header.recognise import DEFLATED, Encoding, encoding_of, first_element
-from dicom_udf.header.scanner import Found, Scanner
+from dicom_udf.header.scanner import Scanner
+from dicom_udf.header.scope import Found
 from dicom_udf.header.selection import INSTANCE, MEDIA_CLASS, SOP_CLASS, SYNTAX, Level, compile_selection
 from dicom_udf.header.text import DEFAULT
 from dicom_udf.header.window import Inflater, Reads, Window

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from dicom_udf.errors import FailureCode
 from dicom_udf.header.cap import FIRST_ITEMS
-from dicom_udf.header.dictionary import keyword_of, plain_vr
+from dicom_udf.header.dictionary import keyword_of
 from dicom_udf.header.element import NOT_TYPED, finish
 from dicom_udf.header.heads import (
     ITEM,
@@ -15,21 +14,20 @@ from dicom_udf.header.heads import (
     SEQUENCE_END,
     UNDEFINED,
     Head,
-    creator_of,
     items_are_explicit,
     read_head,
 )
+from dicom_udf.header.leaf import STEERING, name_of, plain_entry, steer
 from dicom_udf.header.memo import MEMO_VALUE, Context, Entry, Run, Step
+from dicom_udf.header.scope import Found, PixelData, Scope
 from dicom_udf.header.selection import Place, code_of
 from dicom_udf.header.skip import skip_value
-from dicom_udf.header.text import encodings_of, is_known_charset
-from dicom_udf.header.vr import LONG_LENGTH, VRS, Item
+from dicom_udf.header.vr import LONG_LENGTH, VRS
 from dicom_udf.header.window import Window
 
-__all__ = ["Found", "PixelData", "Scanner"]
+__all__ = ["Scanner"]
 
 PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
-CHARACTER_SET, PIXEL_REPRESENTATION = 0x00080005, 0x00280103
 
 INLINE_BYTES = 1024
 """Longer binary values are named by a BulkDataURI and skipped, not read (DESIGN §3)."""
@@ -43,60 +41,7 @@ MOST_ELEMENTS = 1 << 16
 """Of one data set or item; the dictionary has some 5,000. More is no header, and ends the scan."""
 
 REPEATED = "stands more than once; the first is kept"
-UNKNOWN_CHARSET = "names a character set that is not known; read as ISO 8859-1"
 NOT_A_SEQUENCE = "not a sequence in the file"
-
-
-class PixelData(NamedTuple):
-    """Where the top-level pixel data's value begins; its length is None where it is undefined."""
-
-    offset: int
-    length: int | None
-
-
-class Found:
-    """What the elements give besides their JSON; one for a data set, and one for each top-level sequence.
-
-    Attributes:
-        values: Typed values by name.
-        faults: Attribute path -> why its value is null or altered.
-        omitted: Paths of values that were left out.
-        is_pure: False where the JSON holds offsets or lacks something, so that it can't be remembered.
-    """
-
-    __slots__ = ("faults", "is_pure", "omitted", "values")
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-        self.faults: dict[str, str] = {}
-        self.omitted: list[str] = []
-        self.is_pure = True
-
-
-class Scope:
-    """Where elements stand, and who is told what they give.
-
-    Attributes:
-        found: For the whole top-level element.
-        values: For this data set or item.
-        path: In front of a tag, e.g. ``00081140[3].``; empty at top level.
-        depth: Sequences around it.
-        end: Offset where it ends; None where a delimiter or the file ends it.
-        group: Only elements of this group belong to it; None for all.
-    """
-
-    __slots__ = ("depth", "end", "found", "group", "path", "values")
-
-    def __init__(
-        self, found: Found, values: dict[str, Any], *, path: str = "", depth: int = 0, end: int | None = None,
-        group: int | None = None,
-    ) -> None:  # fmt: skip
-        self.found = found
-        self.values = values
-        self.path = path
-        self.depth = depth
-        self.end = end
-        self.group = group
 
 
 class Scanner:
@@ -192,7 +137,7 @@ class Scanner:
         raw = data[at : at + 8 + length]
         entry = context.known.get(raw)
         if entry is None and len(raw) == 8 + length and scope.group in (None, group):
-            entry = _plain(group << 16 | element, vr, raw, context)
+            entry = plain_entry(group << 16 | element, vr, raw, context)
         return entry, stop
 
     def _next(self, offset: int, context: Context, scope: Scope) -> Head | None:
@@ -267,13 +212,13 @@ class Scanner:
             head.vr, raw, order=context.order, encodings=context.encodings, wanted=wanted
         )
         following = context
-        if head.tag in _STEERING or head.tag & 0x10000:
-            following, why = _steer(head.tag, given, context)
+        if head.tag in STEERING or head.tag & 0x10000:
+            following, why = steer(head.tag, given, context)
             reason = reason or why
         if place and (place.codes or place.first) and raw:
             reason = reason or NOT_A_SEQUENCE
         text = f'"{head.tag:08X}":{json}' if head.tag & 0xFFFF else ""
-        faults = ((_name(head.tag, context), reason),) if reason else ()
+        faults = ((name_of(head.tag, context), reason),) if reason else ()
         return Entry(head.tag, text, values, faults, following), stop
 
     def _skipped(self, head: Head, context: Context, scope: Scope) -> Entry:
@@ -283,7 +228,7 @@ class Scanner:
             self.fault = (FailureCode.TRUNCATED, head.offset)
             return Entry(head.tag, "", None, (), context)
         is_wanted = context.level is not None and head.tag in context.level
-        faults = ((_name(head.tag, context), NOT_TYPED),) if is_wanted else ()
+        faults = ((name_of(head.tag, context), NOT_TYPED),) if is_wanted else ()
         if VRS[head.vr].kind != "bytes":
             scope.found.omitted.append(f"{scope.path}{head.tag:08X}")
             return Entry(head.tag, f'"{head.tag:08X}":{{"vr":"{head.vr}"}}', None, faults, context)
@@ -379,32 +324,6 @@ class Scanner:
 
 
 _NO_PLACE = Place()
-_PLAIN = {
-    vr.name.encode(): vr.name
-    for vr in VRS.values()
-    if vr.kind not in ("bytes", "sequence") and " " not in vr.name and vr.name.encode() not in LONG_LENGTH
-}
-_CAREFUL_GROUPS = frozenset({0x0000, 0x7FE0, 0xFFFE})
-_STEERING = frozenset({CHARACTER_SET, PIXEL_REPRESENTATION})
-
-
-def _plain(tag: int, name: bytes, raw: bytes, context: Context) -> Entry | None:
-    """Read, in few steps, an element of the usual kind and remember it; None for what needs more care.
-
-    The usual kind is a text or a number with a short head that doesn't decide how what follows is read.
-    """
-    vr = _PLAIN.get(name) if context.is_explicit else plain_vr(tag)
-    group, element = tag >> 16, tag & 0xFFFF
-    if vr is None or not element or tag in _STEERING or group in _CAREFUL_GROUPS or (group & 1 and element < 0x100):
-        return None
-    place = context.level.get(tag) if context.level else None
-    if place is not None and (place.codes or place.first is not None):
-        return None
-    wanted = place.wanted if place is not None else ()
-    json, _, values, reason = finish(vr, raw[8:], order=context.order, encodings=context.encodings, wanted=wanted)
-    entry = Entry(tag, f'"{tag:08X}":{json}', values, ((_name(tag, context), reason),) if reason else (), context)
-    context.memo.keep(context, raw, entry)
-    return entry
 
 
 def _end_of(head: Head) -> int:
@@ -422,29 +341,8 @@ def _in_order(steps: list[Step], found: Found, path: str) -> list[Entry]:
     for piece, _, context, _ in steps:
         for entry in piece.entries if isinstance(piece, Run) else (piece,):
             if entry.tag in contexts:
-                found.faults[path + _name(entry.tag, context)] = REPEATED
+                found.faults[path + name_of(entry.tag, context)] = REPEATED
             else:
                 contexts[entry.tag] = context
                 entries.append(entry)
     return sorted(entries, key=lambda entry: entry.tag)
-
-
-def _name(tag: int, context: Context) -> str:
-    """Return how ``invalid_values`` names an element: by keyword at top level, by tag below, by creator if private."""
-    creator = creator_of(context, tag)
-    if creator is not None:
-        return f"{tag >> 16:04x},xx{tag & 0xFF:02x}|{creator}"
-    return keyword_of(tag) if context.is_top else f"{tag:08X}"
-
-
-def _steer(tag: int, items: Sequence[Item], context: Context) -> tuple[Context, str | None]:
-    """Let an element decide how what follows it is read; return the context there, and why a value is altered."""
-    if tag == CHARACTER_SET:
-        names = tuple("" if item is None else str(item) for item in items)
-        reason = None if all(is_known_charset(name) for name in names) else UNKNOWN_CHARSET
-        return context.where(encodings=encodings_of(names)), reason
-    if tag == PIXEL_REPRESENTATION:
-        return context.where(is_signed=items[:1] in ((1,), [1])), None
-    if tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF and items and isinstance(items[0], str):
-        return context.where(creator=(tag >> 16 << 8 | (tag & 0xFF), items[0])), None
-    return context, None
