@@ -3,8 +3,8 @@
     python -m benchmarks.headers [FOLDER] [SLICES]
 
 Corpora: a series of CT slices and one of MR slices (``benchmarks.corpus``), and the DICOM files in the pydicom wheel.
-The files are read from disk, which is warm after the first pass. Each reader starts cold: nothing is remembered before it
-begins. Ratios are by CPU time, which other work on the machine disturbs least.
+The files are read from disk, which is warm after the first pass. Each reader starts cold: nothing is remembered before
+it begins. Ratios are by CPU time, which other work on the machine disturbs least.
 
 * ours: ``read_header`` with all declared columns' typed values, beside the complete JSON
 * pydicom: ``dcmread(stop_before_pixels=True).to_json()``, no typed values

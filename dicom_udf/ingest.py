@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from datetime import UTC, datetime
-from uuid import uuid4
 
 from dicom_udf.config import IngestConfig, check_ingest
 from dicom_udf.errors import RunFailedError
@@ -19,6 +18,7 @@ from dicom_udf.lake import (
     drop_run,
     finish_left_batches,
     make_plan,
+    new_run,
     open_lake,
     stage_batch,
     staged_counts,
@@ -55,7 +55,7 @@ def ingest(config: IngestConfig) -> Report:
     started, began = time.monotonic(), datetime.now(UTC).replace(tzinfo=None)
     finish_left_batches(lake)
 
-    run = f"{began:%Y%m%dt%H%M%S}_{uuid4().hex[:8]}"
+    run = new_run(began)
     stamp = Stamp(run_id=config.run_id or run, time=began)
     write_listing(lake, run, store.list())
     plan = make_plan(lake, run, scope=store.scope)

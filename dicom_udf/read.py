@@ -1,7 +1,7 @@
 """Objects in, staged rows out: what an executor does. Total: a fault of a file becomes a row, never an exception.
 
-Every object gives one row of kind ``object`` (what it cost), and one row per file found in it: ``instance`` or
-``failure``. The three kinds share one wide schema, so that a batch is read once and staged in one table.
+Every object gives one row per file found in it, of kind ``instance`` or ``failure``; the last one also has what reading
+the object cost. Both kinds share one wide schema, so that a batch is read once and staged in one table.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ class Stamp:
 def staged_table() -> Table:
     """The table that a batch is staged in: instances' columns, all nullable, and what failures and objects need."""
     own = (
-        Field("kind", "string", "instance, failure or object"),
+        Field("kind", "string", "instance or failure; object where an object gave neither"),
         Field("code", "string", "failures: why"),
         Field("severity", "string", "failures: skipped or fault"),
         Field("message", "string", "failures: one sentence"),
-        Field("bytes_read", "bigint", "objects: bytes that came from the store"),
-        Field("requests", "bigint", "objects: reads that went to the store"),
+        Field("bytes_read", "bigint", "last row of an object: bytes that came from the store"),
+        Field("requests", "bigint", "last row of an object: reads that went to the store"),
     )
     rows = tuple(Field(field.name, field.type, field.comment) for field in instances_table().fields)
-    return Table("stage", "one row per file or object read", own + rows)
+    return Table("stage", "one row per file found", own + rows)
 
 
 def read_batches(
@@ -73,25 +73,28 @@ def read_batches(
         Batches of :func:`staged_table`'s Arrow schema: ``mapInArrow`` matches columns by position.
     """
     schema = arrow_schema(staged_table())
-    pending: list[Row] = []
+    pending: dict[bool, list[Row]] = {True: [], False: []}  # instances fill many columns, failures few
     size = 0
     for ref in _refs(batches):
         counts = {"instance": 0, "failure": 0, "object": 0}
         for row in read_object(ref, stamp):
             counts[row["kind"]] += 1
-            pending.append(row)
+            rows = pending[row["kind"] == "instance"]
+            rows.append(row)
             size += len(row.get("header") or ())
-            if len(pending) >= BATCH_ROWS or size >= BATCH_BYTES:
-                yield _batch(pending, schema)
-                pending, size = [], 0
+            if len(rows) >= BATCH_ROWS or size >= BATCH_BYTES:
+                yield _batch(rows, schema)
+                rows.clear()
+                size = 0
         if on_object is not None:
             on_object(counts["instance"], counts["failure"])
-    if pending:
-        yield _batch(pending, schema)
+    for rows in pending.values():
+        if rows:
+            yield _batch(rows, schema)
 
 
 def read_object(ref: ObjectRef, stamp: Stamp) -> Iterator[Row]:
-    """Yield the staged rows of one object as dicts: a row per file, then the object's own. Never raises."""
+    """Yield the staged rows of one object as dicts, one per file; the last has what the object cost. Never raises."""
     source: Row = {
         "source_uri": ref.uri,
         "source_size": ref.size,
@@ -100,6 +103,18 @@ def read_object(ref: ObjectRef, stamp: Stamp) -> Iterator[Row]:
         "ingest_run_id": stamp.run_id,
         "ingest_time": stamp.time,
     }
+    last: Row = {**source, "kind": "object"}  # stands only where nothing at all was found
+    cost = {"bytes_read": 0, "requests": 0}
+    is_first = True
+    for row in _read_files(ref, source, cost):
+        if not is_first:
+            yield last
+        last, is_first = row, False
+    yield {**last, **cost}
+
+
+def _read_files(ref: ObjectRef, source: Row, cost: dict[str, int]) -> Iterator[Row]:
+    """Yield a row per file of an object; ``cost`` is filled when the object is closed."""
     reader: ObjectReader | None = None
     try:
         reader = open_object(ref)
@@ -114,13 +129,8 @@ def read_object(ref: ObjectRef, stamp: Stamp) -> Iterator[Row]:
         yield _failure(source, None, _unexpected(error, "object"))
     finally:
         if reader is not None:
+            cost.update(bytes_read=reader.bytes_read, requests=reader.requests)
             reader.close()
-    yield {
-        **source,
-        "kind": "object",
-        "bytes_read": reader.bytes_read if reader is not None else 0,
-        "requests": reader.requests if reader is not None else 0,
-    }
 
 
 def _read_member(source: Row, member: Member) -> Row:
@@ -183,5 +193,12 @@ def _refs(batches: Iterator[pa.RecordBatch]) -> Iterator[ObjectRef]:
 
 
 def _batch(rows: list[Row], schema: pa.Schema) -> pa.RecordBatch:
-    arrays = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in schema]
+    """Turn rows into columns. Most of the 370 columns are absent from all rows of a series: these cost nothing."""
+    present = set().union(*rows)
+    arrays = [
+        pa.array([row.get(field.name) for row in rows], type=field.type)
+        if field.name in present
+        else pa.nulls(len(rows), field.type)
+        for field in schema
+    ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)

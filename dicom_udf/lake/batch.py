@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dicom_udf.lake.tables import Lake
 
-__all__ = ["Batch", "cut_batches", "drop_run", "listing_name", "plan_name"]
+__all__ = ["Batch", "cut_batches", "drop_run", "listing_name", "new_run", "plan_name"]
+
+
+RUN_TIME = "%Y%m%dt%H%M%S"
+
+
+def new_run(begun: datetime) -> str:
+    """Return a key for a run that begins now (UTC): a suffix of table names that sorts by time."""
+    return f"{begun:{RUN_TIME}}_{uuid4().hex[:8]}"
 
 
 def listing_name(run: str) -> str:
@@ -40,6 +50,11 @@ class Batch:
     def id(self) -> str:
         """What the snapshots of this batch are published under."""
         return f"{self.run}_{self.number}"
+
+    @property
+    def begun(self) -> datetime:
+        """When the run began, UTC: its key says so."""
+        return datetime.strptime(self.run.partition("_")[0], RUN_TIME)
 
     @property
     def is_new(self) -> bool:

@@ -6,7 +6,6 @@ history already holds the id was committed by an earlier try, and is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 from functools import partial
 
@@ -14,9 +13,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dicom_udf.columns import failures_table, instances_table, objects_table
-from dicom_udf.errors import FailureCode, RunFailedError
+from dicom_udf.errors import FailureCode
 from dicom_udf.lake.batch import Batch
-from dicom_udf.lake.session import CATALOG
+from dicom_udf.lake.publish import publish
 from dicom_udf.lake.tables import Lake, quote_text
 
 __all__ = ["commit_batch"]
@@ -34,7 +33,8 @@ def commit_batch(lake: Lake, batch: Batch) -> None:
     }
     for table, rows in frames.items():
         write = _append if batch.is_new else _merge
-        _publish(lake, table, batch.id, partial(write, lake, table, rows.select(*_names(table)), batch))
+        frame = rows.select(*_names(table))
+        publish(lake, table, batch.id, begun=batch.begun, write=partial(write, lake, table, frame, batch))
 
 
 def _names(table: str) -> list[str]:
@@ -94,41 +94,3 @@ def _merge(lake: Lake, table: str, rows: DataFrame, batch: Batch) -> None:
         f"WHEN NOT MATCHED AND s.is_row THEN INSERT ({', '.join(names)}) VALUES ({', '.join(f's.{n}' for n in names)})"
     )
     lake.spark.catalog.dropTempView(view)
-
-
-def _publish(lake: Lake, table: str, batch_id: str, write: Callable[[], None]) -> None:
-    """Run ``write`` as a staged snapshot and make it current; once, however often it is called for a batch."""
-    if _is_published(lake, table, batch_id):
-        return
-    spark = lake.spark
-    spark.conf.set("spark.wap.id", batch_id)
-    try:
-        write()
-    finally:
-        spark.conf.unset("spark.wap.id")
-    staged = (
-        spark.table(f"{lake.name(table)}.snapshots")
-        .where(F.col("summary")["wap.id"] == batch_id)
-        .orderBy(F.desc("committed_at"))
-        .first()
-    )
-    if staged is None:
-        return  # nothing to write
-    name = quote_text(f"{lake.database}.{table}")
-    spark.sql(f"CALL {CATALOG}.system.cherrypick_snapshot(table => {name}, snapshot_id => {staged['snapshot_id']})")
-    if not _is_published(lake, table, batch_id):
-        raise RunFailedError(f"batch {batch_id} was staged in {lake.name(table)} but not published; run the job again")
-
-
-def _is_published(lake: Lake, table: str, batch_id: str) -> bool:
-    """True where a snapshot in the table's current history carries the batch's id.
-
-    A publish that was a fast-forward keeps ``wap.id``, another one has ``published-wap-id``; a snapshot that is only
-    staged carries ``wap.id`` too, but is no ancestor of the current one.
-    """
-    summary = F.col("summary")
-    history = lake.spark.table(f"{lake.name(table)}.history").where("is_current_ancestor").select("snapshot_id")
-    snapshots = lake.spark.table(f"{lake.name(table)}.snapshots").where(
-        (summary["wap.id"] == batch_id) | (summary["published-wap-id"] == batch_id)
-    )
-    return not snapshots.join(history, "snapshot_id", "left_semi").isEmpty()

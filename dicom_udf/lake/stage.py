@@ -91,13 +91,14 @@ def staged_counts(lake: Lake, batch: Batch) -> StagedCounts:
         .agg(
             F.count("*").alias("rows"),
             F.count("source_member").alias("members"),
+            F.count("requests").alias("objects"),
             F.coalesce(F.sum("bytes_read"), F.lit(0)).alias("bytes_read"),
             F.coalesce(F.sum("requests"), F.lit(0)).alias("requests"),
         )
         .collect()
     )
     return StagedCounts(
-        objects=sum(row["rows"] for row in rows if row["kind"] == "object"),
+        objects=sum(row["objects"] for row in rows),
         members=sum(row["members"] for row in rows),
         instances=sum(row["rows"] for row in rows if row["kind"] == "instance"),
         failures=Counter({row["code"]: row["rows"] for row in rows if row["kind"] == "failure"}),
