@@ -39,15 +39,9 @@ def read_header(file: Reads, *, bulk_data_base: str = "", selection: Selection =
     _memo.begin()
     meta_level, level = compile_selection(selection)
     window = Window(file)
-    if not window.has(0, 1):
-        raise FileFault(FailureCode.EMPTY_OBJECT, "the file has no bytes")
-    start, has_meta = first_element(window)
     scanner = Scanner(window, bulk_data_base=bulk_data_base)
     meta = Found()
-    meta_json = None
-    if has_meta:
-        meta_json, start, _ = scanner.data_set(start, _context(Encoding(True, "<"), meta_level), meta, group=2)
-        _check_meta(scanner, meta, start)
+    meta_json, start = _file_meta(scanner, meta, meta_level)
     syntax = meta.values.pop(SYNTAX, None)
     inflater = None
     if syntax == DEFLATED:
@@ -84,7 +78,18 @@ def _context(encoding: Encoding, level: Level) -> Context:
     )
 
 
-def _check_meta(scanner: Scanner, meta: Found, end: int) -> None:
+def _file_meta(scanner: Scanner, meta: Found, level: Level) -> tuple[str | None, int]:
+    """Read the file meta group where there is one; return its JSON, and where the data set begins.
+
+    Raises:
+        FileFault: The file is empty, no DICOM, a media directory, or ends here.
+    """
+    if not scanner.window.has(0, 1):
+        raise FileFault(FailureCode.EMPTY_OBJECT, "the file has no bytes")
+    start, has_meta = first_element(scanner.window)
+    if not has_meta:
+        return None, start
+    json, end, _ = scanner.data_set(start, _context(Encoding(True, "<"), level), meta, group=2)
     if meta.values.pop(MEDIA_CLASS, None) == MEDIA_STORAGE_DIRECTORY:
         raise FileFault(FailureCode.DICOMDIR, "a media directory: it lists files and is no instance")
     if scanner.fault is not None:
@@ -92,6 +97,7 @@ def _check_meta(scanner: Scanner, meta: Found, end: int) -> None:
         raise FileFault(code, f"the file meta information breaks off at byte {offset}, before the data set")
     if not scanner.window.has(end, 1):
         raise FileFault(FailureCode.TRUNCATED, f"the file ends at byte {end}, before the first element of its data set")
+    return json, end
 
 
 def _check(scanner: Scanner, found: Found, json: str) -> None:
