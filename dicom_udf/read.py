@@ -134,17 +134,15 @@ def _read_files(ref: ObjectRef, source: Row, cost: dict[str, int]) -> Iterator[R
 
 
 def _read_member(source: Row, member: Member) -> Row:
+    base = _bulk_data_base(source["source_uri"], member.path)
     try:
-        header = read_header(
-            member.file, bulk_data_base=_bulk_data_base(source["source_uri"], member.path), selection=selection()
-        )
+        row = fill_row(read_header(member.file, bulk_data_base=base, selection=selection()))
     except FileFault as fault:
         if fault.code.is_curable:
             raise  # the store's fault, not the member's: the object is read again by the next run
         return _failure(source, member.path, fault)
     except Exception as error:  # a fault of ours in one file costs that file
         return _failure(source, member.path, _unexpected(error, "header"))
-    row = fill_row(header)
     row.update(source)
     row["kind"] = "instance"
     row["source_member"] = member.path

@@ -3,7 +3,7 @@
 from dicom_udf.columns.attributes import column_type, declared_attributes, selection
 from dicom_udf.columns.model import Attribute, Field, Table
 from dicom_udf.columns.row import DEFAULT_STUDY_DATE, fill_row
-from dicom_udf.columns.schema import arrow_schema, spark_ddl
+from dicom_udf.columns.schema import arrow_schema, quote_text, spark_ddl
 from dicom_udf.columns.tables import failures_table, instances_table, objects_table
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "fill_row",
     "instances_table",
     "objects_table",
+    "quote_text",
     "selection",
     "spark_ddl",
 ]

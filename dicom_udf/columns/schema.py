@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from dicom_udf.columns.model import Table
 
-__all__ = ["arrow_schema", "arrow_type", "spark_ddl"]
+__all__ = ["arrow_schema", "arrow_type", "quote_text", "spark_ddl"]
 
 _SCALARS = {
     "string": pa.string(),
@@ -42,11 +42,12 @@ def arrow_schema(table: Table) -> pa.Schema:
 def spark_ddl(table: Table) -> str:
     """Return the table's columns as in ``CREATE TABLE t (...)``, comments included."""
     return ", ".join(
-        f"`{field.name}` {field.type}{'' if field.nullable else ' NOT NULL'} COMMENT {_literal(field.comment)}"
+        f"`{field.name}` {field.type}{'' if field.nullable else ' NOT NULL'} COMMENT {quote_text(field.comment)}"
         for field in table.fields
     )
 
 
-def _literal(text: str) -> str:
+def quote_text(text: str) -> str:
+    """Return ``text`` as a Spark SQL string literal."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

@@ -12,11 +12,11 @@ from functools import partial
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from dicom_udf.columns import failures_table, instances_table, objects_table
+from dicom_udf.columns import failures_table, instances_table, objects_table, quote_text
 from dicom_udf.errors import FailureCode
 from dicom_udf.lake.batch import Batch
 from dicom_udf.lake.publish import publish
-from dicom_udf.lake.tables import Lake, quote_text
+from dicom_udf.lake.tables import Lake
 
 __all__ = ["commit_batch"]
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, SparkSession
 
-from dicom_udf.columns import Table, failures_table, instances_table, objects_table, spark_ddl
+from dicom_udf.columns import Table, failures_table, instances_table, objects_table, quote_text, spark_ddl
 from dicom_udf.lake.session import CATALOG, lake_session
 
-__all__ = ["SCHEMA_VERSION", "Lake", "open_lake", "quote_text"]
+__all__ = ["SCHEMA_VERSION", "Lake", "open_lake"]
 
 SCHEMA_VERSION = 1
 """Version of the tables' layout, kept as the table property ``dicom-lake.schema-version``."""
@@ -116,9 +116,3 @@ def _create(lake: Lake, table: Table, partitioning: str | None) -> None:
 def _properties(properties: dict[str, str]) -> str:
     pairs = ", ".join(f"{quote_text(key)} = {quote_text(value)}" for key, value in properties.items())
     return f"TBLPROPERTIES ({pairs})"
-
-
-def quote_text(text: str) -> str:
-    """Return ``text`` as a Spark SQL string literal."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

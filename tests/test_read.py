@@ -1,0 +1,165 @@
+"""An object in, staged rows out: total, whatever the object is."""
+
+import io
+import json
+import tarfile
+import zipfile
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
+
+from dicom_udf import read
+from dicom_udf.columns import arrow_schema
+from dicom_udf.errors import FailureCode, FileFault
+from dicom_udf.read import Stamp, read_batches, read_object, staged_table
+from dicom_udf.sources import open_store
+
+STAMP = Stamp("run-1", datetime(2024, 5, 6))
+CT = Path(get_testdata_file("CT_small.dcm"))
+
+
+def refs(source):
+    return list(read._refs(open_store(str(source)).list()))
+
+
+def rows_of(source):
+    return [row for ref in refs(source) for row in read_object(ref, STAMP)]
+
+
+def write_zip(path, members, compression=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def test_a_loose_file_is_one_row_with_its_source_and_its_cost():
+    [row] = rows_of(CT)
+    assert row["kind"] == "instance"
+    assert row["sop_instance_uid"] == dcmread(CT).SOPInstanceUID
+    assert (row["source_uri"], row["source_member"]) == (f"file://{CT}", None)
+    assert (row["source_size"], row["source_member_size"]) == (CT.stat().st_size, CT.stat().st_size)
+    assert (row["ingest_run_id"], row["ingest_time"]) == ("run-1", datetime(2024, 5, 6))
+    assert (row["requests"], row["bytes_read"]) == (1, CT.stat().st_size)
+
+
+def test_only_the_last_row_of_an_object_has_its_cost(tmp_path):
+    rows = rows_of(write_zip(tmp_path / "a", {"1": CT.read_bytes(), "2": b"text" * 100, "3": CT.read_bytes()}))
+    assert [row["kind"] for row in rows] == ["instance", "failure", "instance"]
+    assert [("requests" in row) for row in rows] == [False, False, True]
+    assert rows[-1]["bytes_read"] >= CT.stat().st_size
+
+
+@pytest.mark.parametrize("pack", ["loose", "zip", "tar", "zip in tar"])
+def test_pixel_data_is_where_the_offset_says(tmp_path, pack):
+    path = tmp_path / "object"
+    if pack == "loose":
+        path.write_bytes(CT.read_bytes())
+    elif pack == "zip":
+        write_zip(path, {"first": b"x" * 1000, "ct": CT.read_bytes()})
+    else:
+        inner = CT if pack == "tar" else write_zip(tmp_path / "inner", {"first": b"x" * 1000, "ct": CT.read_bytes()})
+        with tarfile.open(path, "w") as archive:
+            archive.add(CT, "other")
+            archive.add(inner, "inner")
+    row = next(row for row in reversed(rows_of(path)) if row["kind"] == "instance")
+    pixels = dcmread(CT).PixelData
+    offset = row["pixel_data_offset"]
+    assert path.read_bytes()[offset : offset + row["pixel_data_length"]] == pixels
+
+
+def test_pixel_data_of_a_packed_member_is_not_addressable(tmp_path):
+    [row] = rows_of(write_zip(tmp_path / "a", {"ct": CT.read_bytes()}, zipfile.ZIP_DEFLATED))
+    assert row["pixel_data_offset"] is None
+    assert row["pixel_data_length"] == len(dcmread(CT).PixelData)
+
+
+def test_bulk_data_names_the_object_and_the_member(tmp_path):
+    ds = dcmread(CT)
+    ds.EncapsulatedDocument = bytes(5000)
+    file = io.BytesIO()
+    ds.save_as(file)
+    [row] = rows_of(write_zip(tmp_path / "a b", {"é/1.dcm": file.getvalue()}))
+    uri = json.loads(row["header"])["00420011"]["BulkDataURI"]
+    base = f"file://{tmp_path}/a%20b?member=%C3%A9%2F1.dcm&offset="
+    assert uri.startswith(base)
+    offset, _, length = uri.removeprefix(base).partition("&length=")
+    assert (file.getvalue()[int(offset) : int(offset) + int(length)], int(length)) == (bytes(5000), 5000)
+
+
+@pytest.mark.parametrize("code", FailureCode)
+def test_every_fault_of_the_store_is_a_row(monkeypatch, code):
+    def fail(ref):
+        raise FileFault(code, "not today")
+
+    monkeypatch.setattr(read, "open_object", fail)
+    [row] = rows_of(CT)
+    assert (row["kind"], row["code"], row["severity"], row["message"]) == ("failure", code, code.severity, "not today")
+    assert (row["requests"], row["bytes_read"]) == (0, 0)
+
+
+@pytest.mark.parametrize("code", [code for code in FailureCode if code.is_curable])
+def test_a_fault_of_the_store_amid_an_archive_is_the_objects_not_the_members(tmp_path, monkeypatch, code):
+    calls = []
+
+    def read_header(file, **how):
+        calls.append(file)
+        if len(calls) == 2:
+            raise FileFault(code, "the store failed")
+        return real(file, **how)
+
+    real = read.read_header
+    monkeypatch.setattr(read, "read_header", read_header)
+    rows = rows_of(write_zip(tmp_path / "a", {str(n): CT.read_bytes() for n in range(3)}))
+    assert [(row["kind"], row["source_member"]) for row in rows] == [("instance", "0"), ("failure", None)]
+
+
+@pytest.mark.parametrize("broken", ["open_object", "members", "read_header", "fill_row"])
+def test_what_nobody_foresaw_is_a_row_that_tells_no_value(tmp_path, monkeypatch, caplog, broken):
+    def fail(*args, **how):
+        raise ZeroDivisionError("SECRET^VALUE")
+
+    monkeypatch.setattr(read, broken, fail)
+    [row] = rows_of(CT)
+    assert (row["kind"], row["code"]) == ("failure", FailureCode.CORRUPT_HEADER)
+    assert "ZeroDivisionError at test_read.py:" in row["message"]
+    assert "SECRET" not in row["message"] + caplog.text
+
+
+@pytest.mark.parametrize("broken", ["read_header", "fill_row"])
+def test_what_nobody_foresaw_in_one_member_costs_that_member(tmp_path, monkeypatch, broken):
+    real, calls = getattr(read, broken), []
+
+    def fail(*args, **how):
+        calls.append(args)
+        if len(calls) == 2:
+            raise ZeroDivisionError
+        return real(*args, **how)
+
+    monkeypatch.setattr(read, broken, fail)
+    rows = rows_of(write_zip(tmp_path / "a", {str(n): CT.read_bytes() for n in range(3)}))
+    kinds = [(row["kind"], row["source_member"]) for row in rows]
+    assert kinds == [("instance", "0"), ("failure", "1"), ("instance", "2")]
+
+
+def test_batches_have_the_schema_by_position_and_are_cut_by_rows_and_bytes(tmp_path, monkeypatch):
+    for number in range(5):
+        (tmp_path / f"{number}.dcm").write_bytes(CT.read_bytes())
+    (tmp_path / "notes").write_text("no header")
+    seen = []
+    batches = list(read_batches(open_store(str(tmp_path)).list(), STAMP, on_object=lambda *counts: seen.append(counts)))
+    schema = arrow_schema(staged_table())
+    assert all(batch.schema == schema for batch in batches)
+    assert sorted(seen) == [(0, 1), (1, 0), (1, 0), (1, 0), (1, 0), (1, 0)]
+    assert [batch.num_rows for batch in batches] == [5, 1]
+    monkeypatch.setattr(read, "BATCH_ROWS", 2)
+    assert [b.num_rows for b in read_batches(open_store(str(tmp_path)).list(), STAMP)] == [2, 2, 1, 1]
+    monkeypatch.setattr(read, "BATCH_BYTES", 1)
+    cut = list(read_batches(open_store(str(tmp_path)).list(), STAMP))
+    assert [batch.num_rows for batch in cut] == [1] * 6
+    together = pa.Table.from_batches(batches).sort_by("source_uri").drop_columns(["kind"])
+    assert together.equals(pa.Table.from_batches(cut).sort_by("source_uri").drop_columns(["kind"]))
