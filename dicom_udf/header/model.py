@@ -49,7 +49,8 @@ class Header:
         file_meta_json: Group 0002 the same way; None where the file has none.
         values: By :attr:`Wanted.name`, what the selection asked for and the file has, as Python values ready for
             Arrow: ``date``, ``datetime`` (naive), ``float``, ``int``, ``Decimal`` (UV), ``str``, lists of these
-            (empty items None), lists of dicts for codes. Absent, empty and invalid values are left out.
+            (empty items None), lists of dicts for codes (an item without a code None). Absent, empty and
+            invalid values are left out.
         invalid_values: Attribute path -> why its value is null, altered or ignored. Never the value itself.
         fault: None where the header was read to its end, else ``CODE@offset``; what came before is kept.
         omitted: Paths of values left out for size, e.g. ``00081140[3].00081155``.

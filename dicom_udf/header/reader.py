@@ -42,6 +42,10 @@ def read_header(file: Reads, *, bulk_data_base: str = "", selection: Selection =
     scanner = Scanner(window, bulk_data_base=bulk_data_base)
     meta = Found()
     meta_json, start = _file_meta(scanner, meta, meta_level)
+    if not window.has(start, 1):
+        raise FileFault(
+            FailureCode.TRUNCATED, f"the file ends at byte {start}, before the first element of its data set"
+        )
     syntax = meta.values.pop(SYNTAX, None)
     inflater = None
     if syntax == DEFLATED:
@@ -95,8 +99,6 @@ def _file_meta(scanner: Scanner, meta: Found, level: Level) -> tuple[str | None,
     if scanner.fault is not None:
         code, offset = scanner.fault
         raise FileFault(code, f"the file meta information breaks off at byte {offset}, before the data set")
-    if not scanner.window.has(end, 1):
-        raise FileFault(FailureCode.TRUNCATED, f"the file ends at byte {end}, before the first element of its data set")
     return json, end
 
 

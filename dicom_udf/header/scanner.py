@@ -87,6 +87,7 @@ class Scanner:
         values, faults, path, end = scope.values, scope.found.faults, scope.path, scope.end
         last = -1
         is_sorted = True
+        seen: set[int] = set()
         while self.fault is None and (end is None or offset < end):
             entry, stop = self._known(offset, context, last, scope)
             if entry is None:
@@ -99,14 +100,14 @@ class Scanner:
                         break
                     continue  # a delimiter of nothing: real files have them
                 entry, stop = self._read(head, context, scope)
-            is_sorted = is_sorted and entry.tag > last
-            if entry.values is not None:
-                if is_sorted:
-                    values.update(entry.values)
-                else:
-                    values.update({name: value for name, value in entry.values.items() if name not in values})
-            for name, reason in entry.faults:
-                faults.setdefault(path + name, reason)
+            if entry.tag <= last and is_sorted:
+                is_sorted = False
+                seen = {piece.tag for step in steps for piece in _pieces(step[0])}
+            for piece in (entry,) if is_sorted else _unseen(entry, seen):
+                if piece.values is not None:
+                    values.update(piece.values)
+                for name, reason in piece.faults:
+                    faults.setdefault(path + name, reason)
             steps.append((entry, offset, context, last))
             last = entry.last if type(entry) is Run else entry.tag
             context = entry.next
@@ -244,12 +245,12 @@ class Scanner:
             return self._passed_over(head, context, scope)
         place = (context.level.get(head.tag) if context.level else None) or _NO_PLACE
         name = f"{scope.path}{head.tag:08X}"
-        codes: list[dict[str, str | None]] = []
+        codes: list[dict[str, str | None] | None] = []
         items, count, end = self._items(head, context, scope, place, codes)
         if count > len(items):
             scope.found.omitted.append(f"{name}[{len(items)}:]")
             scope.found.is_pure = False
-        if codes:
+        if any(codes):
             scope.values.update(dict.fromkeys(place.codes, codes))
         if place.wanted:
             scope.found.faults[name if scope.depth else keyword_of(head.tag)] = NOT_TYPED
@@ -257,7 +258,7 @@ class Scanner:
         return f'"{head.tag:08X}":{body}', end
 
     def _items(
-        self, head: Head, context: Context, scope: Scope, place: Place, codes: list[dict[str, str | None]]
+        self, head: Head, context: Context, scope: Scope, place: Place, codes: list[dict[str, str | None] | None]
     ) -> tuple[list[str], int, int]:
         """Read the items of a sequence; return the JSON of those that are held, how many there are, and the end."""
         end = None if head.length == UNDEFINED else head.start + head.length
@@ -278,9 +279,8 @@ class Scanner:
             inner = Scope(scope.found, values, path=path, depth=scope.depth + 1, end=stop)
             inside = context.inside(place.others if count else place.first, is_explicit=is_explicit)
             steps, offset, is_sorted = self._elements(item.start, inside, inner)
-            code = code_of(values) if place.codes else None
-            if code is not None:
-                codes.append(code)
+            if place.codes:
+                codes.append(code_of(values))
             scope.values.update(values)
             count += 1
             if count > FIRST_ITEMS and (self._held > HELD_TEXT or count - 1 > len(items)):
@@ -334,14 +334,25 @@ def _object(entries: list[Entry]) -> str:
     return "{" + ",".join([entry.text for entry in entries if entry.text]) + "}"
 
 
+def _pieces(entry: Entry) -> tuple[Entry, ...]:
+    return entry.entries if isinstance(entry, Run) else (entry,)
+
+
+def _unseen(entry: Entry, seen: set[int]) -> list[Entry]:
+    """Return the elements that do not repeat an earlier one, and count them as seen."""
+    fresh = [piece for piece in _pieces(entry) if piece.tag not in seen]
+    seen.update([piece.tag for piece in fresh])
+    return fresh
+
+
 def _in_order(steps: list[Step], found: Found, path: str) -> list[Entry]:
     """Return the elements by ascending tag, of equal ones the first; the repeated are named."""
     entries: list[Entry] = []
     contexts: dict[int, Context] = {}
     for piece, _, context, _ in steps:
-        for entry in piece.entries if isinstance(piece, Run) else (piece,):
+        for entry in _pieces(piece):
             if entry.tag in contexts:
-                found.faults[path + name_of(entry.tag, context)] = REPEATED
+                found.faults.setdefault(path + name_of(entry.tag, context), REPEATED)
             else:
                 contexts[entry.tag] = context
                 entries.append(entry)

@@ -73,8 +73,9 @@ def compile_selection(selection: Selection) -> tuple[Level, Level]:
     if len(_compiled) >= 16:
         _compiled.clear()
     meta = {tag: place for tag, place in top.items() if tag >> 16 == 2}
-    _compiled[id(selection)] = (selection, meta, top)
-    return meta, top
+    data_set = {tag: place for tag, place in top.items() if tag >> 16 != 2}  # group 0002 has no meaning there
+    _compiled[id(selection)] = (selection, meta, data_set)
+    return meta, data_set
 
 
 def code_of(values: dict[str, str]) -> dict[str, str | None] | None:

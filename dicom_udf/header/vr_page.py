@@ -33,7 +33,8 @@ _RULES = """
 * A public element stored as UN is read by the dictionary's VR, a private one by pydicom's private dictionary.
 * TM and DT: an offset from UTC is left out, a fraction is cut to six digits; a TM second of 60 is kept as written.
 * Sequences have no scalar type. A code sequence is an array of structs `code_value`, `coding_scheme_designator`,
-  `code_meaning`; `code_value` is CodeValue, LongCodeValue or URNCodeValue (PS3.3 Table 8.8-1a).
+  `code_meaning`; `code_value` is CodeValue, LongCodeValue or URNCodeValue (PS3.3 Table 8.8-1a). An item that has none
+  of the parts is null, so that places stay what they are in the file.
 * Bytes that the character set does not have become U+FFFD, and the attribute is named.
 """
 

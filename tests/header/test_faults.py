@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dicom_udf.columns import selection
 from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.header import Header, Selection, Wanted, read_header
-from tests.header.files import DEFLATED, SYNTAXES, element, encode, minimal, raw_file
+from tests.header.files import DEFLATED, EXPLICIT, SYNTAXES, element, encode, minimal, raw_file
 from tests.header.fuzz import mutate, outcome
 
 
@@ -37,7 +37,8 @@ START = len(raw_file())
         (bytes(200), FailureCode.NOT_DICOM),
         (b"PK\3\4" + bytes(300), FailureCode.NOT_DICOM),
         (b"name;value\n" * 100, FailureCode.NOT_DICOM),
-        (bytes(128) + b"DICM", FailureCode.CORRUPT_HEADER),
+        (bytes(128) + b"DICM", FailureCode.TRUNCATED),
+        (bytes(128) + b"DICM" + bytes(40), FailureCode.CORRUPT_HEADER),
         (raw_file()[:140], FailureCode.TRUNCATED),
         (raw_file()[:-4], FailureCode.TRUNCATED),
         (raw_file()[: raw_file().index(element(0x00080018, "UI", b"")[:6])], FailureCode.TRUNCATED),
@@ -112,6 +113,22 @@ def test_a_repeated_element_is_named_and_the_first_one_kept() -> None:
     assert list(header.invalid_values) == ["StudyDate"]
     assert json.loads(header.json)["00080020"]["Value"] == ["20240131"]
     assert header.values["study_date"].isoformat() == "2024-01-31"
+
+
+@pytest.mark.parametrize("first", [b"", b"20240230"], ids=["empty", "impossible"])
+def test_a_repeated_element_gives_no_value_where_the_first_has_none(first: bytes) -> None:
+    wanted = Selection((Wanted("study_date", (0x00080020,), "DA"),))
+    content = raw_file(element(0x00080020, "DA", first), DATE)
+    for header in [read_header(io.BytesIO(content), selection=wanted) for _ in range(3)]:  # remembered ones too
+        assert header.values == {}
+        assert list(header.invalid_values) == ["StudyDate"]
+
+
+def test_file_meta_elements_in_the_data_set_do_not_speak_for_the_file() -> None:
+    wanted = Selection((Wanted("transfer_syntax_uid", (0x00020010,), "UI"),))
+    header = read_header(io.BytesIO(raw_file(element(0x00020010, "UI", b"1.2.3\0"))), selection=wanted)
+    assert header.values == {"transfer_syntax_uid": EXPLICIT}
+    assert "00020010" in json.loads(header.json)
 
 
 def test_elements_out_of_order_are_put_in_order() -> None:

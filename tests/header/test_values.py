@@ -138,7 +138,13 @@ def test_codes_are_a_list_of_structs(syntax: str) -> None:
     assert header.values["ProcedureCodeSequence"] == [
         {"code_value": "1", "coding_scheme_designator": "SCT", "code_meaning": "meaning of 1"},
         {"code_value": "a long one", "coding_scheme_designator": "SCT", "code_meaning": "meaning of"},
+        None,
     ]
+
+
+def test_a_code_sequence_of_items_without_a_code_has_no_value() -> None:
+    header = read(encode(minimal(ProcedureCodeSequence=[Dataset()])), wanted("ProcedureCodeSequence", part="codes"))
+    assert header.values == {}
 
 
 def test_codes_inside_of_codes_stay_apart() -> None:
