@@ -59,14 +59,14 @@ def header_of(modality: str) -> Dataset:
 def slice_of(template: bytes, number: int) -> bytes:
     """Return the bytes of one slice."""
     position = (-180.0, -171.25, -400.0 + 0.625 * number)
-    width = len(DECIMALS)
-    decimals = "\\".join(f"{value:.9f}"[:width] for value in position)
+    as_wide_as_the_marker = f"0{len(DECIMALS)}.6f"  # another length would break the element
+    decimals = "\\".join(format(value, as_wide_as_the_marker) for value in position)
     return (
         template.replace(UID.encode(), uid(f"slice/{number}").encode())
         .replace(TIME.encode(), f"10{number // 60 % 60:02}{number % 60:02}.{number * 997 % 1_000_000:06}".encode())
         .replace(NUMBER.encode(), f"{number + 1:06}".encode())
         .replace("\\".join([DECIMALS] * 3).encode(), decimals.encode())
-        .replace(DECIMALS.encode(), f"{position[2]:.9f}"[:width].encode())
+        .replace(DECIMALS.encode(), format(position[2], as_wide_as_the_marker).encode())
     )
 
 

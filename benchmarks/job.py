@@ -1,6 +1,6 @@
 """Headers per second and core of the job, beside the obvious way, in one run on the same files.
 
-    python -m benchmarks.job [--headers 20000] [--rounds 3] [--cores 2] [--folder FOLDER]
+    python -m benchmarks.job [--headers 20000] [--rounds 3] [--cores 2] [--folder FOLDER] [--corpus mixed|MR]
 
 Each measurement is a process of its own with a Spark session of the same settings, ``local[CORES]``, started and
 warmed by a one-row job before the clock starts. The job is timed whole: listing, planning, reading, staging and three
@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.corpus import make_series
 from benchmarks.series_on_disk import make_corpus
 
 __all__ = ["main"]
@@ -40,16 +41,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each way [default: %(default)s]")
     parser.add_argument("--cores", type=int, default=2, help="Spark master local[CORES] [default: %(default)s]")
     parser.add_argument("--folder", type=Path, default=ROOT / ".cache" / "benchmark", help="where the corpus is kept")
+    parser.add_argument(
+        "--corpus", choices=("mixed", "MR"), default="mixed", help="CT and MR series, or one MR series of 250 elements"
+    )
     parser.add_argument("--measure", choices=WAYS, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    source = options.folder / f"corpus_{options.headers}"
+    source = options.folder / f"{options.corpus}_{options.headers}"
     if options.measure:
         print(json.dumps(measure(options.measure, source, options.cores)))
         return
     if not source.exists():
         part = source.with_name(f"{source.name}.part")
         shutil.rmtree(part, ignore_errors=True)
-        make_corpus(part, options.headers)
+        if options.corpus == "MR":
+            make_series(part / "series", "MR", options.headers)
+        else:
+            make_corpus(part, options.headers)
         part.rename(source)  # a corpus that is there is whole
     results: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
     for round_ in range(1, options.rounds + 1):
@@ -62,7 +69,7 @@ def main() -> None:
 def in_own_process(way: str, options: argparse.Namespace) -> dict[str, float]:
     """Measure one way in a fresh Python and a fresh Java."""
     command = [sys.executable, "-m", "benchmarks.job", "--measure", way]
-    for name in ("headers", "cores", "folder"):
+    for name in ("headers", "cores", "folder", "corpus"):
         command += [f"--{name}", str(getattr(options, name))]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True)
     measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
