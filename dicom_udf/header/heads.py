@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from struct import calcsize
 from typing import NamedTuple
 
 from dicom_udf.errors import FailureCode
@@ -16,6 +17,8 @@ UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
 _VALID_VRS = frozenset(name.encode() for name in VRS if len(name) == 2)
+_NUMBER_SIZES = {vr.name: calcsize("<" + vr.format) for vr in VRS.values() if vr.kind == "number"}
+"""Bytes of one number, by VR."""
 
 
 class Head(NamedTuple):
@@ -91,6 +94,8 @@ def items_are_explicit(window: Window, start: int, order: str, *, default: bool)
 def _known_vr(window: Window, start: int, tag: int, length: int, context: Context) -> str:
     """Return the dictionary's VR of an element stored as UN, where its value can be one (PS3.5 §6.2.2 note)."""
     vr = vr_of(tag, length, creator=creator_of(context, tag), is_signed=context.is_signed)
+    if vr in _NUMBER_SIZES and length % _NUMBER_SIZES[vr]:
+        return "UN"
     if vr != "SQ" or length in (0, UNDEFINED):
         return vr
     return vr if window.has(start, 4) and window.at(start, 4) == b"\xfe\xff\x00\xe0" else "UN"

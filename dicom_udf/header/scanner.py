@@ -19,6 +19,7 @@ from dicom_udf.header.heads import (
 )
 from dicom_udf.header.leaf import STEERING, name_of, plain_entry, steer
 from dicom_udf.header.memo import MEMO_VALUE, Context, Entry, Run, Step
+from dicom_udf.header.order import in_order, pieces, unseen
 from dicom_udf.header.scope import Found, PixelData, Scope
 from dicom_udf.header.selection import Place, code_of
 from dicom_udf.header.skip import skip_value
@@ -40,7 +41,6 @@ HELD_TEXT = 16 << 20
 MOST_ELEMENTS = 1 << 16
 """Of one data set or item; the dictionary has some 5,000. More is no header, and ends the scan."""
 
-REPEATED = "stands more than once; the first is kept"
 NOT_A_SEQUENCE = "not a sequence in the file"
 
 
@@ -78,7 +78,7 @@ class Scanner:
             context.memo.learn(steps, self.window.data, self.window.base, end)
             entries = [step[0] for step in steps]
         else:
-            entries = _in_order(steps, found, "")
+            entries = in_order(steps, found, "")
         return _object(entries), end, steps[-1][0].next if steps else context
 
     def _elements(self, offset: int, context: Context, scope: Scope) -> tuple[list[Step], int, bool]:
@@ -102,8 +102,8 @@ class Scanner:
                 entry, stop = self._read(head, context, scope)
             if entry.tag <= last and is_sorted:
                 is_sorted = False
-                seen = {piece.tag for step in steps for piece in _pieces(step[0])}
-            for piece in (entry,) if is_sorted else _unseen(entry, seen):
+                seen = {piece.tag for step in steps for piece in pieces(step[0])}
+            for piece in (entry,) if is_sorted else unseen(entry, seen):
                 if piece.values is not None:
                     values.update(piece.values)
                 for name, reason in piece.faults:
@@ -287,7 +287,7 @@ class Scanner:
                 del items[FIRST_ITEMS:]
                 self._held = held
                 continue
-            entries = [step[0] for step in steps] if is_sorted else _in_order(steps, scope.found, path)
+            entries = [step[0] for step in steps] if is_sorted else in_order(steps, scope.found, path)
             items.append(_object(entries))
             self._held = held + len(items[-1])
         return items, count, offset
@@ -332,28 +332,3 @@ def _end_of(head: Head) -> int:
 
 def _object(entries: list[Entry]) -> str:
     return "{" + ",".join([entry.text for entry in entries if entry.text]) + "}"
-
-
-def _pieces(entry: Entry) -> tuple[Entry, ...]:
-    return entry.entries if isinstance(entry, Run) else (entry,)
-
-
-def _unseen(entry: Entry, seen: set[int]) -> list[Entry]:
-    """Return the elements that do not repeat an earlier one, and count them as seen."""
-    fresh = [piece for piece in _pieces(entry) if piece.tag not in seen]
-    seen.update([piece.tag for piece in fresh])
-    return fresh
-
-
-def _in_order(steps: list[Step], found: Found, path: str) -> list[Entry]:
-    """Return the elements by ascending tag, of equal ones the first; the repeated are named."""
-    entries: list[Entry] = []
-    contexts: dict[int, Context] = {}
-    for piece, _, context, _ in steps:
-        for entry in _pieces(piece):
-            if entry.tag in contexts:
-                found.faults.setdefault(path + name_of(entry.tag, context), REPEATED)
-            else:
-                contexts[entry.tag] = context
-                entries.append(entry)
-    return sorted(entries, key=lambda entry: entry.tag)

@@ -30,7 +30,8 @@ _RULES = """
 * Spaces around text of AE, AS, CS, LO, PN, SH and UI pad it and are left out; those in front of LT, ST, UC, UR and UT
   belong to it.
 * `US or SS` follows the nearest PixelRepresentation, in its own item or around it.
-* A public element stored as UN is read by the dictionary's VR, a private one by pydicom's private dictionary.
+* A public element stored as UN is read by the dictionary's VR, a private one by pydicom's private dictionary, unless
+  its bytes can't be of that VR: numbers of another size, a sequence without an item.
 * TM and DT: an offset from UTC is left out, a fraction is cut to six digits; a TM second of 60 is kept as written.
 * Sequences have no scalar type. A code sequence is an array of structs `code_value`, `coding_scheme_designator`,
   `code_meaning`; `code_value` is CodeValue, LongCodeValue or URNCodeValue (PS3.3 Table 8.8-1a). An item that has none

@@ -103,6 +103,17 @@ def test_a_public_element_stored_as_un_gets_its_vr_from_the_dictionary() -> None
     assert read_raw("SliceThickness", "UN", b"2.5 ") == (2.5, None)
 
 
+@pytest.mark.parametrize(
+    ("content", "member"),
+    [(b"\1\0\0\0", '"vr":"SL","Value":[1]'), (b"\1\0", '"vr":"UN","InlineBinary":"AQA="'), (b"", '"vr":"SL"')],
+    ids=["as long as a number", "shorter", "empty"],
+)
+def test_a_private_element_stored_as_un_gets_its_vr_where_its_bytes_can_be_one(content: bytes, member: str) -> None:
+    header = read(raw_file(element(0x00190010, "LO", b"GEMS_ACQU_01"), element(0x00191002, "UN", content)))
+    assert f'"00191002":{{{member}}}' in header.json
+    assert header.invalid_values == {}
+
+
 @pytest.mark.parametrize("syntax", SYNTAXES.values(), ids=SYNTAXES)
 @pytest.mark.parametrize(("representation", "value"), [(0, 65535), (1, -1)])
 def test_us_or_ss_follows_the_pixel_representation(syntax: str, representation: int, value: int) -> None:
