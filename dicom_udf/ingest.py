@@ -14,7 +14,6 @@ from dicom_udf.lake import (
     Plan,
     StagedCounts,
     commit_batch,
-    cut_batches,
     drop_run,
     finish_left_batches,
     make_plan,
@@ -57,13 +56,13 @@ def ingest(config: IngestConfig) -> Report:
 
     run = new_run(began)
     stamp = Stamp(run_id=config.run_id or run, time=began)
-    write_listing(lake, run, store.list())
-    plan = make_plan(lake, run, scope=store.scope)
+    listed = write_listing(lake, run, store.list())
+    plan = make_plan(lake, run, listed=listed, scope=store.scope)
     _log.info(
         "run %s: %d objects listed: %d new, %d changed, %d to try again, %d deleted",
         *(stamp.run_id, plan.listed, plan.new, plan.changed, plan.retried, plan.deleted),
     )
-    counts = _ingest_batches(lake, run, stamp)
+    counts = _ingest_batches(lake, plan, stamp)
     drop_run(lake, run)
 
     report = _report(stamp, plan, counts, time.monotonic() - started)
@@ -85,15 +84,15 @@ def fail_on_faults(report: Report, max_fault_ratio: float) -> None:
         )
 
 
-def _ingest_batches(lake: Lake, run: str, stamp: Stamp) -> StagedCounts:
+def _ingest_batches(lake: Lake, plan: Plan, stamp: Stamp) -> StagedCounts:
     """Read, stage and commit one batch after the other; return what was staged."""
-    batches = cut_batches(lake, run)
     counts, live = StagedCounts(), LiveCounts(lake)
-    with Progress(sum(batch.objects for batch in batches), live.poll):
-        for batch in batches:
+    with Progress(plan.to_read, live.poll):
+        for batch in plan.batches:
             stage_batch(lake, batch, stamp, live=live)
-            counts += staged_counts(lake, batch)
-            commit_batch(lake, batch)
+            staged = staged_counts(lake, batch)
+            commit_batch(lake, batch, staged)
+            counts += staged
             lake.drop_staging(batch.stage)
     return counts
 

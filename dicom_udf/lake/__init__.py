@@ -1,6 +1,6 @@
 """The lake: Spark and Iceberg. Sessions, tables, plans, stages, commits, recovery."""
 
-from dicom_udf.lake.batch import Batch, cut_batches, drop_run, new_run
+from dicom_udf.lake.batch import Batch, drop_run, new_run
 from dicom_udf.lake.commit import commit_batch
 from dicom_udf.lake.plan import Plan, make_plan, write_listing
 from dicom_udf.lake.recovery import finish_left_batches
@@ -14,7 +14,6 @@ __all__ = [
     "Plan",
     "StagedCounts",
     "commit_batch",
-    "cut_batches",
     "drop_run",
     "finish_left_batches",
     "make_plan",

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from dicom_udf.lake.tables import Lake
 
-__all__ = ["Batch", "cut_batches", "drop_run", "listing_name", "new_run", "plan_name"]
+__all__ = ["Batch", "drop_run", "listing_name", "new_run", "plan_name"]
 
 
 RUN_TIME = "%Y%m%dt%H%M%S"
@@ -69,16 +69,6 @@ class Batch:
     def planned(self, lake: Lake) -> DataFrame:
         """Return the rows of the plan that are this batch's."""
         return lake.staging_table(plan_name(self.run)).where(F.col("batch") == self.number)
-
-
-def cut_batches(lake: Lake, run: str) -> list[Batch]:
-    """Return the batches of a run's plan, changes before additions."""
-    plan = lake.staging_table(plan_name(run))
-    rows = (
-        plan.groupBy("batch").agg(F.count_if(F.col("action") != "deleted").alias("objects")).orderBy("batch").collect()
-    )
-    batches = [Batch(run, row["batch"], row["objects"]) for row in rows]
-    return sorted(batches, key=lambda batch: (batch.is_new, batch.number))
 
 
 def drop_run(lake: Lake, run: str) -> None:

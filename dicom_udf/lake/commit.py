@@ -16,6 +16,7 @@ from dicom_udf.columns import failures_table, instances_table, objects_table, qu
 from dicom_udf.errors import FailureCode
 from dicom_udf.lake.batch import Batch
 from dicom_udf.lake.publish import publish
+from dicom_udf.lake.stage import StagedCounts
 from dicom_udf.lake.tables import Lake
 
 __all__ = ["commit_batch"]
@@ -23,18 +24,29 @@ __all__ = ["commit_batch"]
 _CURABLE = [str(code) for code in FailureCode if code.is_curable]
 
 
-def commit_batch(lake: Lake, batch: Batch) -> None:
-    """Publish a staged batch; what is published already is skipped."""
+def commit_batch(lake: Lake, batch: Batch, counts: StagedCounts) -> None:
+    """Publish a staged batch; what is published already is skipped.
+
+    Args:
+        lake: Where.
+        batch: Which one.
+        counts: What its stage holds: an empty append or MERGE would still make a snapshot.
+    """
     staged = lake.staging_table(batch.stage)
     frames = {
-        "instances": staged.where("kind = 'instance'"),
-        "failures": staged.where("kind = 'failure'"),
-        "objects": _ledger_rows(staged),
+        "instances": (staged.where("kind = 'instance'"), counts.instances),
+        "failures": (staged.where("kind = 'failure'"), counts.failures.total()),
+        "objects": (_ledger_rows(staged), counts.objects),
     }
-    for table, rows in frames.items():
-        write = _append if batch.is_new else _merge
+    for table, (rows, count) in frames.items():
         frame = rows.select(*_names(table))
-        publish(lake, table, batch.id, begun=batch.begun, write=partial(write, lake, table, frame, batch))
+        if not batch.is_new:
+            write = partial(_merge, lake, table, frame, count, batch)
+        elif count:
+            write = partial(_append, lake, table, frame)
+        else:
+            continue
+        publish(lake, table, batch.id, begun=batch.begun, write=write)
 
 
 def _names(table: str) -> list[str]:
@@ -62,14 +74,12 @@ def _study_dates(planned: DataFrame, rows: DataFrame) -> list[date]:
     return sorted(row["study_date"] for row in old.union(rows.select("study_date")).distinct().collect())
 
 
-def _append(lake: Lake, table: str, rows: DataFrame, _batch: Batch) -> None:
-    # An empty append would still make a snapshot.
-    if not rows.isEmpty():
-        rows.writeTo(lake.name(table)).append()
+def _append(lake: Lake, table: str, rows: DataFrame) -> None:
+    rows.writeTo(lake.name(table)).append()
 
 
-def _merge(lake: Lake, table: str, rows: DataFrame, batch: Batch) -> None:
-    """Replace all rows of the planned objects by ``rows``, in one snapshot.
+def _merge(lake: Lake, table: str, rows: DataFrame, count: int, batch: Batch) -> None:
+    """Replace all rows of the planned objects by ``rows``, ``count`` of them, in one snapshot.
 
     One tombstone per object matches its old rows; a row to insert matches nothing (DESIGN §6).
     """
@@ -82,8 +92,8 @@ def _merge(lake: Lake, table: str, rows: DataFrame, batch: Batch) -> None:
         known = known.where(F.col("study_date").isin(dates))
         pruning = f"AND t.study_date IN ({', '.join(f'DATE {quote_text(str(day))}' for day in dates)})"
     known = known.join(tombstones, F.col("source_uri") == F.col("delete_uri"), "left_semi")
-    if rows.isEmpty() and known.isEmpty():
-        return  # an empty MERGE would still make a snapshot
+    if not count and known.isEmpty():
+        return
     new_rows = rows.withColumn("delete_uri", F.lit(None).cast("string")).withColumn("is_row", F.lit(True))
     view = f"merge_into_{table}"
     new_rows.unionByName(tombstones, allowMissingColumns=True).createOrReplaceTempView(view)

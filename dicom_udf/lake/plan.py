@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from dicom_udf.columns import Field, Table, spark_ddl
-from dicom_udf.lake.batch import listing_name, plan_name
+from dicom_udf.lake.batch import Batch, listing_name, plan_name
 from dicom_udf.lake.tables import Lake
 
 __all__ = ["BATCH_OBJECTS", "Plan", "make_plan", "write_listing"]
@@ -50,6 +51,7 @@ class Plan:
         changed: In both, with another etag or size.
         retried: In both and the same, but a curable failure asks for another try.
         deleted: In the ledger under this source, no longer in the listing.
+        batches: In the order in which they are to be ingested: changes before additions.
     """
 
     listed: int
@@ -57,11 +59,17 @@ class Plan:
     changed: int
     retried: int
     deleted: int
+    batches: tuple[Batch, ...]
+
+    @property
+    def to_read(self) -> int:
+        """Objects to read."""
+        return self.new + self.changed + self.retried
 
     @property
     def unchanged(self) -> int:
         """Objects that need nothing."""
-        return self.listed - self.new - self.changed - self.retried
+        return self.listed - self.to_read
 
 
 def write_listing(lake: Lake, run: str, batches: Iterator[pa.RecordBatch]) -> int:
@@ -93,12 +101,13 @@ def _chunks(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[list[pa.Re
         yield chunk
 
 
-def make_plan(lake: Lake, run: str, *, scope: str, batch_objects: int = BATCH_OBJECTS) -> Plan:
+def make_plan(lake: Lake, run: str, *, listed: int, scope: str, batch_objects: int = BATCH_OBJECTS) -> Plan:
     """Hold the listing of a run against the ledger, both ways, and write what is to be done to its plan.
 
     Args:
         lake: Where.
         run: Key of the run.
+        listed: Objects in the listing.
         scope: The source's URI. A ledger row under it that the listing lacks is deleted: a folder's URI ends in ``/``,
             a single object's is its own.
         batch_objects: Objects in one batch at the most.
@@ -135,11 +144,19 @@ def make_plan(lake: Lake, run: str, *, scope: str, batch_objects: int = BATCH_OB
     name = plan_name(run)
     lake.create_staging(name, spark_ddl(_PLAN))
     plan.writeTo(lake.staging_name(name)).append()
-    counts = {row["action"]: row["count"] for row in lake.staging_table(name).groupBy("action").count().collect()}
+    rows = lake.staging_table(name).groupBy("batch", "action").count().collect()
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts[row["action"]] += row["count"]
+    to_read = {row["batch"]: 0 for row in rows}
+    for row in rows:
+        to_read[row["batch"]] += row["count"] if row["action"] != "deleted" else 0
+    batches = [Batch(run, number, objects) for number, objects in to_read.items()]
     return Plan(
-        listed=lake.staging_table(listing_name(run)).count(),
-        new=counts.get("new", 0),
-        changed=counts.get("changed", 0),
-        retried=counts.get("retried", 0),
-        deleted=counts.get("deleted", 0),
+        listed=listed,
+        new=counts["new"],
+        changed=counts["changed"],
+        retried=counts["retried"],
+        deleted=counts["deleted"],
+        batches=tuple(sorted(batches, key=lambda batch: (batch.is_new, batch.number))),
     )

@@ -6,6 +6,7 @@ import logging
 
 from dicom_udf.lake.batch import Batch, plan_name
 from dicom_udf.lake.commit import commit_batch
+from dicom_udf.lake.stage import staged_counts
 from dicom_udf.lake.tables import Lake
 
 __all__ = ["finish_left_batches"]
@@ -26,7 +27,7 @@ def finish_left_batches(lake: Lake) -> int:
         batch = Batch(run, int(number))
         if plan_name(run) in left and _is_staged(lake, batch):
             _log.info("finishing batch %s that an earlier run left", batch.id)
-            commit_batch(lake, batch)
+            commit_batch(lake, batch, staged_counts(lake, batch))
             finished += 1
         lake.drop_staging(stage)
     # Only now: a stage can't be merged without its plan.

@@ -31,8 +31,8 @@ _PROPERTIES = {
 # Snapshots are staged first and published by the batch's id: the second publish of one id fails (DESIGN §6).
 _PUBLISHED = {"write.wap.enabled": "true"}
 
-# Statistics of 370 columns cost time and steer no query: a stage is read whole, and soon dropped. Snappy instead of zstd
-# makes staging a fifth faster.
+# Statistics of 370 columns cost time and steer no query: a stage is read whole, and soon dropped. Snappy instead of
+# zstd makes staging a fifth faster.
 _STAGING_PROPERTIES = {
     "format-version": "2",
     "write.parquet.compression-codec": "snappy",
