@@ -43,7 +43,8 @@ format: $(READY)  ## Format the code
 	$(BIN)/ruff format .
 
 docs: $(READY)  ## Make the generated pages of docs/reference
-	$(BIN)/python -m dicom_udf.columns.docs_page
+	$(BIN)/python -m dicom_udf.columns.docs_page > docs/reference/columns.md
+	$(BIN)/python -m dicom_udf.header.vr_page > docs/reference/vr_types.md
 
 bench: $(READY)  ## Headers per second beside the obvious way, in one run
 	$(BIN)/python -m benchmarks.job

@@ -1,12 +1,11 @@
 """The column reference (docs/reference/columns.md), made from what the tables are made from.
 
-``python -m dicom_udf.columns.docs_page`` writes it; a test fails when it is stale.
+``python -m dicom_udf.columns.docs_page`` prints it; a test fails when it is stale.
 """
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from pydicom.datadict import keyword_for_tag
 
@@ -73,6 +72,4 @@ def _type(sql: str) -> str:
 
 
 if __name__ == "__main__":
-    page = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/reference/columns.md")
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(columns_page(), encoding="utf-8")
+    sys.stdout.write(columns_page())
