@@ -1,11 +1,6 @@
 """One Spark session for all tests that need one."""
 
-import os
-
 import pytest
-
-# Tests are many short Spark jobs: compiling them twice costs more than it gains. Processes that tests start inherit it.
-os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 
 def pytest_collection_modifyitems(items):

@@ -22,6 +22,10 @@ ICEBERG_PACKAGE = "org.apache.iceberg:iceberg-spark-runtime-3.5_2.12:1.10.0"
 
 _ICEBERG_EXTENSIONS = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
 
+# A laptop's runs are short, and Java's second compiler takes the cores that Python reads headers on: without it a run
+# of 10,000 headers took 18 s instead of 34 s, and one of 40,000 as long as before (2 cores).
+_SHORT_RUNS = "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC"
+
 
 def lake_session(lake: str, *, master: str | None = None) -> SparkSession:
     """Return a session whose catalog :data:`CATALOG` is the Hadoop catalog in the folder ``lake``.
@@ -72,11 +76,12 @@ def _local(builder: SparkSession.Builder, master: str) -> SparkSession.Builder:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     builder = builder.master(master)
+    log_settings = Path(__file__).with_name("log4j2.properties")
     for key, value in {
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.memory": "3g",
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties')}",
+        "spark.driver.extraJavaOptions": f"{_SHORT_RUNS} -Dlog4j2.configurationFile={log_settings}",
         "spark.sql.shuffle.partitions": "8",
     }.items():
         builder = builder.config(key, value)
