@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from dicom_udf.errors import FileFault
 
-__all__ = ["Limits", "Member", "MemberFault"]
+__all__ = ["Foreseeing", "Limits", "Member", "MemberFault", "ZipRange"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +53,32 @@ class MemberFault:
 
     path: str | None
     fault: FileFault
+
+
+@dataclass(frozen=True, slots=True)
+class ZipRange:
+    """Some members of a large zip, one after another in its central directory: what one task reads of it.
+
+    Attributes:
+        start: Where the first one's directory entry begins in the stored object.
+        end: Where the last one's directory entry ends.
+        shift: Added to the offsets that the directory states: bytes before the zip (a self-extracting one's program).
+        members: How many entries these are.
+        packed_bytes: Bytes of the stored object that they occupy.
+        seen: How often each name of these members was met in earlier ranges; only names met there.
+    """
+
+    start: int
+    end: int
+    shift: int
+    members: int
+    packed_bytes: int
+    seen: tuple[tuple[str, int], ...] = ()
+
+
+class Foreseeing(Protocol):
+    """A reader that can be told what will be read next, so that it fetches it in fewer requests, and ahead."""
+
+    def will_read(self, ranges: Iterable[tuple[int, int]], /) -> None:
+        """Take note of ranges ``(start, end)``, ascending; taken lazily, and what is never read may still be fetched."""
+        ...

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-__all__ = ["OBJECT_SCHEMA", "ObjectReader", "ObjectRef", "Store"]
+__all__ = ["OBJECT_SCHEMA", "ObjectReader", "ObjectRef", "S3Access", "Store"]
 
 OBJECT_SCHEMA = pa.schema(
     [
@@ -37,6 +37,21 @@ class ObjectRef:
     size: int
     etag: str
     last_modified: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class S3Access:
+    """How S3, or a server that speaks its language, is reached. Goes to the executors with each task.
+
+    Attributes:
+        endpoint: URL of an S3-compatible server; None for AWS.
+        region: None: the environment's or profile's, else the bucket's own as S3 says it.
+        path_style: ``endpoint/bucket/key`` instead of ``bucket.endpoint/key``; None: where an endpoint is given.
+    """
+
+    endpoint: str | None = None
+    region: str | None = None
+    path_style: bool | None = None
 
 
 class ObjectReader(Protocol):
@@ -75,8 +90,11 @@ class Store(Protocol):
     """Where objects are: lists them without opening any."""
 
     @property
-    def scope(self) -> str:
-        """URI under which everything listed lies, ended by ``/``; or the one object's own."""
+    def scope(self) -> str | None:
+        """URI prefix of all that was listed, ended by ``/``, or the one object's own; None: no whole listing.
+
+        What the ledger knows under it and a listing lacks has been deleted.
+        """
         ...
 
     def list(self) -> Iterator[pa.RecordBatch]:
