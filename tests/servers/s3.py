@@ -1,0 +1,153 @@
+"""S3 on loopback: moto for behaviour, versitygw for speed, large objects and a real server's answers.
+
+    with versitygw(folder) as server:
+        place(folder / "bucket" / "key", content)
+        server.client().get_object(Bucket="bucket", Key="key")
+
+Nothing global is set: ``server.environment`` is what a process needs to reach the server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+__all__ = ["NO_VERSITYGW", "S3Server", "find_versitygw", "moto_s3", "place", "set_etag", "versitygw"]
+
+ROOT = Path(__file__).resolve().parents[2]
+REGION = "us-east-1"
+NO_VERSITYGW = "versitygw isn't installed: run .ci/install, or name it by VERSITYGW"
+_START_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """A server that runs.
+
+    Attributes:
+        endpoint: ``http://127.0.0.1:PORT``.
+        access_key: Of its one user, as is the secret.
+    """
+
+    endpoint: str
+    access_key: str = "tests"
+    secret_key: str = "tests-secret"
+    region: str = REGION
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs in its environment to sign requests, and to look nowhere else for credentials."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_REGION": self.region,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def through(self, endpoint: str) -> S3Server:
+        """The same server by another way, e.g. a proxy's endpoint."""
+        return replace(self, endpoint=endpoint)
+
+    def client(self, **config: Any) -> Any:
+        """A boto3 client; ``config`` goes to botocore's Config."""
+        session = boto3.session.Session(self.access_key, self.secret_key, region_name=self.region)
+        return session.client(
+            "s3", endpoint_url=self.endpoint, config=Config(s3={"addressing_style": "path"}, **config)
+        )
+
+
+@contextlib.contextmanager
+def moto_s3() -> Iterator[S3Server]:
+    """Run moto's server in this process; it forgets its buckets at the end."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    try:
+        yield S3Server(endpoint)
+    finally:
+        reset = urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")
+        with urllib.request.urlopen(reset, timeout=_START_SECONDS):
+            server.stop()
+
+
+def find_versitygw() -> str | None:
+    """Where versitygw is: ``VERSITYGW``, PATH, Go's folder of programs, or the one of .ci/install."""
+    named = os.environ.get("VERSITYGW")
+    if named:
+        return named
+    folders = [Path.home() / "go" / "bin", ROOT / ".cache" / "bin"]
+    return shutil.which("versitygw") or shutil.which("versitygw", path=os.pathsep.join(map(str, folders)))
+
+
+@contextlib.contextmanager
+def versitygw(folder: Path) -> Iterator[S3Server]:
+    """Serve a folder: its folders are the buckets (names of three letters or more), what is in them the objects.
+
+    Raises:
+        FileNotFoundError: It isn't installed; ask :func:`find_versitygw` first where that is a reason to skip.
+        RuntimeError: It doesn't answer.
+    """
+    program = find_versitygw()
+    if program is None:
+        raise FileNotFoundError(NO_VERSITYGW)
+    server = S3Server(f"http://127.0.0.1:{_free_port()}")
+    command = [
+        program, "--access", server.access_key, "--secret", server.secret_key, "--region", server.region,
+        "--port", server.endpoint.removeprefix("http://"), "--health", "/health",
+        "--keep-alive",  # without it every answer closes its connection
+        "--quiet", "--iam-cache-disable", "posix", str(folder),
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(server, process)
+        yield server
+    finally:
+        process.kill()
+        process.wait()
+
+
+def place(path: Path, content: bytes) -> None:
+    """Write an object straight into the folder of a bucket that versitygw serves: some 20 times as fast as PUT."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    set_etag(path, hashlib.md5(content, usedforsecurity=False).hexdigest())
+
+
+def set_etag(path: Path, etag: str) -> None:
+    """Give a file that was put into the folder the etag that versitygw itself would have noted; it makes up none."""
+    os.setxattr(path, "user.etag", f'"{etag}"'.encode())
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _wait_for(server: S3Server, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"versitygw ended with status {process.returncode} before it answered")
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{server.endpoint}/health", timeout=1):
+            return
+        time.sleep(0.01)
+    raise RuntimeError(f"versitygw doesn't answer at {server.endpoint}")
