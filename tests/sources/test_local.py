@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFailedError
 from dicom_udf.sources import OBJECT_SCHEMA, ObjectRef, open_object, open_store
 from dicom_udf.sources.local import BATCH_ROWS, path_of, uri_of
-from dicom_udf.sources.ranges import FIRST_REQUEST, KEPT_BLOCKS, LARGEST_REQUEST, RangeReader
 
 
 def _refs(source: Path | str, exclude: str | None = None) -> list[ObjectRef]:
@@ -142,52 +140,3 @@ def test_a_file_that_changed_or_went_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(FileFault) as raised:
         open_object(ref)
     assert raised.value.code is FailureCode.NOT_FOUND
-
-
-def _reader(data: bytes) -> tuple[RangeReader, list[tuple[int, int]]]:
-    ranges: list[tuple[int, int]] = []
-
-    def fetch(start: int, end: int) -> bytes:
-        ranges.append((start, end))
-        return data[start:end]
-
-    return RangeReader(fetch, len(data)), ranges
-
-
-def test_requests_grow_while_reading_goes_on() -> None:
-    reader, ranges = _reader(bytes(20 << 20))
-    while reader.read(5000):
-        pass
-    lengths = [end - start for start, end in ranges]
-    assert lengths[0] == FIRST_REQUEST
-    assert max(lengths) == LARGEST_REQUEST
-    assert reader.requests == len(ranges) < 15
-    assert reader.bytes_read == 20 << 20
-
-
-def test_a_read_elsewhere_begins_small_again_and_few_blocks_are_kept() -> None:
-    reader, ranges = _reader(bytes(20 << 20))
-    for place in range(10):
-        reader.seek(place << 20)
-        reader.read(10)
-    assert {end - start for start, end in ranges} == {FIRST_REQUEST}
-    for place in range(10 - KEPT_BLOCKS, 10):
-        reader.seek(place << 20)
-        reader.read(10)
-    assert reader.requests == 10
-    reader.seek(0)
-    reader.read(10)
-    assert reader.requests == 11
-
-
-DATA = random.Random(1).randbytes(300_000)
-
-
-@given(st.lists(st.tuples(st.integers(0, 310_000), st.integers(-1, 200_000)), max_size=12))
-def test_any_reads_give_what_a_file_gives(reads: list[tuple[int, int]]) -> None:
-    reader, _ = _reader(DATA)
-    for position, size in reads:
-        reader.seek(position)
-        expected = DATA[position:] if size < 0 else DATA[position : position + size]
-        assert reader.read(size) == expected
-        assert reader.tell() == position + len(expected)
