@@ -223,6 +223,9 @@ class _Client:
             await self._pass_body(sent, reader, self._writer, exchange)
             self._leave_server()
             return True
+        if isinstance(action, Reset) and action.after is None:
+            await self._break_off(by_rst=action.by_rst)
+            return False
         self._writer.write(head)
         if isinstance(action, Reset | Stall):
             before = min(action.after, max(length, 0))

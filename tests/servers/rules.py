@@ -58,9 +58,9 @@ EXPIRED_TOKEN = Answer(400, "ExpiredToken")
 
 @dataclass(frozen=True)
 class Reset:
-    """Break the connection off after so many bytes of the body: by RST, or politely by FIN."""
+    """Break the connection off after so many bytes of the body, None: before the head; by RST, or politely by FIN."""
 
-    after: int = 0
+    after: int | None = 0
     by_rst: bool = True
 
 
