@@ -80,5 +80,5 @@ class Foreseeing(Protocol):
     """A reader that can be told what will be read next, so that it fetches it in fewer requests, and ahead."""
 
     def will_read(self, ranges: Iterable[tuple[int, int]], /) -> None:
-        """Take note of ranges ``(start, end)``, ascending and taken lazily; what isn't read may be fetched all the same."""
+        """Take note of ranges ``(start, end)``, ascending, taken lazily; each may be fetched though it isn't read."""
         ...

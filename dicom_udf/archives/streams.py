@@ -1,98 +1,94 @@
-"""Files within files: parts stored as they are, and streams that only run forward."""
+"""Compressed streams: they run forward only, and are kept as far as someone wants to go back."""
 
 from __future__ import annotations
 
-import bz2
-import errno
-import io
-import lzma
-import zlib
 from collections.abc import Callable
 from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, BinaryIO, Protocol
+from typing import IO, BinaryIO
 
+from dicom_udf.archives.decoders import STREAM_DECODERS, Decoder
 from dicom_udf.archives.guard import Budget, corrupt, guarded
 from dicom_udf.archives.kinds import Kind
-from dicom_udf.errors import FileFault
+from dicom_udf.archives.slices import Seekable, Slice
+from dicom_udf.errors import FailureCode, FileFault
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
-__all__ = ["Forward", "Replay", "Slice", "inflate"]
+__all__ = ["Forward", "Packed", "Replay", "inflate"]
 
 _PIECE = 64 << 10
 _KEPT_IN_MEMORY = 4 << 20
-_DICTIONARY_BYTES = 512 << 20
+_LONGEST_REST = 1 << 20
 
 
-class _Seekable(io.RawIOBase):
-    """What a readable file with a position needs besides ``read`` and its length."""
+class Packed:
+    """The content of compressed bytes in a file.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._position = 0
+    Attributes:
+        taken: Bytes read of them.
+        is_sound: False once a checksum at the end of content was found wrong.
+    """
 
-    def readable(self) -> bool:
-        return True
+    def __init__(
+        self, file: BinaryIO, start: int, size: int | None, begin: Callable[[], Decoder], *, magic: bytes | None = None
+    ) -> None:
+        """Decode ``size`` bytes (None: all that the stream asks for) of ``file`` from ``start`` on.
 
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        base = 0 if whence == io.SEEK_SET else self._position if whence == io.SEEK_CUR else self._length()
-        if base + offset < 0:
-            raise OSError(errno.EINVAL, "seek before the first byte")  # as files do; zipfile counts on it
-        self._position = base + offset
-        return self._position
-
-    def readall(self) -> bytes:
-        return self.read(-1)
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        view = memoryview(buffer).cast("B")
-        data = self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        raise NotImplementedError
-
-    def _length(self) -> int:
-        raise NotImplementedError
-
-
-class Slice(_Seekable):
-    """``size`` bytes of another file from ``start`` on, read in place."""
-
-    def __init__(self, file: BinaryIO | Forward, start: int, size: int) -> None:
-        super().__init__()
+        Args:
+            file: Seekable; others may move it between the reads.
+            start: First byte.
+            size: Bytes that there are.
+            begin: Makes a decoder.
+            magic: How a stream that follows the first begins, if such are the same content. Zeros or foreign bytes
+                behind the last one are ignored, as gzip does.
+        """
+        self.taken = 0
+        self.is_sound = True
         self._file = file
         self._start = start
         self._size = size
+        self._begin = begin
+        self._magic = magic
+        self._input = b""
+        self._current: Decoder | None = begin()
+        self._behind = b""
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Return ``size`` bytes, fewer only at the end.
+    @property
+    def end(self) -> int:
+        """Where the content ended in the file; before its end, how far it was read."""
+        return self._start + self.taken - len(self._behind)
 
-        Raises:
-            FileFault: CORRUPT_ARCHIVE where the file around it ends first, and what that file raises.
-        """
-        left = max(0, self._size - self._position)
-        wanted = left if size is None or size < 0 else min(size, left)
-        if not wanted:
-            return b""
-        with guarded("a member lies outside the archive"):
-            self._file.seek(self._start + self._position)
-            data = self._file.read(wanted)
-        if not data:
-            raise corrupt(f"the archive ends {left} bytes before its member does")
-        self._position += len(data)
-        return data
+    def pull(self, most: int) -> bytes:
+        """Return 1 to ``most`` bytes, none only at the end; raises what the standard library raises about damage."""
+        while (stream := self._current) is not None:
+            if stream.eof:
+                self._follow(stream)
+                continue
+            if stream.needs_input and not self._input and not self._load():
+                stream.cut()
+                continue
+            data, self._input = self._input, b""
+            if out := stream.decompress(data, most):
+                return out
+        return b""
 
-    def _length(self) -> int:
-        return self._size
+    def _load(self) -> bool:
+        wanted = _PIECE if self._size is None else min(_PIECE, self._size - self.taken)
+        self._file.seek(self._start + self.taken)
+        data = self._file.read(wanted) if wanted > 0 else b""
+        self.taken += len(data)
+        self._input += data
+        return bool(data)
+
+    def _follow(self, ended: Decoder) -> None:
+        self.is_sound = self.is_sound and ended.is_sound
+        self._current = None
+        self._input = self._behind = ended.unused_data
+        if self._magic is None:
+            return
+        while len(self._input) < len(self._magic) and self._load():
+            pass
+        self._input = self._input.lstrip(b"\0")
+        if self._input.startswith(self._magic):
+            self._current, self._behind = self._begin(), b""
 
 
 class Forward:
@@ -101,17 +97,15 @@ class Forward:
     Each byte counts against the budget. ``seek`` goes forward only, which is all a tar or :class:`Replay` asks for.
     """
 
-    def __init__(self, pull: Callable[[int], bytes], budget: Budget, *, packed: Callable[[], int]) -> None:
-        """Read from ``pull(most)``, which returns b"" at the end.
+    def __init__(self, packed: Packed, budget: Budget) -> None:
+        """Read what ``packed`` gives.
 
         Args:
-            pull: Gives up to that many bytes.
+            packed: The content.
             budget: Of the object.
-            packed: Bytes that went into the stream so far.
         """
-        self._pull = pull
-        self._budget = budget
         self._packed = packed
+        self._budget = budget
         self._ahead = b""
         self._fault: FileFault | None = None
         self._position = 0
@@ -122,7 +116,7 @@ class Forward:
         return self._position
 
     def peek(self, size: int) -> bytes:
-        """Return the next ``size`` bytes, fewer only at the end, without moving."""
+        """Return the next ``size`` bytes, fewer only at the end or before damage, without moving."""
         while len(self._ahead) < size:
             try:
                 piece = self._next(size - len(self._ahead))
@@ -164,22 +158,32 @@ class Forward:
             pass
         return self._position
 
+    def finish(self) -> None:
+        """Read what is behind an archive's end, unless it is much.
+
+        Raises:
+            FileFault: CORRUPT_ARCHIVE where the stream's checksum is wrong, or it is cut or damaged there.
+        """
+        self.seek(self._position + _LONGEST_REST)
+        if not self._packed.is_sound:
+            raise corrupt("the compressed stream's checksum or length is wrong")
+
     def _next(self, most: int) -> bytes:
         self._budget.check()
         if self._fault is not None:
             raise self._fault
         try:
             with guarded(f"the compressed stream is damaged after {self._produced} inflated bytes"):
-                data = self._pull(min(most, _PIECE))
+                data = self._packed.pull(min(most, _PIECE))
             self._produced += len(data)
-            self._budget.count_inflated(len(data), total=self._produced, packed=self._packed())
+            self._budget.count_inflated(len(data), total=self._produced, packed=self._packed.taken)
         except FileFault as fault:
             self._fault = fault  # a decompressor that failed must not be asked again
             raise
         return data
 
 
-class Replay(_Seekable):
+class Replay(Seekable):
     """A seekable view of a stream: what has been read is kept, first in memory, then in a temporary file."""
 
     def __init__(self, stream: Forward | Slice, budget: Budget) -> None:
@@ -190,7 +194,7 @@ class Replay(_Seekable):
         self._end = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Return ``size`` bytes, fewer only at the end.
+        """Return ``size`` bytes, fewer only at the end or before damage, which the next read raises.
 
         Raises:
             FileFault: CORRUPT_ARCHIVE, ARCHIVE_LIMIT, and what the stored object's reader raises.
@@ -222,90 +226,16 @@ class Replay(_Seekable):
             self._end += len(piece)
 
     def _length(self) -> int:
-        self._fill(1 << 62)
+        """The bytes up to the end or to damage: reading on there says which."""
+        try:
+            self._fill(1 << 62)
+        except FileFault as fault:
+            if fault.code is not FailureCode.CORRUPT_ARCHIVE:
+                raise
         return self._end
-
-
-class _Decompressor(Protocol):
-    """What the three formats' decompressors have in common after :class:`_Zlib`."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
-
-
-class _Zlib:
-    """zlib's object with the interface that bz2's and lzma's have."""
-
-    def __init__(self) -> None:
-        self._object = zlib.decompressobj(wbits=31)
-        self.needs_input = True
-
-    @property
-    def eof(self) -> bool:
-        return self._object.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._object.unused_data
-
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        out = self._object.decompress(self._object.unconsumed_tail + data, max(0, max_length))
-        self.needs_input = not self._object.unconsumed_tail and len(out) < max_length
-        return out
-
-
-_DECOMPRESSORS: dict[Kind, tuple[bytes, Callable[[], _Decompressor]]] = {
-    Kind.GZIP: (b"\x1f\x8b", _Zlib),
-    Kind.BZIP2: (b"BZh", bz2.BZ2Decompressor),
-    Kind.XZ: (b"\xfd7zXZ\0", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_DICTIONARY_BYTES)),
-}
 
 
 def inflate(file: BinaryIO, kind: Kind, budget: Budget) -> Forward:
     """Return the content of a gzip, bzip2 or xz file; several streams one after another are one content."""
-    source = _Streams(file, kind)
-    return Forward(source.pull, budget, packed=lambda: source.packed)
-
-
-class _Streams:
-    """The compressed streams of one file. Zeros or foreign bytes behind the last one are ignored, as gzip does."""
-
-    def __init__(self, file: BinaryIO, kind: Kind) -> None:
-        self.packed = 0
-        self._file = file
-        self._magic, self._start = _DECOMPRESSORS[kind]
-        self._current: _Decompressor | None = self._start()
-        self._input = b""
-
-    def pull(self, most: int) -> bytes:
-        while (stream := self._current) is not None:
-            if stream.eof:
-                self._follow(stream.unused_data)
-                continue
-            if stream.needs_input and not self._input and not self._load():
-                raise EOFError
-            data, self._input = self._input, b""
-            if out := stream.decompress(data, most):
-                return out
-        return b""
-
-    def _load(self) -> bool:
-        self._file.seek(self.packed)
-        data = self._file.read(_PIECE)
-        self.packed += len(data)
-        self._input += data
-        return bool(data)
-
-    def _follow(self, rest: bytes) -> None:
-        self._input = rest
-        while len(self._input) < len(self._magic) and self._load():
-            pass
-        padding = len(self._input) - len(self._input.lstrip(b"\0"))
-        following = self._input[padding:]
-        self._input = following
-        self._current = self._start() if following.startswith(self._magic) else None
+    magic, begin = STREAM_DECODERS[kind]
+    return Forward(Packed(file, 0, None, begin, magic=magic), budget)

@@ -7,15 +7,18 @@ from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 from dicom_udf.archives.guard import Budget, corrupt, guarded
+from dicom_udf.archives.kinds import Kind, kind_of
 from dicom_udf.archives.model import MemberFault
 from dicom_udf.archives.names import Names, decoded
 from dicom_udf.archives.part import Part
-from dicom_udf.archives.streams import Forward, Replay, Slice
+from dicom_udf.archives.slices import Slice
+from dicom_udf.archives.streams import Forward, Replay
 from dicom_udf.errors import FailureCode, FileFault
 
 __all__ = ["tar_parts"]
 
 _LARGEST_HEADER = 1 << 20
+_PIECE = 64 << 10
 _FILES = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
 
 
@@ -34,7 +37,29 @@ def tar_parts(
         FileFault: CORRUPT_ARCHIVE where it is damaged, after the files before; what the file itself raises.
     """
     headers = _Headers(file)
-    with guarded("the tar's first header is damaged"):
+    damage: FileFault | None = None
+    while True:
+        try:
+            for info in _infos(headers):
+                if info.issparse():
+                    fault = FileFault(FailureCode.UNSUPPORTED_COMPRESSION, "a sparse tar member isn't read")
+                    yield MemberFault(names.path(_name(info)), fault)
+                elif info.type in _FILES and "__MACOSX" not in info.name.split("/"):
+                    yield _part(file, info, names, budget, offset)
+            break
+        except FileFault as fault:
+            if fault.code is not FailureCode.CORRUPT_ARCHIVE:
+                raise
+            damage = damage or fault
+            if not headers.resynchronise():
+                break
+    if damage is not None:
+        raise damage
+
+
+def _infos(headers: _Headers) -> Iterator[tarfile.TarInfo]:
+    """Yield the headers from where the tar stands up to its end or the first damaged one."""
+    with guarded(f"the tar is damaged after byte {headers.end}"):
         archive = tarfile.TarFile(
             fileobj=cast(BinaryIO, headers), tarinfo=_StrictInfo, encoding="utf-8", errors="surrogateescape"
         )
@@ -44,11 +69,7 @@ def tar_parts(
         if info is None:
             return
         archive.members = []  # type: ignore[attr-defined]  # tarfile keeps them all
-        if info.issparse():
-            path = names.path(_name(info))
-            yield MemberFault(path, FileFault(FailureCode.UNSUPPORTED_COMPRESSION, "a sparse tar member isn't read"))
-        elif info.type in _FILES and "__MACOSX" not in info.name.split("/"):
-            yield _part(file, info, names, budget, offset)
+        yield info
 
 
 def _part(file: BinaryIO | Forward, info: tarfile.TarInfo, names: Names, budget: Budget, offset: int | None) -> Part:
@@ -72,7 +93,9 @@ class _StrictInfo(tarfile.TarInfo):
         try:
             info = super().fromtarfile(archive)
         except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError):  # type: ignore[attr-defined]
-            raise corrupt("a tar header is damaged") from None
+            raise corrupt("a tar header is damaged; what can be found behind it is read") from None
+        except tarfile.EmptyHeaderError:  # type: ignore[attr-defined]
+            raise corrupt("the tar ends without its end mark: files may be missing") from None
         if info.size < 0:
             raise corrupt("a tar member has a negative size")
         return info
@@ -103,3 +126,23 @@ class _Headers:
         data = self._file.read(size)
         self.end = self._file.tell()
         return data
+
+    def resynchronise(self) -> bool:
+        """Move to the next block that is a header by its magic and checksum; False if there is none."""
+        position = -(-self.end // 512) * 512
+        try:
+            while True:
+                self._file.seek(position)
+                data = self._file.peek(_PIECE) if isinstance(self._file, Forward) else self._file.read(_PIECE)
+                for at in range(0, len(data) - 511, 512):
+                    if data[at + 257 : at + 262] == b"ustar" and kind_of(data[at : at + 512]) is Kind.TAR:
+                        self._file.seek(position + at)
+                        self.end = position + at
+                        return True
+                if len(data) < _PIECE:
+                    return False
+                position += len(data)
+        except FileFault as fault:
+            if fault.code is not FailureCode.CORRUPT_ARCHIVE:
+                raise
+            return False

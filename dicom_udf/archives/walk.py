@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from dicom_udf.archives.guard import Budget
 from dicom_udf.archives.kinds import HEAD_BYTES, Kind, kind_of
-from dicom_udf.archives.model import Limits, Member, MemberFault
+from dicom_udf.archives.model import Foreseeing, Limits, Member, MemberFault, ZipRange
 from dicom_udf.archives.names import Names, without_ending
 from dicom_udf.archives.part import Part
+from dicom_udf.archives.recognise import kind_at
 from dicom_udf.archives.streams import Replay, inflate
 from dicom_udf.archives.tars import tar_parts
-from dicom_udf.archives.zips import zip_parts
+from dicom_udf.archives.zips import zip_parts, zip_range_parts
 from dicom_udf.errors import FailureCode, FileFault
 
 __all__ = ["members"]
@@ -22,23 +23,31 @@ _BLOCK = 512
 _DEFAULT_LIMITS = Limits()
 
 
-def members(file: BinaryIO, *, name: str, limits: Limits = _DEFAULT_LIMITS) -> Iterator[Member | MemberFault]:
+def members(
+    file: BinaryIO, *, name: str, limits: Limits = _DEFAULT_LIMITS, zip_range: ZipRange | None = None
+) -> Iterator[Member | MemberFault]:
     """Yield the files of an object in their order, and a fault for each that can't be read.
 
     An object that is no archive is its own only member, with the path None.
 
     Args:
-        file: The stored object, seekable.
+        file: The stored object, seekable. One with ``will_read`` (:class:`Foreseeing`) is told what will be read.
         name: Its name or URI: what is in a single compressed file is called by it.
         limits: Bounds; over one of them ARCHIVE_LIMIT is the last fault.
+        zip_range: Of :func:`~dicom_udf.archives.split_zip`: only these members are read.
 
     Raises:
         FileFault: Only what ``file`` itself raises: the store's faults.
     """
     budget = Budget(limits)
     size = file.seek(0, io.SEEK_END)
+    whole = Part(None, name, size, file, 0)
     try:
-        yield from _look(Part(None, name, size, file, 0), budget, 0)
+        if zip_range is None:
+            yield from _look(whole, budget, 0)
+        else:
+            parts = zip_range_parts(file, Names(None, zip_range.seen), budget, zip_range, reader=_foreseeing(whole))
+            yield from _expand(whole, Kind.ZIP, parts, budget, 1, is_empty=False)
     except FileFault as fault:
         if fault is not budget.exceeded:
             raise
@@ -48,7 +57,7 @@ def members(file: BinaryIO, *, name: str, limits: Limits = _DEFAULT_LIMITS) -> I
 def _look(part: Part, budget: Budget, depth: int) -> Iterator[Member | MemberFault]:
     """Yield a file, or what is in it; ``depth`` archives are around it."""
     try:
-        kind = kind_of(_head(part.file))
+        kind = kind_at(part.file, is_in_place=part.offset is not None)
     except FileFault as fault:
         if fault.code is not FailureCode.CORRUPT_ARCHIVE:
             raise
@@ -64,13 +73,21 @@ def _look(part: Part, budget: Budget, depth: int) -> Iterator[Member | MemberFau
         message = f"more than {budget.limits.depth} archives inside each other; unpack the outer ones"
         yield MemberFault(part.path, FileFault(FailureCode.NESTING_TOO_DEEP, message))
     else:
-        yield from _expand(part, kind, budget, depth + 1)
+        yield from _expand(part, kind, _parts(part, kind, budget), budget, depth + 1)
 
 
-def _expand(archive: Part, kind: Kind, budget: Budget, depth: int) -> Iterator[Member | MemberFault]:
-    is_empty = True
+def _expand(
+    archive: Part,
+    kind: Kind,
+    parts: Iterator[Part | MemberFault],
+    budget: Budget,
+    depth: int,
+    *,
+    is_empty: bool = True,
+) -> Iterator[Member | MemberFault]:
+    """Yield what is in the parts of an archive; ``is_empty`` is False where other parts are read elsewhere."""
     try:
-        for part in _parts(archive, kind, budget):
+        for part in parts:
             is_empty = False
             budget.count_member()
             if isinstance(part, MemberFault):
@@ -92,11 +109,17 @@ def _expand(archive: Part, kind: Kind, budget: Budget, depth: int) -> Iterator[M
 def _parts(archive: Part, kind: Kind, budget: Budget) -> Iterator[Part | MemberFault]:
     names = Names(archive.path)
     if kind is Kind.ZIP:
-        yield from zip_parts(archive.file, names, budget, offset=archive.offset)
+        yield from zip_parts(archive.file, names, budget, offset=archive.offset, reader=_foreseeing(archive))
     elif kind is Kind.TAR:
         yield from tar_parts(archive.file, names, budget, offset=archive.offset)
     else:
         yield from _stream_parts(archive, kind, names, budget)
+
+
+def _foreseeing(archive: Part) -> Foreseeing | None:
+    """Return the stored object's reader, if it can be told what will be read."""
+    is_told = archive.path is None and callable(getattr(archive.file, "will_read", None))
+    return cast(Foreseeing, archive.file) if is_told else None
 
 
 def _stream_parts(archive: Part, kind: Kind, names: Names, budget: Budget) -> Iterator[Part | MemberFault]:
@@ -107,17 +130,8 @@ def _stream_parts(archive: Part, kind: Kind, names: Names, budget: Budget) -> It
         head = stream.peek(HEAD_BYTES + 1)
     if kind_of(head) is Kind.TAR:
         yield from tar_parts(stream, names, budget, offset=None)
+        stream.finish()
     else:
         name = without_ending(archive.name)
         file: BinaryIO = Replay(stream, budget)  # type: ignore[assignment]  # RawIOBase isn't typed as BinaryIO
         yield Part(names.path(name), name, None if head else 0, file, None)
-
-
-def _head(file: BinaryIO) -> bytes:
-    """Return what :func:`kind_of` needs, as few bytes as that is; the file is at its start again."""
-    file.seek(0)
-    head = file.read(_BLOCK)
-    if len(head) == _BLOCK and not any(head):
-        head += file.read(HEAD_BYTES + 1 - _BLOCK)
-    file.seek(0)
-    return head

@@ -1,36 +1,47 @@
-"""The files of a zip, by its central directory (APPNOTE 4.3)."""
+"""The files of a zip: by its central directory, and where that is damaged by the headers before them."""
 
 from __future__ import annotations
 
 import stat
-import struct
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import BinaryIO, cast
 
+from dicom_udf.archives.decoders import ZIP_DECODERS
+from dicom_udf.archives.directory import Entry, find_directory, parsed, read_entries
 from dicom_udf.archives.guard import Budget, corrupt, guarded
-from dicom_udf.archives.model import MemberFault
-from dicom_udf.archives.names import Names, zip_name
+from dicom_udf.archives.local_headers import LOCAL_BYTES, data_start, walk_local_headers
+from dicom_udf.archives.model import Foreseeing, MemberFault, ZipRange
+from dicom_udf.archives.names import Names, decoded
 from dicom_udf.archives.part import Part
-from dicom_udf.archives.streams import Forward, Replay, Slice
+from dicom_udf.archives.slices import Slice
+from dicom_udf.archives.streams import Forward, Packed, Replay
 from dicom_udf.errors import FailureCode, FileFault
 
-__all__ = ["zip_parts"]
+__all__ = ["is_file", "zip_parts", "zip_range_parts"]
 
 _ENCRYPTED = 0x1 | 0x40
 _PATCHED = 0x20
-_LOCAL_HEADER = struct.Struct("<4s22xHH")
-_METHODS = {
-    zipfile.ZIP_DEFLATED: 64 << 10,
-    zipfile.ZIP_BZIP2: 4 << 10,
-    zipfile.ZIP_LZMA: 4 << 10,
-}
-"""Bytes asked for at once: zipfile inflates all the bytes it reads, without a bound for bzip2 and LZMA."""
+_STORED = 0
 _METHOD_NAMES = {1: "shrink", 6: "implode", 9: "deflate64", 20: "zstd", 93: "zstd", 95: "xz", 96: "jpeg", 98: "ppmd"}
-_UNIX = 3
+_UNIX = (3, 19)  # 19 is macOS
+_HAS_MODE = 0x8000  # 7-Zip's mark for a mode although the system is another
+_LOOKED_AT = 64 << 10
+_SLACK = 256  # a local header's extra field may be longer than the directory's
 
 
-def zip_parts(file: BinaryIO, names: Names, budget: Budget, *, offset: int | None) -> Iterator[Part | MemberFault]:
+def is_file(entry: Entry) -> bool:
+    """Return False for folders, links, devices and what macOS adds."""
+    name = decoded(entry.name)
+    if name.endswith(("/", "\\")) or "__MACOSX" in name.split("/"):
+        return False
+    has_mode = entry.system in _UNIX or entry.attributes & _HAS_MODE
+    return not has_mode or stat.S_IFMT(entry.attributes >> 16) in (0, stat.S_IFREG)
+
+
+def zip_parts(
+    file: BinaryIO, names: Names, budget: Budget, *, offset: int | None, reader: Foreseeing | None = None
+) -> Iterator[Part | MemberFault]:
     """Yield the files of a zip in the order of its directory, and a fault for each that can't be read.
 
     Args:
@@ -38,58 +49,153 @@ def zip_parts(file: BinaryIO, names: Names, budget: Budget, *, offset: int | Non
         names: Gives the paths.
         budget: Of the object.
         offset: Where the zip begins in the stored object; None where it isn't there as it is.
+        reader: The file again, if it can be told what will be read.
 
     Raises:
-        FileFault: CORRUPT_ARCHIVE where the directory can't be read; what the stored object's reader raises.
+        FileFault: CORRUPT_ARCHIVE after all files that could be found, where the directory is damaged or its members
+            overlap; what the stored object's reader raises.
+    """
+    zipped = _Zip(file, names, budget, offset, reader)
+    try:
+        directory = find_directory(file)
+        if directory is None:
+            raise corrupt("the zip's central directory is missing")
+        occupied = 0
+        for entries in read_entries(file, directory):
+            zipped.foresee(entries)
+            for entry in entries:
+                if is_file(entry) and entry.header_offset >= 0:
+                    occupied += LOCAL_BYTES + len(entry.name) + entry.packed
+                    if occupied > directory.start:
+                        raise _Overlap
+                yield from zipped.listed(entry)
+    except _Overlap:
+        raise corrupt("the zip's members overlap") from None
+    except FileFault as fault:
+        if fault.code is not FailureCode.CORRUPT_ARCHIVE:
+            raise
+        yield from zipped.unlisted()
+        raise
+
+
+def zip_range_parts(
+    file: BinaryIO, names: Names, budget: Budget, zip_range: ZipRange, *, reader: Foreseeing | None = None
+) -> Iterator[Part | MemberFault]:
+    """Yield the files of one range of a stored zip as :func:`zip_parts` does.
+
+    Raises:
+        FileFault: CORRUPT_ARCHIVE where the range isn't what it was; what the reader raises.
     """
     with guarded("the zip's central directory can't be read"):
-        archive = zipfile.ZipFile(file)
-        infos = archive.infolist()
-    for info in infos:
-        name = zip_name(info)
-        if not _is_file(info, name):
-            continue
-        path = names.path(name)
+        file.seek(zip_range.start)
+        data = file.read(zip_range.end - zip_range.start)
+    entries, used = parsed(data, zip_range.start, zip_range.shift, zip_range.start)
+    zipped = _Zip(file, names, budget, 0, reader)
+    zipped.foresee(entries)
+    for entry in entries:
+        yield from zipped.listed(entry)
+    if used != zip_range.end - zip_range.start:
+        raise corrupt("the zip's central directory isn't what it was when the zip was split")
+
+
+class _Overlap(Exception):
+    """More packed bytes than the zip has: its members share them, which only a bomb's do."""
+
+
+class _Zip:
+    """One zip that is being read."""
+
+    def __init__(
+        self, file: BinaryIO, names: Names, budget: Budget, offset: int | None, reader: Foreseeing | None
+    ) -> None:
+        self._file = file
+        self._names = names
+        self._budget = budget
+        self._offset = offset
+        self._reader = reader
+        self._end = 0  # of the listed members so far
+
+    def foresee(self, entries: list[Entry]) -> None:
+        """Tell the reader where the members begin that will be looked at, if they come in the order of their places."""
+        if self._reader is None:
+            return
+        wanted = [entry for entry in entries if _is_readable(entry) and is_file(entry)]
+        if all(one.header_offset <= another.header_offset for one, another in pairwise(wanted)):
+            self._reader.will_read(_beginnings(wanted))
+
+    def listed(self, entry: Entry) -> Iterator[Part | MemberFault]:
+        """Yield a member of the directory, if it is a file."""
+        self._end = max(self._end, entry.data_end if entry.header_offset >= 0 else 0)
+        if is_file(entry):
+            yield self._part(entry, None)
+
+    def unlisted(self) -> Iterator[Part | MemberFault]:
+        """Yield the members behind the listed ones, as far as their own headers are there."""
+        for entry, start in walk_local_headers(self._file, self._end, self._read_to_end):
+            if is_file(entry):
+                yield self._part(entry, start)
+            self._budget.check()
+
+    def _part(self, entry: Entry, start: int | None) -> Part | MemberFault:
+        name = decoded(entry.name)
+        path = self._names.path(name)
         try:
-            yield _part(archive, file, info, Part(path, name, info.file_size, file, offset), budget)
+            _check(entry)
+            if start is None:
+                start = data_start(self._file, entry.header_offset)
+            if entry.method == _STORED:
+                offset = None if self._offset is None else self._offset + start
+                return Part(path, name, entry.size, cast(BinaryIO, Slice(self._file, start, entry.size)), offset)
+            file = Replay(Forward(self._packed(entry, start), self._budget), self._budget)
+            return Part(path, name, entry.size if entry.size >= 0 else None, cast(BinaryIO, file), None)
         except FileFault as fault:
             if fault.code.is_curable:
                 raise
-            yield MemberFault(path, fault)
+            return MemberFault(path, fault)
+
+    def _packed(self, entry: Entry, start: int) -> Packed:
+        begin, is_stated = ZIP_DECODERS[entry.method], entry.packed >= 0
+        size = entry.size if is_stated else None
+        return Packed(self._file, start, entry.packed if is_stated else None, lambda: begin(size))
+
+    def _read_to_end(self, entry: Entry, start: int) -> int | None:
+        """Inflate a member whose length nobody states, keeping nothing; return where its data ended."""
+        if entry.method not in ZIP_DECODERS:
+            return None
+        packed = self._packed(entry._replace(packed=-1), start)
+        stream = Forward(packed, self._budget)
+        try:
+            while stream.read(_LOOKED_AT):
+                pass
+        except FileFault as fault:
+            if fault.code is not FailureCode.CORRUPT_ARCHIVE:
+                raise
+            return None
+        return packed.end
 
 
-def _is_file(info: zipfile.ZipInfo, name: str) -> bool:
-    if name.endswith(("/", "\\")) or info.is_dir() or "__MACOSX" in name.split("/"):
+def _beginnings(entries: Iterable[Entry]) -> Iterator[tuple[int, int]]:
+    for entry in entries:
+        before = LOCAL_BYTES + len(entry.name) + entry.extra_length + _SLACK
+        yield entry.header_offset, entry.header_offset + before + min(entry.packed, _LOOKED_AT)
+
+
+def _is_readable(entry: Entry) -> bool:
+    try:
+        _check(entry)
+    except FileFault:
         return False
-    kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system == _UNIX else 0
-    return kind in (0, stat.S_IFREG)
+    return True
 
 
-def _part(archive: zipfile.ZipFile, file: BinaryIO, info: zipfile.ZipInfo, base: Part, budget: Budget) -> Part:
-    if info.flag_bits & _ENCRYPTED:
+def _check(entry: Entry) -> None:
+    """Raise why a member isn't read, if its header tells."""
+    if entry.flags & _ENCRYPTED:
         raise FileFault(FailureCode.ENCRYPTED_ARCHIVE, "the zip member is encrypted; store it without a password")
-    method = info.compress_type
-    if info.flag_bits & _PATCHED or method not in (zipfile.ZIP_STORED, *_METHODS):
-        named = _METHOD_NAMES.get(method, f"method {method}")
+    if entry.flags & _PATCHED or entry.method not in (_STORED, *ZIP_DECODERS):
+        named = _METHOD_NAMES.get(entry.method, f"method {entry.method}")
         raise FileFault(FailureCode.UNSUPPORTED_COMPRESSION, f"zip compression {named} isn't read; pack it as deflate")
-    if method == zipfile.ZIP_STORED:
-        start = _data_start(file, info)
-        offset = None if base.offset is None else base.offset + start
-        return Part(base.path, base.name, base.size, cast(BinaryIO, Slice(file, start, info.file_size)), offset)
-    with guarded("the zip member's local header is damaged"):
-        opened = cast(zipfile.ZipExtFile, archive.open(info))
-    # A small file's checksum would cost its header, a large one's is never reached: so neither is looked at.
-    opened._expected_crc = None  # type: ignore[attr-defined]
-    most = _METHODS[method]
-    forward = Forward(lambda size: opened.read1(min(size, most)), budget, packed=lambda: info.compress_size)
-    return Part(base.path, base.name, base.size, cast(BinaryIO, Replay(forward, budget)), None)
-
-
-def _data_start(file: BinaryIO, info: zipfile.ZipInfo) -> int:
-    """Return where a stored member's bytes begin; only its local header knows."""
-    with guarded("the zip member's local header lies outside the archive"):
-        file.seek(info.header_offset)
-        magic, name_length, extra_length = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
-    if magic != b"PK\x03\x04" or info.compress_size != info.file_size:
-        raise corrupt("the zip member's local header is damaged")
-    return int(info.header_offset + _LOCAL_HEADER.size + name_length + extra_length)
+    if entry.header_offset < 0:
+        raise corrupt("the zip member's directory entry is damaged")
+    if entry.method == _STORED and entry.packed != entry.size:
+        raise corrupt("the zip member's sizes are damaged")

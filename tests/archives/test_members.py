@@ -243,11 +243,12 @@ def test_a_cut_tar_keeps_the_files_before_the_cut(kind: str) -> None:
 def test_a_damaged_tar_header_is_damage_not_the_end() -> None:
     stored = bytearray(_tar([(str(i), b"1") for i in range(3)], tarfile.USTAR_FORMAT))
     stored[1024:1030] = b"damage"
-    assert _seen(bytes(stored)) == [("0", b"1"), (None, FailureCode.CORRUPT_ARCHIVE)]
+    assert _seen(bytes(stored)) == [("0", b"1"), ("2", b"1"), (None, FailureCode.CORRUPT_ARCHIVE)]
 
 
 def test_a_zip_without_directory_is_corrupt() -> None:
-    assert _seen(_zip([("a", _data(1))])[:1000]) == [(None, FailureCode.CORRUPT_ARCHIVE)]
+    assert _seen(_zip([("a", _data(1))])[:1000]) == [("a", _data(1)[:969]), (None, FailureCode.CORRUPT_ARCHIVE)]
+    assert _seen(b"PK\x03\x04" + bytes(999)) == [(None, FailureCode.CORRUPT_ARCHIVE)]
 
 
 LIMIT = (None, FailureCode.ARCHIVE_LIMIT)

@@ -1,0 +1,222 @@
+"""A zip's central directory (APPNOTE 4.3.12 to 4.3.16), read in blocks: a million entries cost no more memory."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+from dicom_udf.archives.guard import corrupt, guarded
+
+__all__ = ["BLOCK_BYTES", "Directory", "Entry", "find_directory", "parsed", "read_entries", "zip64_values"]
+
+BLOCK_BYTES = 1 << 20
+"""Of the directory, read at once."""
+
+_LONGEST_COMMENT = 0xFFFF
+_TAIL = 128 << 10  # the end record and its comment take half of it; small directories come with them
+_END = struct.Struct("<4s4H2LH")
+_END_MAGIC = b"PK\x05\x06"
+_LOCATOR = struct.Struct("<4sLQL")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_ENTRY = struct.Struct("<4sBBHHHLLLLHHHHHLL")
+_ENTRY_MAGIC = b"PK\x01\x02"
+_SIGNATURE_MAGIC = b"PK\x05\x05"
+_LARGEST_ENTRY = _ENTRY.size + 3 * 0xFFFF
+_LOCAL_BYTES = 30
+_NOT_HERE = 0xFFFFFFFF
+
+
+class Directory(NamedTuple):
+    """Where a zip's entries stand.
+
+    Attributes:
+        start: Their first byte in the file.
+        end: The byte after them.
+        shift: Added to the offsets that they state: bytes before the zip, such as a program's.
+        tail: The end of the file, read to find this out.
+        tail_start: Where that begins.
+    """
+
+    start: int
+    end: int
+    shift: int
+    tail: bytes
+    tail_start: int
+
+
+class Entry(NamedTuple):
+    """One file of a zip as its directory, or its local header, says it.
+
+    Attributes:
+        name: Raw.
+        flags: General purpose bits.
+        method: Of compression.
+        crc: Of the content.
+        packed: Bytes in the zip.
+        size: Bytes of the content.
+        header_offset: The local header's first byte in the file; negative: the entry can't be believed.
+        extra_length: Bytes of the extra field.
+        attributes: External ones.
+        system: That made it: 3 is Unix.
+        start: The entry's own first byte in the file.
+        end: The byte after it.
+    """
+
+    name: bytes
+    flags: int
+    method: int
+    crc: int
+    packed: int
+    size: int
+    header_offset: int
+    extra_length: int
+    attributes: int
+    system: int
+    start: int
+    end: int
+
+    @property
+    def data_end(self) -> int:
+        """The byte after the packed data, if the local header has no extra field."""
+        return self.header_offset + _LOCAL_BYTES + len(self.name) + self.packed
+
+
+def find_directory(file: BinaryIO) -> Directory | None:
+    """Find a zip's directory from its end; None if there is none.
+
+    Raises:
+        FileFault: CORRUPT_ARCHIVE where the file ends before its length; what the reader raises.
+    """
+    size = file.seek(0, io.SEEK_END)
+    start = max(0, size - _TAIL)
+    tail = _read(file, start, size - start)
+    exact: list[int] = []
+    others: list[int] = []
+    place = tail.rfind(_END_MAGIC)
+    while place >= 0 and place >= len(tail) - _LONGEST_COMMENT - _END.size:
+        if place + _END.size <= len(tail):
+            left = len(tail) - place - _END.size - int.from_bytes(tail[place + 20 : place + 22], "little")
+            if left >= 0:
+                (others if left else exact).append(place)
+        place = tail.rfind(_END_MAGIC, 0, place)
+    for place in exact + others[:4]:
+        found = _directory(file, tail, start, place)
+        if found is not None and (not found.shift or _at(file, 0, 4, tail, start) != b"PK\x03\x04"):
+            return found  # with members before what it calls its first byte, it is a member's own in a cut zip
+    return None
+
+
+def _directory(file: BinaryIO, tail: bytes, tail_start: int, place: int) -> Directory | None:
+    """Return the directory that an end record speaks of, if its first entry is there."""
+    length, stated = _END.unpack_from(tail, place)[5:7]
+    before = tail_start + place  # where the directory should end
+    located = tail[place - _LOCATOR.size : place] if place >= _LOCATOR.size else b""
+    if located[:4] == b"PK\x06\x07":
+        before -= _LOCATOR.size
+        record = _LOCATOR.unpack(located)[2]
+        for at in (before - _END64.size, record):
+            data = _at(file, at, _END64.size, tail, tail_start)
+            if data[:4] == b"PK\x06\x06" and len(data) == _END64.size:
+                length, stated = _END64.unpack(data)[8:10]
+                before = at
+                break
+    for start in (before - length, stated):
+        if start < 0 or start + length > before:
+            continue
+        first = _at(file, start, 4, tail, tail_start) if length else _ENTRY_MAGIC
+        if first in (_ENTRY_MAGIC, _SIGNATURE_MAGIC):
+            return Directory(start, start + length, start - stated, tail, tail_start)
+    return None
+
+
+def read_entries(file: BinaryIO, directory: Directory) -> Iterator[list[Entry]]:
+    """Yield the entries of a directory in blocks.
+
+    Raises:
+        FileFault: CORRUPT_ARCHIVE at a damaged entry, after those before it; what the reader raises.
+    """
+    position, end, rest = directory.start, directory.end, b""
+    if position >= directory.tail_start:
+        rest = directory.tail[position - directory.tail_start : end - directory.tail_start]
+        position = end
+    while True:
+        if position < end:
+            data = _read(file, position, min(BLOCK_BYTES, end - position))
+            rest += data
+            position += len(data)
+        entries, used = parsed(rest, position - len(rest), directory.shift, directory.start)
+        if entries:
+            yield entries
+        rest = rest[used:]
+        if position >= end or len(rest) > _LARGEST_ENTRY:
+            break
+    if rest and rest[:4] != _SIGNATURE_MAGIC:
+        raise corrupt(f"the zip's central directory is damaged at byte {position - len(rest)}")
+
+
+def parsed(data: bytes, start: int, shift: int, limit: int) -> tuple[list[Entry], int]:
+    """Return the entries that stand whole in ``data``, and the bytes they take.
+
+    Args:
+        data: Of the directory.
+        start: Where they stand in the file.
+        shift: Added to the offsets that they state.
+        limit: Where members end at the latest: the directory's start.
+    """
+    entries: list[Entry] = []
+    at = 0
+    while at + _ENTRY.size <= len(data):
+        (magic, _, system, _, flags, method, _, crc, packed, size, *lengths, _, _, attributes, offset) = (
+            _ENTRY.unpack_from(data, at)
+        )
+        name_end = at + _ENTRY.size + lengths[0]
+        extra_end = name_end + lengths[1]
+        end = extra_end + lengths[2]
+        if magic != _ENTRY_MAGIC or end > len(data):
+            break
+        if _NOT_HERE in (size, packed, offset):
+            values = zip64_values(data[name_end:extra_end], (size, packed, offset))
+            size, packed, offset = (-1, -1, -1) if values is None else values
+        name = data[at + _ENTRY.size : name_end]
+        if offset < 0 or offset + shift < 0 or offset + shift + _LOCAL_BYTES + len(name) + packed > limit:
+            header = -1
+        else:
+            header = offset + shift
+        place = (start + at, start + end)
+        entries.append(Entry(name, flags, method, crc, packed, size, header, lengths[1], attributes, system, *place))
+        at = end
+    return entries, at
+
+
+def zip64_values(extra: bytes, values: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the values with those that stand in the Zip64 extra field (APPNOTE 4.5.3); None if one isn't there."""
+    at = 0
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<2H", extra, at)
+        at += 4
+        if kind == 1:
+            numbers = iter(struct.unpack_from(f"<{min(length, len(extra) - at) // 8}Q", extra, at))
+            found = tuple(next(numbers, -1) if value == _NOT_HERE else value for value in values)
+            return None if -1 in found else found
+        at += length
+    return None
+
+
+def _at(file: BinaryIO, start: int, length: int, tail: bytes, tail_start: int) -> bytes:
+    if start < 0:
+        return b""
+    if start >= tail_start:
+        return tail[start - tail_start : start - tail_start + length]
+    return _read(file, start, length)
+
+
+def _read(file: BinaryIO, start: int, length: int) -> bytes:
+    """Return exactly so many bytes."""
+    with guarded("the zip's end can't be read"):
+        file.seek(start)
+        data = file.read(length)
+    if len(data) < length:
+        raise corrupt(f"the zip ends before byte {start + length}")
+    return data

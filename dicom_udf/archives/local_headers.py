@@ -1,0 +1,137 @@
+"""Members of a zip by the headers that stand before them (APPNOTE 4.3.7), also where no directory names them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from dicom_udf.archives.directory import Entry, zip64_values
+from dicom_udf.archives.guard import corrupt, guarded
+from dicom_udf.errors import FailureCode, FileFault
+
+__all__ = ["LOCAL_BYTES", "LOCAL_MAGIC", "data_start", "walk_local_headers"]
+
+LOCAL_BYTES = 30
+LOCAL_MAGIC = b"PK\x03\x04"
+
+_HEADER = struct.Struct("<4sBxHHLLLLHH")
+_DIRECTORY_MAGICS = (b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x08")
+_DESCRIPTOR_MAGIC = b"PK\x07\x08"
+_HAS_DESCRIPTOR = 0x8
+_ENCRYPTED = 0x1
+_STORED = 0
+_NEWEST_VERSION = 63
+_PIECE = 256 << 10
+
+
+def data_start(file: BinaryIO, offset: int) -> int:
+    """Return where a member's bytes begin; only its local header knows.
+
+    Raises:
+        FileFault: CORRUPT_ARCHIVE; what the reader raises.
+    """
+    with guarded("the zip member's local header lies outside the archive"):
+        file.seek(offset)
+        magic, *_, name_length, extra_length = _HEADER.unpack(file.read(LOCAL_BYTES))
+    if magic != LOCAL_MAGIC:
+        raise corrupt("the zip member's local header is damaged")
+    return int(offset + LOCAL_BYTES + name_length + extra_length)
+
+
+def walk_local_headers(
+    file: BinaryIO, position: int, read_to_end: Callable[[Entry, int], int | None]
+) -> Iterator[tuple[Entry, int]]:
+    """Yield the members whose headers stand at or behind a position, and where each one's bytes begin.
+
+    Args:
+        file: The zip.
+        position: Where to begin.
+        read_to_end: Called for a member of unstated length after it was taken; reads its stream and returns where
+            that ended, None where it is damaged.
+
+    Raises:
+        FileFault: What the reader raises.
+    """
+    while (entry_at := _next_header(file, position)) is not None:
+        position = entry_at
+        entry, start = _entry(file, position)
+        if entry is None:
+            position += len(LOCAL_MAGIC)
+            continue
+        if not entry.flags & _HAS_DESCRIPTOR or entry.packed:
+            yield entry, start
+            position = start + entry.packed
+        elif entry.method == _STORED or entry.flags & _ENCRYPTED:
+            end = _descriptor(file, start)
+            if end is not None:
+                entry = entry._replace(packed=end - start, size=end - start)
+            yield entry, start
+            position = start if end is None else end
+        else:
+            yield entry._replace(packed=-1, size=-1), start
+            end = read_to_end(entry, start)
+            position = start if end is None else end
+
+
+def _next_header(file: BinaryIO, position: int) -> int | None:
+    """Return where the next local header begins; None at the directory or the end."""
+    data = _read(file, position, 4)
+    if data in _DIRECTORY_MAGICS:
+        return None
+    return _found(file, position, LOCAL_MAGIC)
+
+
+def _found(file: BinaryIO, position: int, magic: bytes) -> int | None:
+    while data := _read(file, position, _PIECE):
+        at = data.find(magic)
+        if at >= 0:
+            return position + at
+        if len(data) < len(magic):
+            return None
+        position += len(data) - len(magic) + 1
+    return None
+
+
+def _descriptor(file: BinaryIO, start: int) -> int | None:
+    """Return where stored data of unstated length ends: before a descriptor that says its length, twice."""
+    position = start
+    while (at := _found(file, position, _DESCRIPTOR_MAGIC)) is not None:
+        stated = _read(file, at + 8, 16)
+        for form in ("<2L", "<2Q"):
+            if len(stated) >= struct.calcsize(form) and struct.unpack_from(form, stated) == (at - start, at - start):
+                return at
+        position = at + 1
+    return None
+
+
+def _entry(file: BinaryIO, position: int) -> tuple[Entry | None, int]:
+    """Return what a local header says and where its data begins; None if it isn't one."""
+    data = _read(file, position, LOCAL_BYTES)
+    if len(data) < LOCAL_BYTES:
+        return None, 0
+    _, version, flags, method, _, crc, packed, size, name_length, extra_length = _HEADER.unpack(data)
+    name = _read(file, position + LOCAL_BYTES, name_length)
+    start = position + LOCAL_BYTES + name_length + extra_length
+    if version > _NEWEST_VERSION or not name_length or len(name) < name_length or b"\0" in name:
+        return None, 0
+    if 0xFFFFFFFF in (size, packed):
+        extra = _read(file, position + LOCAL_BYTES + name_length, extra_length)
+        values = zip64_values(extra, (size, packed))
+        if values is None:
+            return None, 0
+        size, packed = values
+    entry = Entry(name, flags, method, crc, packed, size, position, extra_length, 0, 0, position, start)
+    return entry, start
+
+
+def _read(file: BinaryIO, position: int, length: int) -> bytes:
+    """Return what there is of so many bytes: a damaged archive may end anywhere."""
+    try:
+        with guarded("the zip can't be read"):
+            file.seek(position)
+            return file.read(length)
+    except FileFault as fault:
+        if fault.code is not FailureCode.CORRUPT_ARCHIVE:
+            raise
+        return b""

@@ -1,0 +1,114 @@
+"""Cuts a large zip into ranges of its members, each of which one task reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from dicom_udf.archives.directory import BLOCK_BYTES, Directory, Entry, find_directory, read_entries
+from dicom_udf.archives.kinds import Kind
+from dicom_udf.archives.local_headers import LOCAL_BYTES
+from dicom_udf.archives.model import Limits, ZipRange
+from dicom_udf.archives.names import Names, decoded
+from dicom_udf.archives.recognise import kind_at
+from dicom_udf.archives.zips import is_file
+from dicom_udf.errors import FailureCode, FileFault
+
+__all__ = ["split_zip"]
+
+_DEFAULT_LIMITS = Limits()
+
+
+def split_zip(file: BinaryIO, *, members: int, packed_bytes: int, limits: Limits = _DEFAULT_LIMITS) -> list[ZipRange]:
+    """Return the ranges of a zip's directory that are read apart from each other, in its order.
+
+    What :func:`~dicom_udf.archives.members` gives for them, one after another, is what it gives for the whole zip, as
+    long as that keeps within the limits, which count for each range by itself.
+
+    Args:
+        file: The stored object, seekable.
+        members: Of one range at the most.
+        packed_bytes: Of one range, about: more only where one member has more.
+        limits: A zip of more files than these is left whole.
+
+    Returns:
+        Nothing where the object isn't a zip with a sound directory and some file, or gives only one range.
+
+    Raises:
+        FileFault: What the file's reader raises.
+    """
+    try:
+        directory = find_directory(file)
+        if directory is None or kind_at(file, is_in_place=True) is not Kind.ZIP:
+            return []
+        ranges, files = _ranges(file, directory, members, packed_bytes)
+    except FileFault as fault:
+        if fault.code is not FailureCode.CORRUPT_ARCHIVE:
+            raise
+        return []
+    is_bomb = files > limits.members or sum(part.packed_bytes for part in ranges) > directory.start
+    return [] if is_bomb or not files or len(ranges) < 2 else ranges
+
+
+def _ranges(file: BinaryIO, directory: Directory, members: int, packed_bytes: int) -> tuple[list[ZipRange], int]:
+    names = Names(None)
+    ranges: list[ZipRange] = []
+    current: _Range | None = None
+    files = 0
+    for entry in _entries(file, directory):
+        if current is None or current.is_full(entry, members, packed_bytes):
+            if current is not None:
+                ranges.append(current.closed())
+            current = _Range(entry.start, directory.shift)
+        files += current.take(entry, names)
+    if current is not None:
+        ranges.append(current.closed())
+    return ranges, files
+
+
+def _entries(file: BinaryIO, directory: Directory) -> Iterator[Entry]:
+    for block in read_entries(file, directory):
+        yield from block
+
+
+class _Range:
+    """A range that is being filled."""
+
+    def __init__(self, start: int, shift: int) -> None:
+        self._start = self._end = start
+        self._shift = shift
+        self._members = 0
+        self._packed = 0
+        self._seen: dict[str, int] = {}
+        self._own: set[str] = set()
+
+    def is_full(self, entry: Entry, members: int, packed_bytes: int) -> bool:
+        """Return True if an entry belongs to the next range."""
+        return (
+            self._members >= members
+            or self._packed + _occupied(entry) > packed_bytes
+            or entry.end - self._start > BLOCK_BYTES  # what a task reads of the directory in one go
+        )
+
+    def take(self, entry: Entry, names: Names) -> bool:
+        """Take in an entry; return True if it is a file."""
+        self._end = entry.end
+        self._members += 1
+        self._packed += _occupied(entry)
+        if not is_file(entry):
+            return False
+        name = decoded(entry.name)
+        met = names.count(name)
+        if met and name not in self._own:
+            self._seen[name] = met
+        self._own.add(name)
+        return True
+
+    def closed(self) -> ZipRange:
+        """Return the range."""
+        seen = tuple(self._seen.items())
+        return ZipRange(self._start, self._end, self._shift, self._members, self._packed, seen)
+
+
+def _occupied(entry: Entry) -> int:
+    return LOCAL_BYTES + len(entry.name) + entry.packed if entry.header_offset >= 0 and is_file(entry) else 0
