@@ -16,13 +16,15 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFailedError
-from dicom_udf.sources.model import OBJECT_SCHEMA, ObjectReader, ObjectRef
+from dicom_udf.sources.model import ObjectReader, ObjectRef, object_batch
+from dicom_udf.sources.patterns import Patterns
 from dicom_udf.sources.ranges import RangeReader
 
-__all__ = ["BATCH_ROWS", "LocalStore", "open_object", "open_store", "path_of", "uri_of"]
+__all__ = ["BATCH_ROWS", "LocalStore", "local_ref", "open_local_object", "open_local_store", "path_of", "uri_of"]
 
 BATCH_ROWS = 10_000
 _SCHEME = "file://"
+_ALL = Patterns()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 _AMBIGUOUS = re.compile("%(?=25|[89A-F][0-9A-F])")
 _ESCAPE = re.compile(b"%(25|[89A-F][0-9A-F])")
@@ -41,12 +43,13 @@ def path_of(uri: str) -> str:
     return os.fsdecode(_ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), name))
 
 
-def open_store(source: str, *, exclude: str | None = None) -> LocalStore:
+def open_local_store(source: str, *, exclude: str | None = None, patterns: Patterns = _ALL) -> LocalStore:
     """Return the store of a local folder or file.
 
     Args:
         source: A path or a ``file://`` URI.
         exclude: A folder (path or URI) that is left out of the listing with all that is in it, e.g. the lake itself.
+        patterns: Which names below a folder are taken.
 
     Raises:
         ConfigurationError: It isn't there, is neither folder nor file, can't be reached, or isn't local.
@@ -60,10 +63,10 @@ def open_store(source: str, *, exclude: str | None = None) -> LocalStore:
         raise ConfigurationError(f"the source {uri_of(path)} is neither a folder nor a file; give one of these")
     is_local = exclude is not None and (exclude.startswith(_SCHEME) or "://" not in exclude)
     excluded = os.path.realpath(_local_path(exclude)) if exclude is not None and is_local else None
-    return LocalStore(path, is_folder=stat.S_ISDIR(mode), excluded=excluded)
+    return LocalStore(path, is_folder=stat.S_ISDIR(mode), excluded=excluded, patterns=patterns)
 
 
-def open_object(ref: ObjectRef) -> ObjectReader:
+def open_local_object(ref: ObjectRef) -> ObjectReader:
     """Open an object of a listing.
 
     Raises:
@@ -84,6 +87,19 @@ def open_object(ref: ObjectRef) -> ObjectReader:
     return RangeReader(file.fetch, ref.size, close=file.close)
 
 
+def local_ref(uri: str) -> ObjectRef:
+    """Look a file up as a listing would have it.
+
+    Raises:
+        FileFault: NOT_FOUND, ACCESS_DENIED, READ_ERROR.
+    """
+    path = path_of(uri)
+    try:
+        return ObjectRef(*_row(path, os.stat(path)))
+    except (OSError, ValueError) as error:
+        raise _fault(error) from None
+
+
 @dataclass(frozen=True, slots=True)
 class LocalStore:
     """A folder with all that is below it, or one file.
@@ -92,11 +108,13 @@ class LocalStore:
         path: Absolute.
         is_folder: False for a single file.
         excluded: Real path of the folder that is left out.
+        patterns: Which names below the folder are taken.
     """
 
     path: str
     is_folder: bool
     excluded: str | None = None
+    patterns: Patterns = _ALL
 
     @property
     def scope(self) -> str:
@@ -112,17 +130,20 @@ class LocalStore:
             RunFailedError: A folder below the source can't be read: what it holds would be missed silently.
         """
         rows: list[_Row] = []
+        start = len(self.scope)
         for path, status in self._files():
-            rows.append((uri_of(path), status.st_size, str(status.st_mtime_ns), _utc(status.st_mtime_ns)))
+            if self.is_folder and not self.patterns.matches(uri_of(path)[start:]):
+                continue
+            rows.append(_row(path, status))
             if len(rows) == BATCH_ROWS:
-                yield _batch(rows)
+                yield object_batch(rows)
                 rows = []
         if rows:
-            yield _batch(rows)
+            yield object_batch(rows)
 
     def open(self, ref: ObjectRef) -> ObjectReader:
-        """Open an object; see :func:`open_object`."""
-        return open_object(ref)
+        """Open an object; see :func:`open_local_object`."""
+        return open_local_object(ref)
 
     def _files(self) -> Iterator[tuple[str, os.stat_result]]:
         if self.is_folder:
@@ -232,15 +253,12 @@ def _local_path(source: str) -> str:
     return source
 
 
+def _row(path: str, status: os.stat_result) -> _Row:
+    return uri_of(path), status.st_size, str(status.st_mtime_ns), _utc(status.st_mtime_ns)
+
+
 def _utc(nanoseconds: int) -> datetime | None:
     try:
         return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
     except OverflowError:  # a time beyond the year 9999
         return None
-
-
-def _batch(rows: list[_Row]) -> pa.RecordBatch:
-    columns = [
-        pa.array(column, type=field.type) for column, field in zip(zip(*rows, strict=True), OBJECT_SCHEMA, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=OBJECT_SCHEMA)

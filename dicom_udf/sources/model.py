@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 import pyarrow as pa
 
-__all__ = ["OBJECT_SCHEMA", "ObjectReader", "ObjectRef", "S3Access", "Store"]
+__all__ = ["OBJECT_SCHEMA", "ObjectReader", "ObjectRef", "S3Access", "Store", "object_batch"]
 
 OBJECT_SCHEMA = pa.schema(
     [
@@ -73,6 +73,10 @@ class ObjectReader(Protocol):
         """
         ...
 
+    def preload(self, start: int = ..., end: int = ...) -> None:
+        """Fetch a range now, so that the first read finds it; may be called in another thread before the first read."""
+        ...
+
     def seek(self, offset: int, whence: int = 0, /) -> int:
         """Move the place of the next read; nothing is fetched."""
         ...
@@ -100,3 +104,11 @@ class Store(Protocol):
     def list(self) -> Iterator[pa.RecordBatch]:
         """Yield the objects as batches of :data:`OBJECT_SCHEMA`, in bounded memory."""
         ...
+
+
+def object_batch(rows: Sequence[tuple[str, int, str, datetime | None]]) -> pa.RecordBatch:
+    """Return rows of :data:`OBJECT_SCHEMA`, at least one, as a batch."""
+    columns = [
+        pa.array(column, type=field.type) for column, field in zip(zip(*rows, strict=True), OBJECT_SCHEMA, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=OBJECT_SCHEMA)

@@ -1,0 +1,224 @@
+"""One writer at a time: a lease in numbered generations, each made by a conditional PUT (DESIGN §6).
+
+::
+
+    _ingest/lease/00000007      {"holder": "run-1", "expires": ..., ...}     made only if it isn't there
+
+The highest generation is the lease. Its holder renews it by making the next one; whoever finds it expired takes it over
+the same way, and of two who try one fails. Two clocks may differ by :data:`CLOCK_SKEW`: a taker waits that much longer
+than a holder works. The lease keeps writers from disturbing each other; what makes a batch land once, even if a holder
+slept through its lease, is the fence in :mod:`dicom_udf.lake.publish`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+
+from dicom_udf.errors import RunFailedError
+
+__all__ = ["CLOCK_SKEW", "LEASE_SECONDS", "Lease", "LeaseLostError", "take_lease"]
+
+LEASE_SECONDS = 120.0
+"""How long a lease holds without being renewed; it is renewed three times as often."""
+
+CLOCK_SKEW = 30.0
+"""Seconds by which the clocks of two writers may differ."""
+
+_KEPT_GENERATIONS = 8
+
+_log = logging.getLogger(__name__)
+
+
+class LeaseLostError(RunFailedError):
+    """Another writer has taken the lease over; nothing more may be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Generation:
+    """What a generation's object says.
+
+    Attributes:
+        holder: Who: a run's key.
+        expires: Unix time, seconds; 0 where it was given back.
+        machine: Of the holder, as this module names it.
+        pid: The holder's process.
+    """
+
+    holder: str
+    expires: float
+    machine: str
+    pid: int
+
+
+class Lease:
+    """The right to write to a lake; a context manager that renews it until it is left.
+
+    Attributes:
+        holder: Who holds it.
+    """
+
+    def __init__(self, store: Any, holder: str, number: int, *, seconds: float, clock: Callable[[], float]) -> None:
+        self.holder = holder
+        self._store = store
+        self._number = number
+        self._seconds = seconds
+        self._clock = clock
+        self._expires = clock() + seconds
+        self._lost: str | None = None
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._renewer = threading.Thread(target=self._renew_on, name="lease", daemon=True)
+
+    def __enter__(self) -> Lease:
+        self._renewer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._renewer.join()
+        with self._lock:
+            if self._lost is None and self._is_newest():
+                self._make(self._number + 1, expires=0.0)
+
+    def check(self) -> None:
+        """Make sure that the lease is still held.
+
+        Raises:
+            LeaseLostError: It has expired, or another writer has taken it.
+        """
+        with self._lock:
+            if self._lost is None and self._clock() >= self._expires:
+                self._lost = "expired before it was renewed"
+            if self._lost is None and not self._is_newest():
+                self._lost = "was taken over by another run"
+            if self._lost is not None:
+                raise LeaseLostError(
+                    f"the lease of run {self.holder} {self._lost}; nothing more was written, the next run goes on"
+                )
+
+    def renew(self) -> None:
+        """Hold the lease for another :data:`LEASE_SECONDS`; where that fails, :meth:`check` will say so."""
+        with self._lock:
+            if self._lost is not None:
+                return
+            expires = self._clock() + self._seconds
+            try:
+                is_made = self._make(self._number + 1, expires=expires)
+            except (BaseError, OSError) as error:
+                _log.warning("the lease could not be renewed (%s); trying again", type(error).__name__)
+                return
+            if not is_made:
+                self._lost = "was taken over by another run"
+                return
+            self._number += 1
+            self._expires = expires
+            self._clear()
+
+    def _renew_on(self) -> None:
+        while not self._stop.wait(self._seconds / 3):
+            self.renew()
+
+    def _make(self, number: int, *, expires: float) -> bool:
+        return _make(self._store, number, _Generation(self.holder, expires, _machine(), os.getpid()))
+
+    def _is_newest(self) -> bool:
+        return max(_numbers(self._store), default=0) == self._number
+
+    def _clear(self) -> None:
+        for number in _numbers(self._store):
+            if number <= self._number - _KEPT_GENERATIONS:
+                with contextlib.suppress(FileNotFoundError):
+                    obstore.delete(self._store, _name(number))
+
+
+def take_lease(
+    store: Any,
+    holder: str,
+    *,
+    seconds: float = LEASE_SECONDS,
+    skew: float = CLOCK_SKEW,
+    clock: Callable[[], float] = time.time,
+) -> Lease:
+    """Take the lease of a lake.
+
+    Args:
+        store: An obstore store whose root is the lake's folder ``_ingest/lease``.
+        holder: A run's key.
+        seconds: How long it holds without being renewed.
+        skew: As :data:`CLOCK_SKEW`.
+        clock: Unix time in seconds.
+
+    Raises:
+        RunFailedError: Another run holds it; says which, and until when.
+    """
+    newest = max(_numbers(store), default=0)
+    if newest:
+        held = _read(store, newest)
+        if held is not None and clock() < held.expires + skew and not _has_died(held):
+            raise RunFailedError(
+                f"run {held.holder} is writing to this lake (its lease ends in {held.expires - clock():.0f} s "
+                "unless renewed); wait for it, then run again"
+            )
+    lease = Lease(store, holder, newest + 1, seconds=seconds, clock=clock)
+    if not lease._make(newest + 1, expires=lease._expires) or not lease._is_newest():
+        raise RunFailedError("another run has just begun to write to this lake; wait for it, then run again")
+    return lease
+
+
+def _make(store: Any, number: int, generation: _Generation) -> bool:
+    try:
+        obstore.put(store, _name(number), json.dumps(asdict(generation)).encode(), mode="create")
+    except AlreadyExistsError:
+        return False
+    return True
+
+
+def _read(store: Any, number: int) -> _Generation | None:
+    try:
+        return _Generation(**json.loads(bytes(obstore.get(store, _name(number)).bytes())))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None  # a writer that died while it wrote holds nothing
+
+
+def _numbers(store: Any) -> list[int]:
+    names = [entry["path"].rpartition("/")[2] for chunk in obstore.list(store) for entry in chunk]
+    return [int(name) for name in names if name.isdigit()]
+
+
+def _name(number: int) -> str:
+    return f"{number:08d}"
+
+
+def _has_died(held: _Generation) -> bool:
+    """True where the holder was a process of this very machine that is no more: nobody has to wait for it."""
+    if held.machine != _machine() or held.pid == os.getpid():
+        return False
+    try:
+        os.kill(held.pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+def _machine() -> str:
+    """Name this machine and boot, and the container: a process id means something only there."""
+    parts = [socket.gethostname()]
+    with contextlib.suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
+        parts.append(Path("/proc/self/ns/pid").readlink().name)
+    return " ".join(parts)

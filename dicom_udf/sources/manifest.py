@@ -1,0 +1,221 @@
+"""A list of objects instead of a listing: Parquet, CSV or JSON lines that somebody wrote, or an S3 Inventory.
+
+Both say what to read and nothing of what is gone: nothing counts as deleted (``scope`` is None).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_plus
+
+import pyarrow as pa
+
+from dicom_udf.errors import ConfigurationError, FileFault
+from dicom_udf.sources.local import local_ref, path_of, uri_of
+from dicom_udf.sources.model import ObjectRef, S3Access, object_batch
+from dicom_udf.sources.patterns import Patterns
+from dicom_udf.sources.pool import request_pool
+from dicom_udf.sources.rows import open_file, rows_of
+from dicom_udf.sources.s3 import head_s3_object, split_url
+
+__all__ = ["ListStore", "open_inventory", "open_manifest"]
+
+BATCH_ROWS = 10_000
+
+_INVENTORY_COLUMNS = {
+    "bucket": "bucket",
+    "key": "key",
+    "size": "size",
+    "etag": "etag",
+    "lastmodifieddate": "last_modified",
+    "islatest": "is_latest",
+    "isdeletemarker": "is_delete_marker",
+}
+_MANIFEST_COLUMNS = ("uri", "bucket", "key", "size", "etag", "last_modified")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One object that a list names; None where the list doesn't say."""
+
+    uri: str
+    size: int | None
+    etag: str | None
+    last_modified: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListStore:
+    """Objects that a list names, each once, in its order.
+
+    What the list doesn't say of an object is asked for: by HEAD in S3, many at once; by stat on local disks. An object
+    that isn't there is listed with size 0 and no etag, so that reading it says so in a row of ``failures``.
+
+    Attributes:
+        entries: Begins a new reading of the list.
+        access: How S3 is reached.
+        patterns: Which keys are taken; whole keys, paths of local files.
+    """
+
+    entries: Callable[[], Iterator[_Entry]]
+    access: S3Access
+    patterns: Patterns
+
+    @property
+    def scope(self) -> None:
+        """None: what a list leaves out isn't deleted."""
+        return
+
+    def list(self) -> Iterator[pa.RecordBatch]:
+        """Yield the objects as batches of ``OBJECT_SCHEMA``, in bounded memory but for their names.
+
+        Raises:
+            ConfigurationError: A row that names no object.
+        """
+        seen: set[str] = set()
+        taken = (entry for entry in self.entries() if _is_new(entry.uri, seen) and self._is_taken(entry.uri))
+        while chunk := [*islice(taken, BATCH_ROWS)]:
+            refs = request_pool().map(partial(_completed, access=self.access), chunk)
+            yield object_batch([(ref.uri, ref.size, ref.etag, ref.last_modified) for ref in refs])
+
+    def _is_taken(self, uri: str) -> bool:
+        name = split_url(uri)[1] if uri.startswith("s3://") else uri.removeprefix("file://")
+        return self.patterns.matches(name)
+
+
+def open_manifest(uri: str, *, access: S3Access, patterns: Patterns) -> ListStore:
+    """Return the objects of a manifest.
+
+    It has the columns ``uri`` (``s3://``, ``file://``, or an absolute path), or ``bucket`` and ``key``, not
+    URL-encoded; and may have ``size`` (bytes), ``etag`` and ``last_modified`` (ISO 8601, UTC).
+
+    Raises:
+        ConfigurationError: It can't be read, or its first row names no object.
+    """
+
+    def entries() -> Generator[_Entry, None, None]:
+        with open_file(uri, access) as file:
+            for number, row in rows_of(file, uri):
+                yield _entry({str(name).lower(): value for name, value in row.items()}, f"{uri}, row {number}")
+
+    _check_first(entries)
+    return ListStore(entries, access, patterns)
+
+
+def open_inventory(uri: str, *, access: S3Access, patterns: Patterns) -> ListStore:
+    """Return the objects of an S3 Inventory, Parquet or CSV, by its ``manifest.json``.
+
+    Only current versions count. The data files are where the manifest says: in its destination bucket; for a local copy
+    below one of the folders around ``manifest.json``, or beside it.
+
+    Raises:
+        ConfigurationError: It can't be read, or is of another format (ORC).
+    """
+    with open_file(uri, access) as file:
+        try:
+            manifest = json.loads(file.read())
+            form = manifest["fileFormat"].upper()
+            columns = [_plain(name) for name in manifest["fileSchema"].split(",")] if form == "CSV" else None
+            bucket = manifest["destinationBucket"].rpartition(":")[2]
+            files = [_data_file(uri, bucket, one["key"]) for one in manifest["files"]]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ConfigurationError(f"{uri} is no manifest.json of an S3 Inventory; give that file's name") from None
+    if form not in ("CSV", "PARQUET"):
+        raise ConfigurationError(f"{uri}: an inventory as {form} isn't read; have S3 write Parquet or CSV")
+
+    def entries() -> Generator[_Entry, None, None]:
+        for data_file in files:
+            with open_file(data_file, access) as file:
+                yield from _inventory_entries(rows_of(file, data_file, columns=columns), data_file, form == "CSV")
+
+    _check_first(entries)
+    return ListStore(entries, access, patterns)
+
+
+def _check_first(entries: Callable[[], Generator[_Entry, None, None]]) -> None:
+    """Read the first row now: a list that is none is refused before anything is written."""
+    with closing(entries()) as found:
+        next(found, None)
+
+
+def _inventory_entries(rows: Iterable[tuple[int, dict[str, Any]]], uri: str, is_csv: bool) -> Iterator[_Entry]:
+    for number, row in rows:
+        named = {_INVENTORY_COLUMNS.get(_plain(name), name): value for name, value in row.items()}
+        if str(named.get("is_latest", True)).lower() == "false":
+            continue
+        if str(named.get("is_delete_marker", False)).lower() == "true":
+            continue
+        if is_csv and named.get("key"):
+            named["key"] = unquote_plus(named["key"])
+        yield _entry({name: named.get(name) for name in _MANIFEST_COLUMNS}, f"{uri}, row {number}")
+
+
+def _plain(name: str) -> str:
+    """Return a column's name as both formats have it: ``LastModifiedDate`` in CSV, ``last_modified_date`` else."""
+    return name.strip().replace("_", "").lower()
+
+
+def _data_file(uri: str, bucket: str, key: str) -> str:
+    if uri.startswith("s3://"):
+        return f"s3://{bucket}/{key}"
+    folder = Path(uri.removeprefix("file://")).parent
+    places = [above / key for above in (folder, *folder.parents)]
+    return str(next((place for place in places if place.is_file()), folder / Path(key).name))
+
+
+def _entry(row: dict[str, Any], where: str) -> _Entry:
+    uri, bucket, key = (row.get(name) for name in ("uri", "bucket", "key"))
+    if bucket and key:
+        uri = f"s3://{bucket}/{key}"
+    if not isinstance(uri, str) or not uri.startswith(("s3://", "file:///", "/")):
+        raise ConfigurationError(
+            f"{where} names no object; give bucket and key, or uri as s3://bucket/key, file:///path or /path"
+        )
+    try:
+        size = None if row.get("size") in (None, "") else int(row["size"])
+        return _Entry(_normal(uri), size, (row.get("etag") or "").strip('"') or None, _time(row.get("last_modified")))
+    except (ValueError, TypeError, AttributeError):
+        raise ConfigurationError(f"{where}: size, etag or last_modified can't be read; mend or leave it out") from None
+
+
+def _normal(uri: str) -> str:
+    if uri.startswith("s3://"):
+        bucket, key = split_url(uri)
+        if not bucket or not key:
+            raise ValueError
+        return uri
+    return uri_of(os.path.abspath(path_of(uri) if uri.startswith("file://") else uri))
+
+
+def _time(value: Any) -> datetime | None:
+    if value in (None, ""):
+        return None
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _is_new(uri: str, seen: set[str]) -> bool:
+    if uri in seen:
+        return False
+    seen.add(uri)
+    return True
+
+
+def _completed(entry: _Entry, access: S3Access) -> ObjectRef:
+    try:
+        if not entry.uri.startswith("s3://"):
+            return local_ref(entry.uri)  # a local file's etag is its time: only the disk knows
+        if entry.size is not None and entry.etag is not None:
+            return ObjectRef(entry.uri, entry.size, entry.etag, entry.last_modified)
+        return head_s3_object(entry.uri, access)
+    except FileFault:
+        return ObjectRef(entry.uri, 0, "", None)

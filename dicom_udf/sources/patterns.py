@@ -1,0 +1,81 @@
+"""Which names of a source are taken: globs as ``aws s3 cp --include`` has them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+__all__ = ["Patterns"]
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """Names to take and to leave out; both are matched against the whole name below the source.
+
+    ``*`` stands for any characters, ``/`` too, ``?`` for one, ``[a-z]`` and ``[!a-z]`` for one of or not of a set.
+    Case matters.
+
+    Attributes:
+        include: A name has to match one of these; any name does where there are none.
+        exclude: A name must match none of these.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def matches(self, name: str) -> bool:
+        """Tell whether a name is taken."""
+        wanted, unwanted = self._compiled
+        return (wanted is None or wanted.match(name) is not None) and (unwanted is None or not unwanted.match(name))
+
+    @property
+    def regex_include(self) -> str | None:
+        """A regular expression for the whole name, the same in Python and Java; None: every name."""
+        return _regex(self.include)
+
+    @property
+    def regex_exclude(self) -> str | None:
+        """As :attr:`regex_include`; None: no name."""
+        return _regex(self.exclude)
+
+    @cached_property
+    def _compiled(self) -> tuple[re.Pattern[str] | None, re.Pattern[str] | None]:
+        include, exclude = self.regex_include, self.regex_exclude
+        return include and re.compile(include), exclude and re.compile(exclude)  # type: ignore[return-value]
+
+
+def _regex(globs: tuple[str, ...]) -> str | None:
+    if not globs:
+        return None
+    return rf"(?s)\A(?:{'|'.join(map(_translated, globs))})\z".replace(r"\z", r"(?!.)")
+
+
+def _translated(glob: str) -> str:
+    """Translate one glob; what both languages read alike: no named groups, no class operators."""
+    out, rest = "", glob
+    while rest:
+        char, rest = rest[0], rest[1:]
+        found = re.match(r"(!?)(\]?[^]]*)\]", rest) if char == "[" else None
+        if found and found[2]:
+            out += f"[{'^' if found[1] else ''}{_members(found[2])}]"
+            rest = rest[found.end() :]
+        else:  # also a bracket that nothing closes
+            out += {"*": ".*", "?": "."}.get(char) or _literal(char)
+    return out
+
+
+def _members(text: str) -> str:
+    """Write the characters and ranges of a set; a range that runs backward is its two ends and a hyphen."""
+    out = ""
+    while text:
+        low, hyphen, high = text[:1], text[1:2], text[2:3]
+        if hyphen == "-" and high and low <= high:
+            out, text = out + f"{_literal(low)}-{_literal(high)}", text[3:]
+        else:
+            out, text = out + _literal(low), text[1:]
+    return out
+
+
+def _literal(char: str) -> str:
+    return char if char.isalnum() or ord(char) > 127 else f"\\x{ord(char):02x}"

@@ -1,0 +1,107 @@
+"""Rows of a Parquet, CSV or JSON lines file, local or in S3, one after the other."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dicom_udf.errors import ConfigurationError, FileFault
+from dicom_udf.sources.model import S3Access
+from dicom_udf.sources.s3 import head_s3_object, open_s3_object
+
+__all__ = ["open_file", "rows_of"]
+
+_PARQUET = b"PAR1"
+_GZIP = b"\x1f\x8b"
+_LARGEST_LINE = 1 << 20
+
+
+def open_file(uri: str, access: S3Access) -> BinaryIO:
+    """Open a file for reading, by ranges where it is in S3.
+
+    Raises:
+        ConfigurationError: It isn't there, or can't be read.
+    """
+    remedy = "check the name and the permissions"
+    try:
+        if uri.startswith("s3://"):
+            ref = head_s3_object(uri, access)
+            return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, open_s3_object(ref, access))))
+        return Path(uri.removeprefix("file://")).open("rb")
+    except FileFault as fault:
+        raise ConfigurationError(f"{uri} can't be read ({fault.code}); {remedy}") from None
+    except OSError as error:
+        raise ConfigurationError(f"{uri} can't be read ({error.strerror}); {remedy}") from None
+
+
+def rows_of(file: BinaryIO, uri: str, *, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the number of each row, from 1, and the row as a dict; values as the format has them, in CSV as text.
+
+    The format is told by the first bytes; gzip around CSV and JSON lines is undone.
+
+    Args:
+        file: At its start.
+        uri: For messages.
+        columns: Names of the columns of a CSV without a header line; None: it has one.
+
+    Raises:
+        ConfigurationError: A place that can't be read.
+    """
+    head = file.read(4)
+    file.seek(0)
+    if head == _PARQUET:
+        yield from _parquet_rows(file, uri)
+        return
+    plain = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if head.startswith(_GZIP) else file
+    number = 0
+    try:
+        with io.TextIOWrapper(plain, encoding="utf-8-sig", newline="") as text:
+            first = text.read(1)
+            is_json = columns is None and first == "{"
+            for number, row in _json_rows(text, first) if is_json else _csv_rows(text, first, columns):
+                yield number, row
+    except (ValueError, csv.Error, EOFError, OSError):  # their texts quote the line
+        raise ConfigurationError(f"{uri}, after row {number}: neither CSV nor JSON lines in UTF-8; mend it") from None
+
+
+def _parquet_rows(file: BinaryIO, uri: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    number = 0
+    try:
+        for batch in pq.ParquetFile(file).iter_batches(batch_size=10_000):
+            for row in batch.to_pylist():
+                number += 1
+                yield number, row
+    except (pa.ArrowException, OSError):
+        raise ConfigurationError(f"{uri}, after row {number}: the Parquet file is damaged; write it anew") from None
+
+
+def _json_rows(text: io.TextIOBase, first: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    number = 0
+    while line := first + text.readline(_LARGEST_LINE):
+        first = ""
+        number += 1
+        if line.strip():
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError
+            yield number, row
+
+
+def _csv_rows(text: io.TextIOBase, first: str, columns: Sequence[str] | None) -> Iterator[tuple[int, dict[str, Any]]]:
+    lines = _with_first(text, first)
+    for number, row in enumerate(csv.DictReader(lines, fieldnames=columns, strict=True), start=1):
+        yield number, {key: value for key, value in row.items() if key is not None and value not in (None, "")}
+
+
+def _with_first(text: io.TextIOBase, first: str) -> Iterator[str]:
+    if line := first + text.readline():
+        yield line
+    yield from text

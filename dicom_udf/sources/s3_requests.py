@@ -1,0 +1,239 @@
+"""Requests to S3: clients of this process, tries and waits, and what its errors mean.
+
+Credentials come by boto3's chain (environment, profile, the role of a Glue job or an instance) for boto3 and obstore
+alike. Retries are made here, not by the libraries, so that a 503 of one thread slows the others down: :data:`TRIES`
+requests at the most, with waits that double from 0.1 s up to 10 s, each with a time limit of :data:`TIMEOUT` seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+)
+from obstore.auth.boto3 import Boto3CredentialProvider
+from obstore.exceptions import BaseError
+from obstore.store import S3Store
+
+from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFailedError
+from dicom_udf.sources.model import S3Access
+from dicom_udf.sources.throttle import Throttle
+
+__all__ = [
+    "TIMEOUT",
+    "TRIES",
+    "S3Error",
+    "asked_for",
+    "attempted",
+    "fault_of",
+    "obstore_store",
+    "run_failed",
+    "s3_client",
+]
+
+TRIES = 8
+TIMEOUT = 20.0
+"""Seconds for one request and its answer, of at most 8 MiB."""
+
+_FIRST_WAIT, _LONGEST_WAIT = 0.1, 10.0
+_EXPIRED = frozenset(
+    {
+        *("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken", "InvalidAccessKeyId"),
+        *("SignatureDoesNotMatch", "RequestTimeTooSkewed", "InvalidSecurity", "AccountProblem", "NotSignedUp"),
+    }
+)
+_CODES = {
+    ("NoSuchKey", 404): (FailureCode.NOT_FOUND, "gone since it was listed; the next run drops it if it stays away"),
+    ("InvalidObjectState", 403): (FailureCode.OBJECT_ARCHIVED, "in an archive tier; restore it, then run again"),
+    ("AccessDenied", 403): (FailureCode.ACCESS_DENIED, "S3 denies s3:GetObject (or its key's kms:Decrypt); grant it"),
+    ("PreconditionFailed", 412): (FailureCode.OBJECT_CHANGED, "replaced since it was listed; the next run reads it"),
+    ("InvalidRange", 416): (FailureCode.OBJECT_CHANGED, "shorter than listed; the next run reads it"),
+}
+_BY_STATUS = {status: found for (_, status), found in _CODES.items() if status != 403} | {
+    403: _CODES["AccessDenied", 403]
+}
+
+_FATAL = _EXPIRED | {"NoSuchBucket", "PermanentRedirect", "AuthorizationHeaderMalformed", "Connect"}
+
+_log = logging.getLogger(__name__)
+_throttle = Throttle()
+
+
+class S3Error(Exception):
+    """An answer of S3 that is no success, or none at all.
+
+    Attributes:
+        status: Of HTTP; 0 where no answer came.
+        code: S3's own, e.g. ``NoSuchKey``; ``Connect`` or ``Broken`` where no whole answer came.
+    """
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(f"{status} {code}")
+        self.status = status
+        self.code = code
+
+    @property
+    def may_pass(self) -> bool:
+        """True for what is worth another try."""
+        return self.status in (0, 408, 429, 500, 502, 503, 504) or self.code in ("RequestTimeout", "SlowDown")
+
+
+@lru_cache(maxsize=16)
+def s3_client(access: S3Access) -> Any:
+    """Return this process's boto3 client; it makes no retries of its own."""
+    config = Config(
+        retries={"total_max_attempts": 1},
+        connect_timeout=5,
+        read_timeout=TIMEOUT,
+        max_pool_connections=64,
+        s3={"addressing_style": "path" if _is_path_style(access) else "virtual"},
+    )
+    return _session().client(
+        "s3", endpoint_url=access.endpoint, region_name=_default_region(access), config=config
+    )
+
+
+def attempted(call: Callable[[], Any]) -> Any:
+    """Return what a request gives, tried up to :data:`TRIES` times.
+
+    Raises:
+        S3Error: The last try's.
+    """
+    wait = _FIRST_WAIT
+    for attempt in range(1, TRIES + 1):
+        _throttle.wait()
+        try:
+            answer = call()
+        except S3Error as error:
+            failed = error
+        except (BaseError, OSError) as error:
+            failed = _of_obstore(error)
+        except ClientError as error:
+            failed = _of_boto3(error)
+        except NoCredentialsError:
+            raise ConfigurationError("no AWS credentials were found; set AWS_PROFILE, or give the job a role") from None
+        except BotoCoreError as error:
+            is_unreachable = isinstance(error, EndpointConnectionError | ConnectTimeoutError)
+            failed = S3Error(0, "Connect" if is_unreachable else "Broken")
+        else:
+            _throttle.succeeded()
+            return answer
+        if not failed.may_pass or attempt == TRIES:
+            raise failed
+        if failed.status in (429, 503):
+            _throttle.slow_down()
+        _log.debug("S3 answered %s; try %d of %d", failed, attempt, TRIES)
+        time.sleep(wait * random.uniform(0.5, 1))
+        wait = min(2 * wait, _LONGEST_WAIT)
+    raise AssertionError("unreachable")
+
+
+def fault_of(error: S3Error, what: str) -> FileFault | RunFailedError:
+    """Return what a failed read of an object means: for the object, or for the whole run."""
+    found = _CODES.get((error.code, error.status)) or _BY_STATUS.get(error.status)
+    if error.code in _FATAL:
+        return run_failed(error, what)
+    if found is not None:
+        return FileFault(*found)
+    if error.may_pass:
+        answer = f"S3 answered {error.status}" if error.status else "no whole answer came"
+        return FileFault(FailureCode.READ_ERROR, f"{answer} in {TRIES} tries; run again")
+    return run_failed(error, what)
+
+
+def asked_for(bucket: str, call: Callable[[], Any]) -> Any:
+    """Ask for a bucket or its listing; there, a refusal is the end of the run."""
+    try:
+        return attempted(call)
+    except S3Error as error:
+        if error.code == "NoSuchBucket":
+            raise ConfigurationError(f"there is no bucket {bucket}; check the name and --s3-endpoint") from None
+        raise run_failed(error, f"s3://{bucket}") from None
+
+
+def run_failed(error: S3Error, what: str) -> RunFailedError:
+    """Return why nothing can be read at all, with the remedy."""
+    if error.code in _EXPIRED:
+        return RunFailedError(f"S3 doesn't take the credentials ({error.code}); renew them and run again")
+    if error.code in ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"):
+        return RunFailedError(f"{what} lies in another region ({error.code}); give --s3-region")
+    if error.status == 403:
+        return RunFailedError(f"S3 denies reading {what} ({error.code or 403}); grant s3:ListBucket and s3:GetObject")
+    if error.status == 0:
+        return RunFailedError(f"S3 can't be reached for {what} after {TRIES} tries; check network and --s3-endpoint")
+    return RunFailedError(f"S3 answered {error} for {what}; see its documentation of error codes")
+
+
+@lru_cache(maxsize=64)
+def obstore_store(bucket: str, access: S3Access) -> Any:
+    """Return this process's obstore client of a bucket; it makes no retries of its own."""
+    return S3Store(
+        bucket,
+        endpoint=access.endpoint,
+        region=_bucket_region(bucket, access),
+        virtual_hosted_style_request=not _is_path_style(access),
+        client_options={
+            "allow_http": (access.endpoint or "").startswith("http://"),
+            "timeout": f"{TIMEOUT:.0f}s",
+            "connect_timeout": "5s",
+            "pool_max_idle_per_host": "64",
+        },
+        retry_config={"max_retries": 0},
+        credential_provider=Boto3CredentialProvider(_session()),
+    )
+
+
+@lru_cache(maxsize=1)
+def _session() -> boto3.session.Session:
+    """Return this process's session: making one reads some hundred files."""
+    return boto3.session.Session()
+
+
+def _default_region(access: S3Access) -> str:
+    return access.region or _session().region_name or "us-east-1"
+
+
+def _bucket_region(bucket: str, access: S3Access) -> str:
+    """Return the region to sign for: the given one, another server's default, or where S3 says that the bucket is."""
+    if access.region or access.endpoint:
+        return _default_region(access)
+    try:
+        answer = s3_client(access).head_bucket(Bucket=bucket)
+    except ClientError as error:  # a redirect or a denial names the region too
+        answer = error.response
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return str(headers.get("x-amz-bucket-region") or _default_region(access))
+
+
+def _of_boto3(error: ClientError) -> S3Error:
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return S3Error(status, str(error.response.get("Error", {}).get("Code", "")))
+
+
+def _of_obstore(error: BaseException) -> S3Error:
+    """Read status and code out of the error's text, which is all that obstore gives, and which is never shown."""
+    text = str(error)
+    status = re.search(r"status code: (\d{3})", text)
+    code = re.search(r"<Code>(\w{1,60})</Code>", text)
+    if status:
+        return S3Error(int(status[1]), code[1] if code else "")
+    if "BareRedirect" in text:
+        return S3Error(301, "PermanentRedirect")
+    return S3Error(0, "Connect" if re.search(r"HttpError \{\s*kind: Connect\b", text) else "Broken")
+
+
+def _is_path_style(access: S3Access) -> bool:
+    return access.path_style if access.path_style is not None else access.endpoint is not None
