@@ -41,6 +41,7 @@ _UNSUPPORTED = frozenset({Kind.SEVEN_ZIP, Kind.RAR, Kind.ZSTD, Kind.LZ4, Kind.CO
 _MAGIC = (
     (b"PK\x03\x04", Kind.ZIP),
     (b"PK\x05\x06", Kind.ZIP),
+    (b"PK\x06\x06", Kind.ZIP),
     (b"PK\x07\x08", Kind.ZIP),
     (b"\x1f\x8b\x08", Kind.GZIP),
     (b"\xfd7zXZ\x00", Kind.XZ),

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
-import lzma
-import random
 import struct
 import tarfile
 import zipfile
-from collections.abc import Callable
 from itertools import product
 
 import pytest
@@ -19,67 +14,12 @@ from hypothesis import strategies as st
 
 from dicom_udf.archives import Limits, Member, MemberFault, members
 from dicom_udf.errors import FailureCode, FileFault
-
-Files = list[tuple[str, bytes]]
-Seen = list[tuple[str | None, bytes | FailureCode]]
+from tests.archives.packing import IN_PLACE, KINDS, SINGLE, pack_tar, pack_zip, seen, some_data
 
 
-def _zip(files: Files, method: int = zipfile.ZIP_STORED) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", method) as archive:
-        for name, data in files:
-            archive.writestr(zipfile.ZipInfo(name), data, compress_type=method)
-    return out.getvalue()
-
-
-def _tar(files: Files, form: int = tarfile.PAX_FORMAT) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=form) as archive:
-        for name, data in files:
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return out.getvalue()
-
-
-KINDS: dict[str, Callable[[Files], bytes]] = {
-    "zip-stored": _zip,
-    "zip-deflate": lambda files: _zip(files, zipfile.ZIP_DEFLATED),
-    "zip-bzip2": lambda files: _zip(files, zipfile.ZIP_BZIP2),
-    "zip-lzma": lambda files: _zip(files, zipfile.ZIP_LZMA),
-    "tar-ustar": lambda files: _tar(files, tarfile.USTAR_FORMAT),
-    "tar-gnu": lambda files: _tar(files, tarfile.GNU_FORMAT),
-    "tar-pax": _tar,
-    "tar.gz": lambda files: gzip.compress(_tar(files)),
-    "tar.bz2": lambda files: bz2.compress(_tar(files)),
-    "tar.xz": lambda files: lzma.compress(_tar(files)),
-}
-IN_PLACE = {"zip-stored", "tar-ustar", "tar-gnu", "tar-pax"}
-SINGLE = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
-
-
-def _data(number: int, size: int = 3000) -> bytes:
-    return bytes(128) + b"DICM" + random.Random(number).randbytes(size)
-
-
-def _seen(stored: bytes, name: str = "object", **limits: int) -> Seen:
-    seen: Seen = []
-    for member in members(io.BytesIO(stored), name=name, limits=Limits(**limits)):
-        if isinstance(member, MemberFault):
-            seen.append((member.path, member.fault.code))
-            continue
-        try:
-            data = member.file.read()
-        except FileFault as fault:
-            seen.append((member.path, fault.code))
-            continue
-        if member.offset is not None:
-            assert stored[member.offset : member.offset + len(data)] == data
-        seen.append((member.path, data))
-    return seen
-
-
-@pytest.mark.parametrize("data", [b"", b"x", bytes(5000), _data(1), b"PK\x03\x04".ljust(128) + b"DICM", bytes(20_000)])
+@pytest.mark.parametrize(
+    "data", [b"", b"x", bytes(5000), some_data(1), b"PK\x03\x04".ljust(128) + b"DICM", bytes(20_000)]
+)
 def test_what_is_no_archive_is_its_own_member(data: bytes) -> None:
     [member] = members(io.BytesIO(data), name="a.dcm")
     assert isinstance(member, Member)
@@ -88,40 +28,40 @@ def test_what_is_no_archive_is_its_own_member(data: bytes) -> None:
 
 @pytest.mark.parametrize(("kind", "count"), list(product(KINDS, [1, 2, 30])))
 def test_every_kind_gives_its_files_in_order(kind: str, count: int) -> None:
-    files = [(f"dir/{i}.dcm", _data(i, 512 * (i % 3) + i)) for i in range(count)]
-    assert _seen(KINDS[kind](files)) == files
+    files = [(f"dir/{i}.dcm", some_data(i, 512 * (i % 3) + i)) for i in range(count)]
+    assert seen(KINDS[kind](files)) == files
 
 
 @pytest.mark.parametrize(("outer", "inner"), list(product(KINDS, KINDS)))
 def test_an_archive_in_an_archive_is_read(outer: str, inner: str) -> None:
-    files = [("a", _data(1)), ("b", _data(2))]
-    stored = KINDS[outer]([("x", _data(0)), ("in", KINDS[inner](files)), ("y", _data(3))])
-    assert _seen(stored) == [("x", _data(0)), *((f"in!{name}", data) for name, data in files), ("y", _data(3))]
+    files = [("a", some_data(1)), ("b", some_data(2))]
+    stored = KINDS[outer]([("x", some_data(0)), ("in", KINDS[inner](files)), ("y", some_data(3))])
+    assert seen(stored) == [("x", some_data(0)), *((f"in!{name}", data) for name, data in files), ("y", some_data(3))]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_third_depth_is_read_and_the_fourth_is_not(kind: str) -> None:
-    deep = KINDS[kind]([("f", _data(1))])
+    deep = KINDS[kind]([("f", some_data(1))])
     for _ in range(2):
         deep = KINDS[kind]([("n", deep)])
-    assert _seen(deep) == [("n!n!f", _data(1))]
-    assert _seen(KINDS[kind]([("n", deep), ("z", _data(2))])) == [
+    assert seen(deep) == [("n!n!f", some_data(1))]
+    assert seen(KINDS[kind]([("n", deep), ("z", some_data(2))])) == [
         ("n!n!n", FailureCode.NESTING_TOO_DEEP),
-        ("z", _data(2)),
+        ("z", some_data(2)),
     ]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_members_say_their_size_and_where_they_are_stored(kind: str) -> None:
-    for member in members(io.BytesIO(KINDS[kind]([("a", _data(1)), ("b", b"")])), name="o"):
+    for member in members(io.BytesIO(KINDS[kind]([("a", some_data(1)), ("b", b"")])), name="o"):
         assert isinstance(member, Member)
-        assert member.size == len(_data(1)) * (member.path == "a")
+        assert member.size == len(some_data(1)) * (member.path == "a")
         assert (member.offset is not None) == (kind in IN_PLACE)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_members_are_seekable_and_need_not_be_read(kind: str) -> None:
-    data = _data(1, 200_000)
+    data = some_data(1, 200_000)
     found = 0
     for member in members(io.BytesIO(KINDS[kind]([("skipped", data), ("a", data), ("b", data)])), name="o"):
         assert isinstance(member, Member)
@@ -138,11 +78,11 @@ def test_members_are_seekable_and_need_not_be_read(kind: str) -> None:
     assert found == 3
 
 
-@pytest.mark.parametrize(("ending", "data"), list(product(SINGLE, [b"", b"x", _data(1), _data(2, 300_000)])))
+@pytest.mark.parametrize(("ending", "data"), list(product(SINGLE, [b"", b"x", some_data(1), some_data(2, 300_000)])))
 def test_a_single_compressed_file_has_its_name_without_the_ending(ending: str, data: bytes) -> None:
-    assert _seen(SINGLE[ending](data), f"s3://b/dir/a.dcm.{ending}") == [("a.dcm", data)]
-    assert _seen(SINGLE[ending](data) * 2, f"a.{ending.upper()}") == [("a", data * 2)]
-    assert _seen(SINGLE[ending](data) + bytes(8), "a") == [("a", data)]
+    assert seen(SINGLE[ending](data), f"s3://b/dir/a.dcm.{ending}") == [("a.dcm", data)]
+    assert seen(SINGLE[ending](data) * 2, f"a.{ending.upper()}") == [("a", data * 2)]
+    assert seen(SINGLE[ending](data) + bytes(8), "a") == [("a", data)]
 
 
 @pytest.mark.parametrize(
@@ -153,32 +93,32 @@ def test_a_single_compressed_file_has_its_name_without_the_ending(ending: str, d
 )  # fmt: skip
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "tar-ustar"])
 def test_names_are_escaped(kind: str, name: str, path: str) -> None:
-    assert _seen(KINDS[kind]([(name, b"1")])) == [(path, b"1")]
+    assert seen(KINDS[kind]([(name, b"1")])) == [(path, b"1")]
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_second_of_two_equal_names_is_numbered(kind: str) -> None:
     files = [("a", b"1"), ("a#2", b"2"), ("a", b"3"), ("a", b"4")]
-    assert [path for path, _ in _seen(KINDS[kind](files))] == ["a", "a%232", "a#2", "a#3"]
+    assert [path for path, _ in seen(KINDS[kind](files))] == ["a", "a%232", "a#2", "a#3"]
 
 
 @pytest.mark.parametrize(("raw", "name"), [("é".encode(), "é"), (b"\x82", "é")])
 def test_names_without_a_flag_are_utf8_or_cp437(raw: bytes, name: str) -> None:
-    stored = _zip([("z" * len(raw), b"1")]).replace(b"z" * len(raw), raw)
-    assert _seen(stored) == [(name, b"1")]
-    tar = bytearray(_tar([("z" * len(raw), b"1")], tarfile.USTAR_FORMAT))
+    stored = pack_zip([("z" * len(raw), b"1")]).replace(b"z" * len(raw), raw)
+    assert seen(stored) == [(name, b"1")]
+    tar = bytearray(pack_tar([("z" * len(raw), b"1")], tarfile.USTAR_FORMAT))
     tar[: len(raw)] = raw
     tar[148:156] = b" " * 8
     tar[148:156] = b"%06o\0 " % sum(tar[:512])
-    assert _seen(bytes(tar)) == [(name, b"1")]
+    assert seen(bytes(tar)) == [(name, b"1")]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_archive_without_files_is_empty(kind: str) -> None:
-    assert _seen(KINDS[kind]([])) == [(None, FailureCode.EMPTY_ARCHIVE)]
-    assert _seen(KINDS[kind]([("__MACOSX/._a", b"1")])) == [(None, FailureCode.EMPTY_ARCHIVE)]
-    assert _seen(_zip([("in", KINDS[kind]([]))])) == [("in", FailureCode.EMPTY_ARCHIVE)]
+    assert seen(KINDS[kind]([])) == [(None, FailureCode.EMPTY_ARCHIVE)]
+    assert seen(KINDS[kind]([("__MACOSX/._a", b"1")])) == [(None, FailureCode.EMPTY_ARCHIVE)]
+    assert seen(pack_zip([("in", KINDS[kind]([]))])) == [("in", FailureCode.EMPTY_ARCHIVE)]
 
 
 def test_links_devices_and_folders_are_no_files() -> None:
@@ -189,7 +129,7 @@ def test_links_devices_and_folders_are_no_files() -> None:
             info.type, info.linkname = bytes([kind]), "a"
             archive.addfile(info)
         archive.addfile(tarfile.TarInfo("a"))
-    assert _seen(out.getvalue()) == [("a", b"")]
+    assert seen(out.getvalue()) == [("a", b"")]
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as zipped:
         link = zipfile.ZipInfo("link")
@@ -197,7 +137,7 @@ def test_links_devices_and_folders_are_no_files() -> None:
         zipped.writestr(link, "a")
         zipped.writestr("folder/", "")
         zipped.writestr("a", "")
-    assert _seen(out.getvalue()) == [("a", b"")]
+    assert seen(out.getvalue()) == [("a", b"")]
 
 
 MAGIC = [b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07\0", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"\x1f\x9d\x90"]
@@ -205,8 +145,8 @@ MAGIC = [b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07\0", b"\x28\xb5\x2f\xfd", b"\x04\x
 
 @pytest.mark.parametrize("magic", MAGIC)
 def test_formats_that_are_not_read_are_named(magic: bytes) -> None:
-    assert _seen(magic + bytes(99)) == [(None, FailureCode.UNSUPPORTED_COMPRESSION)]
-    assert _seen(_zip([("a", magic)])) == [("a", FailureCode.UNSUPPORTED_COMPRESSION)]
+    assert seen(magic + bytes(99)) == [(None, FailureCode.UNSUPPORTED_COMPRESSION)]
+    assert seen(pack_zip([("a", magic)])) == [("a", FailureCode.UNSUPPORTED_COMPRESSION)]
 
 
 def _patched(stored: bytes, *, flags: int | None = None, method: int | None = None) -> bytes:
@@ -222,33 +162,36 @@ def _patched(stored: bytes, *, flags: int | None = None, method: int | None = No
 
 @pytest.mark.parametrize("kind", ["zip-stored", "zip-deflate"])
 def test_a_zip_member_that_cannot_be_read_costs_itself(kind: str) -> None:
-    stored = KINDS[kind]([("a", _data(1)), ("b", _data(2))])
-    rest = ("b", _data(2))
-    assert _seen(_patched(stored, flags=1)) == [("a", FailureCode.ENCRYPTED_ARCHIVE), rest]
-    assert _seen(_patched(stored, method=9)) == [("a", FailureCode.UNSUPPORTED_COMPRESSION), rest]
-    assert _seen(b"PK\x03\x04" + bytes(10) + stored[14:])[1] == rest
-    assert _seen(b"PK\x03\x04" + stored[4:].replace(b"PK\x03\x04", b"XXXX", 1))[1] == ("b", FailureCode.CORRUPT_ARCHIVE)
+    stored = KINDS[kind]([("a", some_data(1)), ("b", some_data(2))])
+    rest = ("b", some_data(2))
+    assert seen(_patched(stored, flags=1)) == [("a", FailureCode.ENCRYPTED_ARCHIVE), rest]
+    assert seen(_patched(stored, method=9)) == [("a", FailureCode.UNSUPPORTED_COMPRESSION), rest]
+    assert seen(b"PK\x03\x04" + bytes(10) + stored[14:])[1] == rest
+    assert seen(b"PK\x03\x04" + stored[4:].replace(b"PK\x03\x04", b"XXXX", 1))[1] == ("b", FailureCode.CORRUPT_ARCHIVE)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.startswith("tar")])
 def test_a_cut_tar_keeps_the_files_before_the_cut(kind: str) -> None:
-    stored = KINDS[kind]([(str(i), _data(i, 400_000)) for i in range(6)])
-    seen = _seen(stored[: len(stored) // 2])
-    assert seen[-1] == (None, FailureCode.CORRUPT_ARCHIVE)
-    assert seen[:1] == [("0", _data(0, 400_000))] or kind == "tar.bz2"
-    nested = _seen(_tar([("in", stored[: len(stored) // 2]), ("z", b"1")]))
+    stored = KINDS[kind]([(str(i), some_data(i, 400_000)) for i in range(6)])
+    found = seen(stored[: len(stored) // 2])
+    assert found[-1] == (None, FailureCode.CORRUPT_ARCHIVE)
+    assert found[:1] == [("0", some_data(0, 400_000))] or kind == "tar.bz2"
+    nested = seen(pack_tar([("in", stored[: len(stored) // 2]), ("z", b"1")]))
     assert nested[-2:] == [("in", FailureCode.CORRUPT_ARCHIVE), ("z", b"1")]
 
 
 def test_a_damaged_tar_header_is_damage_not_the_end() -> None:
-    stored = bytearray(_tar([(str(i), b"1") for i in range(3)], tarfile.USTAR_FORMAT))
+    stored = bytearray(pack_tar([(str(i), b"1") for i in range(3)], tarfile.USTAR_FORMAT))
     stored[1024:1030] = b"damage"
-    assert _seen(bytes(stored)) == [("0", b"1"), ("2", b"1"), (None, FailureCode.CORRUPT_ARCHIVE)]
+    assert seen(bytes(stored)) == [("0", b"1"), ("2", b"1"), (None, FailureCode.CORRUPT_ARCHIVE)]
 
 
 def test_a_zip_without_directory_is_corrupt() -> None:
-    assert _seen(_zip([("a", _data(1))])[:1000]) == [("a", _data(1)[:969]), (None, FailureCode.CORRUPT_ARCHIVE)]
-    assert _seen(b"PK\x03\x04" + bytes(999)) == [(None, FailureCode.CORRUPT_ARCHIVE)]
+    assert seen(pack_zip([("a", some_data(1))])[:1000]) == [
+        ("a", some_data(1)[:969]),
+        (None, FailureCode.CORRUPT_ARCHIVE),
+    ]
+    assert seen(b"PK\x03\x04" + bytes(999)) == [(None, FailureCode.CORRUPT_ARCHIVE)]
 
 
 LIMIT = (None, FailureCode.ARCHIVE_LIMIT)
@@ -256,14 +199,14 @@ LIMIT = (None, FailureCode.ARCHIVE_LIMIT)
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_over_a_limit_the_rest_is_not_read(kind: str) -> None:
-    files = [(str(i), _data(i)) for i in range(5)]
-    assert _seen(KINDS[kind](files), members=3) == [*files[:3], LIMIT]
-    assert _seen(_zip([("in", KINDS[kind](files))]), members=3)[-1] == LIMIT
+    files = [(str(i), some_data(i)) for i in range(5)]
+    assert seen(KINDS[kind](files), members=3) == [*files[:3], LIMIT]
+    assert seen(pack_zip([("in", KINDS[kind](files))]), members=3)[-1] == LIMIT
     if kind not in IN_PLACE:
-        assert _seen(KINDS[kind](files), inflated_bytes=7000)[-1] == LIMIT
-        assert _seen(KINDS[kind](files), nested_bytes=2000)[-1] == LIMIT
+        assert seen(KINDS[kind](files), inflated_bytes=7000)[-1] == LIMIT
+        assert seen(KINDS[kind](files), nested_bytes=2000)[-1] == LIMIT
     if kind not in IN_PLACE:
-        assert _seen(KINDS[kind]([("a", b"a" * (3 << 20))]), ratio=50)[-1] == LIMIT
+        assert seen(KINDS[kind]([("a", b"a" * (3 << 20))]), ratio=50)[-1] == LIMIT
 
 
 def test_faults_of_the_store_pass_untouched() -> None:
@@ -280,14 +223,14 @@ def test_faults_of_the_store_pass_untouched() -> None:
 
     for kind, make in KINDS.items():
         with pytest.raises(FileFault) as raised:
-            for member in members(Failing(make([(str(i), _data(i, 99_000)) for i in range(9)])), name=kind):
+            for member in members(Failing(make([(str(i), some_data(i, 99_000)) for i in range(9)])), name=kind):
                 assert isinstance(member, Member)
                 member.file.read()
         assert raised.value is fault
 
 
-STORED = [make([(str(i), _data(i, 700)) for i in range(3)]) for make in KINDS.values()]
-STORED += [pack(_data(1)) for pack in SINGLE.values()] + [_zip([("in", data)]) for data in STORED[1:8:3]]
+STORED = [make([(str(i), some_data(i, 700)) for i in range(3)]) for make in KINDS.values()]
+STORED += [pack(some_data(1)) for pack in SINGLE.values()] + [pack_zip([("in", data)]) for data in STORED[1:8:3]]
 
 
 @settings(max_examples=600, deadline=None)
