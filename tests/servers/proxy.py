@@ -280,11 +280,11 @@ class _Client:
                 raise asyncio.IncompleteReadError(b"", left)
             if left != UNTIL_CLOSED:
                 left -= len(piece)
+            if exchange is not None:
+                exchange.sent += len(piece)  # before a client can have it and look
             if writer is not None:
                 writer.write(piece)
                 await writer.drain()
-            if exchange is not None:
-                exchange.sent += len(piece)
 
     async def _pass_chunks(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter | None, exchange: Exchange | None
