@@ -11,7 +11,7 @@ from dicom_udf.archives.guard import corrupt, guarded
 
 __all__ = ["BLOCK_BYTES", "Directory", "Entry", "find_directory", "parsed", "read_entries", "zip64_values"]
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 512 << 10
 """Of the directory, read at once."""
 
 _LONGEST_COMMENT = 0xFFFF

@@ -76,7 +76,7 @@ class _Hashes:
     """A set of numbers of 1 to 64 bits by open addressing: a million take 16 MiB, where a set takes 100."""
 
     def __init__(self) -> None:
-        self._table = array("Q", bytes(8 * 64))
+        self._table = array("Q", [0]) * 64
         self._count = 0
 
     def add(self, key: int) -> bool:
@@ -87,7 +87,7 @@ class _Hashes:
         self._table[at] = key
         self._count += 1
         if 3 * self._count > 2 * len(self._table):
-            before, self._table = self._table, array("Q", bytes(16 * len(self._table)))
+            before, self._table = self._table, array("Q", [0]) * (2 * len(self._table))
             for known in before:
                 if known:
                     self._table[self._place(known)] = known
