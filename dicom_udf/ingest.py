@@ -6,12 +6,14 @@ import logging
 import time
 from datetime import UTC, datetime
 
+from dicom_udf.archives import Limits
 from dicom_udf.config import IngestConfig, check_ingest
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake import (
     Lake,
     LiveCounts,
     Plan,
+    Reading,
     StagedCounts,
     commit_batch,
     drop_run,
@@ -26,7 +28,8 @@ from dicom_udf.lake import (
 from dicom_udf.progress import Progress
 from dicom_udf.read import Stamp
 from dicom_udf.report import Report
-from dicom_udf.sources import open_store
+from dicom_udf.sources import Patterns, S3Access, Store, open_inventory, open_manifest, open_store
+from dicom_udf.tasks import Splitting
 
 __all__ = ["fail_on_faults", "ingest"]
 
@@ -49,7 +52,8 @@ def ingest(config: IngestConfig) -> Report:
         RunFailedError: The run could not go on.
     """
     check_ingest(config)
-    store = open_store(config.source, exclude=config.lake)
+    access = S3Access(endpoint=config.s3_endpoint, region=config.s3_region, path_style=config.s3_path_style)
+    store = _open(config, access)
     lake = open_lake(config.lake, config.database, partition_by=config.partition_by, master=config.master)
     started, began = time.monotonic(), datetime.now(UTC).replace(tzinfo=None)
     finish_left_batches(lake)
@@ -57,12 +61,12 @@ def ingest(config: IngestConfig) -> Report:
     run = new_run(began)
     stamp = Stamp(run_id=config.run_id or run, time=began)
     listed = write_listing(lake, run, store.list())
-    plan = make_plan(lake, run, listed=listed, scope=store.scope)
+    plan = make_plan(lake, run, listed=listed, scope=store.scope, patterns=Patterns(config.include, config.exclude))
     _log.info(
         "run %s: %d objects listed: %d new, %d changed, %d to try again, %d deleted",
         *(stamp.run_id, plan.listed, plan.new, plan.changed, plan.retried, plan.deleted),
     )
-    counts = _ingest_batches(lake, plan, stamp)
+    counts = _ingest_batches(lake, plan, _reading(config, stamp, access))
     drop_run(lake, run)
 
     report = _report(stamp, plan, counts, time.monotonic() - started)
@@ -84,12 +88,35 @@ def fail_on_faults(report: Report, max_fault_ratio: float) -> None:
         )
 
 
-def _ingest_batches(lake: Lake, plan: Plan, stamp: Stamp) -> StagedCounts:
+def _open(config: IngestConfig, access: S3Access) -> Store:
+    patterns = Patterns(config.include, config.exclude)
+    if config.manifest is not None:
+        return open_manifest(config.manifest, access=access, patterns=patterns)
+    if config.inventory is not None:
+        return open_inventory(config.inventory, access=access, patterns=patterns)
+    return open_store(config.source or "", exclude=config.lake, access=access, patterns=patterns, may_be_empty=False)
+
+
+def _reading(config: IngestConfig, stamp: Stamp, access: S3Access) -> Reading:
+    limits = Limits(
+        depth=config.max_archive_depth,
+        members=config.max_archive_members,
+        inflated_bytes=config.max_inflated_bytes,
+        ratio=config.max_inflation_ratio,
+        nested_bytes=config.max_nested_bytes,
+    )
+    splitting = Splitting(
+        probe_bytes=config.split_probe_bytes, members=config.split_members, packed_bytes=config.split_bytes
+    )
+    return Reading(stamp, access, limits, splitting)
+
+
+def _ingest_batches(lake: Lake, plan: Plan, reading: Reading) -> StagedCounts:
     """Read, stage and commit one batch after the other; return what was staged."""
     counts, live = StagedCounts(), LiveCounts(lake)
     with Progress(plan.to_read, live.poll):
         for batch in plan.batches:
-            stage_batch(lake, batch, stamp, live=live)
+            stage_batch(lake, batch, reading, live=live)
             staged = staged_counts(lake, batch)
             commit_batch(lake, batch, staged)
             counts += staged

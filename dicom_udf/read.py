@@ -1,13 +1,15 @@
 """Objects in, staged rows out: what an executor does. Total: a fault of a file becomes a row, never an exception.
 
-Every object gives one row per file found in it, of kind ``instance`` or ``failure``; the last one also has what reading
-the object cost. Both kinds share one wide schema, so that a batch is read once and staged in one table.
+Every object gives one row per file found in it, of kind ``instance`` or ``failure``; the last row of each item (an
+object, or a range of a large zip) also has what reading it cost. Both kinds share one wide schema, so that a batch is
+read once and staged in one table.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, cast
@@ -15,11 +17,12 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
-from dicom_udf.archives import Member, MemberFault, members
+from dicom_udf.archives import Limits, Member, MemberFault, members
 from dicom_udf.columns import Field, Table, arrow_schema, fill_row, instances_table, selection
-from dicom_udf.errors import FailureCode, FileFault
+from dicom_udf.errors import FailureCode, FileFault, RunFailedError
 from dicom_udf.header import read_header
-from dicom_udf.sources import ObjectReader, ObjectRef, open_object
+from dicom_udf.sources import ObjectReader, ObjectRef, S3Access, open_ahead
+from dicom_udf.tasks import Item
 
 __all__ = ["Stamp", "read_batches", "read_object", "staged_table"]
 
@@ -28,6 +31,9 @@ Row = dict[str, Any]
 BATCH_ROWS = 2_000
 BATCH_BYTES = 16 << 20
 """A batch is cut at whichever comes first. Headers reach 8 MiB; an Arrow string array ends at 2 GiB (DESIGN §4)."""
+
+_NO_ACCESS = S3Access()
+_DEFAULT_LIMITS = Limits()
 
 _log = logging.getLogger(__name__)
 
@@ -52,22 +58,30 @@ def staged_table() -> Table:
         Field("code", "string", "failures: why"),
         Field("severity", "string", "failures: skipped or fault"),
         Field("message", "string", "failures: one sentence"),
-        Field("bytes_read", "bigint", "last row of an object: bytes that came from the store"),
-        Field("requests", "bigint", "last row of an object: reads that went to the store"),
+        Field("part", "int", "last row of an item: number of the range of a split zip, else 0"),
+        Field("bytes_read", "bigint", "last row of an item: bytes that came from the store"),
+        Field("requests", "bigint", "last row of an item: reads that went to the store"),
     )
     rows = tuple(Field(field.name, field.type, field.comment) for field in instances_table().fields)
     return Table("stage", "one row per file found", own + rows)
 
 
 def read_batches(
-    batches: Iterator[pa.RecordBatch], stamp: Stamp, *, on_object: Callable[[int, int], None] | None = None
+    items: Iterable[Item],
+    stamp: Stamp,
+    *,
+    access: S3Access = _NO_ACCESS,
+    limits: Limits = _DEFAULT_LIMITS,
+    on_object: Callable[[int, int], None] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield staged rows for the objects of ``batches``.
+    """Yield staged rows for objects, or ranges of zips.
 
     Args:
-        batches: Rows with the columns of :data:`dicom_udf.sources.OBJECT_SCHEMA`.
+        items: What to read; taken lazily, some places ahead.
         stamp: Written into each row.
-        on_object: Called after each object with its counts of instances and failures.
+        access: How S3 is reached.
+        limits: Bounds for archives.
+        on_object: Called after each item with its counts of instances and failures.
 
     Yields:
         Batches of :func:`staged_table`'s Arrow schema: ``mapInArrow`` matches columns by position.
@@ -75,9 +89,9 @@ def read_batches(
     schema = arrow_schema(staged_table())
     pending: dict[bool, list[Row]] = {True: [], False: []}  # instances fill many columns, failures few
     size = 0
-    for ref in _refs(batches):
+    for item, opened in _opened(items, access):
         counts = {"instance": 0, "failure": 0, "object": 0}
-        for row in read_object(ref, stamp):
+        for row in read_object(item, opened, stamp, limits=limits):
             counts[row["kind"]] += 1
             rows = pending[row["kind"] == "instance"]
             rows.append(row)
@@ -93,8 +107,21 @@ def read_batches(
             yield _batch(rows, schema)
 
 
-def read_object(ref: ObjectRef, stamp: Stamp) -> Iterator[Row]:
-    """Yield the staged rows of one object as dicts, one per file; the last has what the object cost. Never raises."""
+def read_object(
+    item: Item, opened: ObjectReader | FileFault, stamp: Stamp, *, limits: Limits = _DEFAULT_LIMITS
+) -> Iterator[Row]:
+    """Yield the staged rows of one item as dicts, one per file; the last has what the item cost.
+
+    Args:
+        item: What is read.
+        opened: Its reader, which is closed at the end; or why there is none.
+        stamp: Written into each row.
+        limits: Bounds for archives.
+
+    Raises:
+        RunFailedError: The store can't be used at all. Nothing else.
+    """
+    ref = item.ref
     source: Row = {
         "source_uri": ref.uri,
         "source_size": ref.size,
@@ -104,33 +131,52 @@ def read_object(ref: ObjectRef, stamp: Stamp) -> Iterator[Row]:
         "ingest_time": stamp.time,
     }
     last: Row = {**source, "kind": "object"}  # stands only where nothing at all was found
-    cost = {"bytes_read": 0, "requests": 0}
+    cost = {"part": item.number, "bytes_read": item.bytes_read, "requests": item.requests}
     is_first = True
-    for row in _read_files(ref, source, cost):
+    for row in _read_files(item, opened, source, limits, cost):
         if not is_first:
             yield last
         last, is_first = row, False
     yield {**last, **cost}
 
 
-def _read_files(ref: ObjectRef, source: Row, cost: dict[str, int]) -> Iterator[Row]:
-    """Yield a row per file of an object; ``cost`` is filled when the object is closed."""
-    reader: ObjectReader | None = None
+def _read_files(
+    item: Item, opened: ObjectReader | FileFault, source: Row, limits: Limits, cost: dict[str, int]
+) -> Iterator[Row]:
+    """Yield a row per file of an item; ``cost`` is added to when the object is closed."""
+    if isinstance(opened, FileFault):
+        yield _failure(source, None, opened)
+        return
     try:
-        reader = open_object(ref)
-        for member in members(cast(BinaryIO, reader), name=ref.uri):
+        for member in members(cast(BinaryIO, opened), name=item.ref.uri, limits=limits, zip_range=item.zip_range):
             if isinstance(member, MemberFault):
                 yield _failure(source, member.path, member.fault)
             else:
                 yield _read_member(source, member)
     except FileFault as fault:
         yield _failure(source, None, fault)
+    except RunFailedError:
+        raise
     except Exception as error:  # one file must not stop a run of millions
         yield _failure(source, None, _unexpected(error, "object"))
     finally:
-        if reader is not None:
-            cost.update(bytes_read=reader.bytes_read, requests=reader.requests)
-            reader.close()
+        opened.close()
+        cost["bytes_read"] += opened.bytes_read
+        cost["requests"] += opened.requests
+
+
+def _opened(items: Iterable[Item], access: S3Access) -> Iterator[tuple[Item, ObjectReader | FileFault]]:
+    """Open items some places ahead of the one that is read."""
+    upcoming: deque[Item] = deque()
+
+    def refs() -> Iterator[tuple[ObjectRef, tuple[int, int] | None]]:
+        for item in items:
+            upcoming.append(item)
+            part = item.zip_range
+            yield item.ref, (part.start, part.end) if part is not None else None
+
+    for opened in open_ahead(refs(), access):
+        yield upcoming.popleft(), opened
 
 
 def _read_member(source: Row, member: Member) -> Row:
@@ -141,6 +187,8 @@ def _read_member(source: Row, member: Member) -> Row:
         if fault.code.is_curable:
             raise  # the store's fault, not the member's: the object is read again by the next run
         return _failure(source, member.path, fault)
+    except RunFailedError:
+        raise
     except Exception as error:  # a fault of ours in one file costs that file
         return _failure(source, member.path, _unexpected(error, "header"))
     row.update(source)
@@ -178,16 +226,6 @@ def _unexpected(error: Exception, what: str) -> FileFault:
 def _bulk_data_base(uri: str, member: str | None) -> str:
     base = quote(uri, safe=":/")
     return base if member is None else f"{base}?member={quote(member, safe='')}"
-
-
-def _refs(batches: Iterator[pa.RecordBatch]) -> Iterator[ObjectRef]:
-    for batch in batches:
-        columns = [
-            batch.column(name).to_pylist()
-            for name in ("source_uri", "source_size", "source_etag", "source_last_modified")
-        ]
-        for uri, size, etag, modified in zip(*columns, strict=True):
-            yield ObjectRef(uri, size, etag, modified)
 
 
 def _batch(rows: list[Row], schema: pa.Schema) -> pa.RecordBatch:

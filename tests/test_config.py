@@ -39,6 +39,8 @@ _words = st.text(min_size=1).filter(lambda word: word.strip() and "\0" not in wo
 _databases = st.from_regex(r"[a-z][a-z0-9_]{0,40}", fullmatch=True).filter(lambda name: not name.endswith("_staging"))
 _run_ids = st.text(string.ascii_letters + string.digits, min_size=1, max_size=40)
 
+_patterns = st.lists(_words.filter(lambda word: "," not in word), max_size=3).map(tuple)
+
 ingest_configs = st.builds(
     IngestConfig,
     source=_paths | st.just("s3://bucket/a key/+%20"),
@@ -50,6 +52,17 @@ ingest_configs = st.builds(
     max_fault_ratio=st.floats(0, 1),
     master=st.none() | _words,
     run_id=st.none() | _run_ids,
+    manifest=st.none() | _paths,
+    inventory=st.none() | st.just("s3://bucket/inventory/manifest.json"),
+    include=_patterns,
+    exclude=_patterns,
+    s3_endpoint=st.none() | st.just("http://127.0.0.1:7070"),
+    s3_region=st.none() | st.just("eu-central-1"),
+    s3_path_style=st.none() | st.booleans(),
+    split_probe_bytes=st.integers(1, 1 << 40),
+    split_members=st.integers(1, 1 << 40),
+    split_bytes=st.integers(1, 1 << 40),
+    max_archive_depth=st.integers(1, 9),
     log_level=st.sampled_from(["DEBUG", "INFO", "WARNING", "ERROR"]),
 )
 
@@ -152,7 +165,6 @@ def test_no_option_of_ours_has_a_name_that_glue_takes() -> None:
         (["--partition_by=day", *REQUIRED], "unknown argument --partition_by, did you mean --partition-by?"),
         (["--part", "day", *REQUIRED], "unknown argument --part"),
         (["--source", "x"], "required: --lake"),
-        (["--lake", "x"], "required: --source"),
         ([*REQUIRED, "--report"], "argument --report: expected one argument"),
         ([*REQUIRED, "--partition-by", "week"], "argument --partition-by: invalid choice: 'week'"),
         ([*REQUIRED, "--catalog", "rest"], "argument --catalog: invalid choice"),
@@ -169,6 +181,13 @@ def test_no_option_of_ours_has_a_name_that_glue_takes() -> None:
         ([*REQUIRED, "--master", ""], "argument --master: is empty"),
         (["--source=", "--lake=l"], "argument --source: is empty"),
         (["--source=s3a://b", "--lake=l"], "argument --source: can't be a s3a:// URL"),
+        (["--source=s3://", "--lake=l"], "argument --source: names no bucket"),
+        (["--source=s3:///key", "--lake=l"], "argument --source: names no bucket"),
+        ([*REQUIRED, "--include", ",,"], "argument --include: is empty"),
+        ([*REQUIRED, "--s3-endpoint", "127.0.0.1:7070"], "argument --s3-endpoint: must be a URL"),
+        ([*REQUIRED, "--s3-path-style", "yes"], "argument --s3-path-style: must be true or false"),
+        ([*REQUIRED, "--split-members", "0"], "argument --split-members: must be 1 or more"),
+        ([*REQUIRED, "--split-bytes", "1GB"], "argument --split-bytes: must be a size in bytes, or like 32MiB"),
         ([*REQUIRED, "stray"], "unrecognized arguments: stray"),
     ],
 )
@@ -224,7 +243,7 @@ def test_help_names_every_option_and_its_default(
     for field in dataclasses.fields(config_class):
         assert f"--{field.name.replace('_', '-')} " in told or f"  {field.name.upper()} " in told
         assert field.metadata["help"] in told
-        if field.default not in (None, dataclasses.MISSING):
+        if field.default not in (None, (), dataclasses.MISSING):
             assert f"[default: {field.default}]" in told
 
 
@@ -292,7 +311,11 @@ def test_a_lake_may_lie_in_its_source(source: Path) -> None:
     [
         ({"source": "{tmp}/missing"}, "the source {tmp}/missing doesn't exist"),
         ({"source": "{tmp}/pipe"}, "the source {tmp}/pipe is neither a folder nor a regular file"),
-        ({"source": "s3://b/k"}, "the source can't be an s3:// URL in this version"),
+        (
+            {"manifest": "{tmp}/m.csv"},
+            "give one of --source, --manifest and --inventory; given: --source and --manifest",
+        ),
+        ({"source": None}, "give one of --source, --manifest and --inventory; given: none"),
         ({"lake": "s3://b/k"}, "the lake can't be an s3:// URL in this version"),
         ({"catalog": "glue"}, "--catalog glue is not supported by this version"),
         ({"lake": "{tmp}/file"}, "the lake {tmp}/file is a file"),
@@ -306,7 +329,7 @@ def test_a_lake_may_lie_in_its_source(source: Path) -> None:
     ],
 )
 def test_what_cannot_be_used_is_refused_and_nothing_is_written(
-    source: Path, tmp_path: Path, changes: dict[str, str], sentence: str
+    source: Path, tmp_path: Path, changes: dict[str, str | None], sentence: str
 ) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "full").mkdir()
@@ -315,7 +338,9 @@ def test_what_cannot_be_used_is_refused_and_nothing_is_written(
     make_lake(tmp_path / "lake")
     before = tree(tmp_path)
     config = IngestConfig(source=str(source), lake=str(tmp_path / "lake"))
-    config = dataclasses.replace(config, **{name: value.format(tmp=tmp_path) for name, value in changes.items()})
+    config = dataclasses.replace(
+        config, **{name: value and value.format(tmp=tmp_path) for name, value in changes.items()}
+    )
     with pytest.raises(ConfigurationError) as refusal:
         check_ingest(config)
     assert sentence.format(tmp=tmp_path) in str(refusal.value)

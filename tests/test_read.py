@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+import warnings
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -16,18 +17,25 @@ from dicom_udf import read
 from dicom_udf.columns import arrow_schema
 from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.read import Stamp, read_batches, read_object, staged_table
-from dicom_udf.sources import open_store
+from dicom_udf.sources import ObjectRef, S3Access, ahead, open_ahead, open_store
+from dicom_udf.tasks import Item, Splitting, split_objects
 
 STAMP = Stamp("run-1", datetime(2024, 5, 6))
 CT = Path(get_testdata_file("CT_small.dcm"))
 
 
-def refs(source):
-    return list(read._refs(open_store(str(source)).list()))
+def items(source):
+    return [Item(ObjectRef(*row.values())) for batch in open_store(str(source)).list() for row in batch.to_pylist()]
 
 
-def rows_of(source):
-    return [row for ref in refs(source) for row in read_object(ref, STAMP)]
+def rows_of(source, **split):
+    """Rows of a source; with ``members=...`` as tasks have them that share its zips."""
+    access, found = S3Access(), items(source)
+    if split:
+        splitting = Splitting(probe_bytes=1, packed_bytes=1 << 40, **split)
+        found = list(split_objects([item.ref for item in found], access, splitting))
+    opened = open_ahead(((item.ref, None) for item in found), access)
+    return [row for item, reader in zip(found, opened, strict=True) for row in read_object(item, reader, STAMP)]
 
 
 def write_zip(path, members, compression=zipfile.ZIP_STORED):
@@ -93,10 +101,10 @@ def test_bulk_data_names_the_object_and_the_member(tmp_path):
 
 @pytest.mark.parametrize("code", FailureCode)
 def test_every_fault_of_the_store_is_a_row(monkeypatch, code):
-    def fail(ref):
+    def fail(ref, access):
         raise FileFault(code, "not today")
 
-    monkeypatch.setattr(read, "open_object", fail)
+    monkeypatch.setattr(ahead, "open_object", fail)
     [row] = rows_of(CT)
     assert (row["kind"], row["code"], row["severity"], row["message"]) == ("failure", code, code.severity, "not today")
     assert (row["requests"], row["bytes_read"]) == (0, 0)
@@ -118,7 +126,7 @@ def test_a_fault_of_the_store_amid_an_archive_is_the_objects_not_the_members(tmp
     assert [(row["kind"], row["source_member"]) for row in rows] == [("instance", "0"), ("failure", None)]
 
 
-@pytest.mark.parametrize("broken", ["open_object", "members", "read_header", "fill_row"])
+@pytest.mark.parametrize("broken", ["members", "read_header", "fill_row"])
 def test_what_nobody_foresaw_is_a_row_that_tells_no_value(tmp_path, monkeypatch, caplog, broken):
     def fail(*args, **how):
         raise ZeroDivisionError("SECRET^VALUE")
@@ -128,6 +136,16 @@ def test_what_nobody_foresaw_is_a_row_that_tells_no_value(tmp_path, monkeypatch,
     assert (row["kind"], row["code"]) == ("failure", FailureCode.CORRUPT_HEADER)
     assert "ZeroDivisionError at test_read.py:" in row["message"]
     assert "SECRET" not in row["message"] + caplog.text
+
+
+def test_what_nobody_foresaw_in_opening_is_a_row(monkeypatch):
+    def fail(ref, access):
+        raise ZeroDivisionError("SECRET^VALUE")
+
+    monkeypatch.setattr(ahead, "open_object", fail)
+    [row] = rows_of(CT)
+    assert (row["kind"], row["code"]) == ("failure", FailureCode.READ_ERROR)
+    assert row["message"] == "the object could not be opened: unexpected ZeroDivisionError"
 
 
 @pytest.mark.parametrize("broken", ["read_header", "fill_row"])
@@ -151,15 +169,33 @@ def test_batches_have_the_schema_by_position_and_are_cut_by_rows_and_bytes(tmp_p
         (tmp_path / f"{number}.dcm").write_bytes(CT.read_bytes())
     (tmp_path / "notes").write_text("no header")
     seen = []
-    batches = list(read_batches(open_store(str(tmp_path)).list(), STAMP, on_object=lambda *counts: seen.append(counts)))
+    batches = list(read_batches(items(tmp_path), STAMP, on_object=lambda *counts: seen.append(counts)))
     schema = arrow_schema(staged_table())
     assert all(batch.schema == schema for batch in batches)
     assert sorted(seen) == [(0, 1), (1, 0), (1, 0), (1, 0), (1, 0), (1, 0)]
     assert [batch.num_rows for batch in batches] == [5, 1]
     monkeypatch.setattr(read, "BATCH_ROWS", 2)
-    assert [b.num_rows for b in read_batches(open_store(str(tmp_path)).list(), STAMP)] == [2, 2, 1, 1]
+    assert [b.num_rows for b in read_batches(items(tmp_path), STAMP)] == [2, 2, 1, 1]
     monkeypatch.setattr(read, "BATCH_BYTES", 1)
-    cut = list(read_batches(open_store(str(tmp_path)).list(), STAMP))
+    cut = list(read_batches(items(tmp_path), STAMP))
     assert [batch.num_rows for batch in cut] == [1] * 6
     together = pa.Table.from_batches(batches).sort_by("source_uri").drop_columns(["kind"])
     assert together.equals(pa.Table.from_batches(cut).sort_by("source_uri").drop_columns(["kind"]))
+
+
+@pytest.mark.parametrize("members", [1, 2, 3, 7])
+def test_a_zip_that_tasks_share_gives_the_rows_of_one_task(tmp_path, members):
+    names = ["a", "b", "a", "dir/c", "b", "notes", "a"]
+    with zipfile.ZipFile(tmp_path / "shared.zip", "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile's, about equal names
+        for name in names:
+            archive.writestr(name, b"no header" if name == "notes" else CT.read_bytes())
+    (tmp_path / "loose.dcm").write_bytes(CT.read_bytes())
+    cost = ("requests", "bytes_read", "part")
+    whole, shared = rows_of(tmp_path), rows_of(tmp_path, members=members)
+    assert [{k: v for k, v in row.items() if k not in cost} for row in shared] == [
+        {k: v for k, v in row.items() if k not in cost} for row in whole
+    ]
+    parts = [row["part"] for row in shared if row.get("part") is not None]
+    assert parts == [0, *range(-(-len(names) // members))]
+    assert sum(row.get("requests", 0) for row in shared) >= sum(row.get("requests", 0) for row in whole)

@@ -41,7 +41,7 @@ PLATFORM_ARGUMENTS = frozenset(f"--{name}" for name in _PLATFORM_NAMES.split())
 
 _JOB_EXAMPLE = """\
 example:
-  python glue_jobs/ingest_dicom_headers.py --source ./sample_dcm --lake ./lake --partition-by month
+  python glue_jobs/ingest_dicom_headers.py --source s3://bucket/studies --lake ./lake --partition-by month
 
 Arguments that AWS Glue adds by itself are tolerated. Exit status: 0 done, 1 the run failed, 2 bad arguments."""
 
@@ -116,10 +116,16 @@ def parse_command(argv: Sequence[str]) -> CommandConfig:
 def to_arguments(config: CommandConfig) -> list[str]:
     """Write settings as options ``--name=value``: what :func:`parse_ingest_arguments` reads back as the same settings.
 
-    Fields that are None are left out. For the other commands the positional argument is an option here too.
+    Fields that are None or empty are left out. For the other commands the positional argument is an option here too.
     """
     fields = ((field.name, getattr(config, field.name)) for field in dataclasses.fields(config))
-    return [f"--{name.replace('_', '-')}={value}" for name, value in fields if value is not None]
+    return [f"--{name.replace('_', '-')}={_text(value)}" for name, value in fields if value not in (None, ())]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -155,20 +161,24 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 
 def _add_options(parser: _Parser, config_class: type[CommandConfig], positional: str = "") -> None:
-    groups = {title: parser.add_argument_group(title) for title in ("what and where", "settings", "other")}
+    groups = {
+        title: parser.add_argument_group(title) for title in ("what and where", "settings", "S3", "archives", "other")
+    }
     groups["other"].add_argument("-h", "--help", action="help", help="print this and stop")
     for field in dataclasses.fields(config_class):
         option = field.metadata
         group = groups[option["group"]]
         required = field.default is dataclasses.MISSING
         settings: dict[str, Any] = {"help": option["help"], "type": option["parse"]}
-        if not required and field.default is not None:
+        if not required and field.default not in (None, ()):
             settings["help"] += " [default: %(default)s]"
         if option["choices"]:
             settings.update(choices=option["choices"], type=str)
         if option["metavar"]:
             settings["metavar"] = option["metavar"]
         if field.name == positional:
+            if not required:
+                settings["nargs"] = "?"
             group.add_argument(field.name, **settings)
             continue
         name = f"--{field.name.replace('_', '-')}"

@@ -27,12 +27,14 @@ def check_ingest(config: IngestConfig) -> None:
     """
     if config.catalog == "glue":
         raise ConfigurationError("--catalog glue is not supported by this version; use --catalog hadoop")
-    _refuse_s3("source", config.source)
     _refuse_s3("lake", config.lake)
-    source, lake = Path(config.source), Path(config.lake)
-    _check_source(source)
+    _check_one_origin(config)
+    lake = Path(config.lake)
+    if config.source is not None and not config.source.startswith("s3://"):
+        _check_source(Path(config.source))
     _check_place_of_lake(lake, config.database)
-    _check_apart(source, lake)
+    if config.source is not None and not config.source.startswith("s3://"):
+        _check_apart(Path(config.source), lake)
     if config.report is not None:
         _check_report(Path(config.report))
 
@@ -64,6 +66,13 @@ def check_lake(lake: str, database: str) -> None:
 def _refuse_s3(argument: str, location: str) -> None:
     if location.startswith("s3://"):
         raise ConfigurationError(f"the {argument} can't be an s3:// URL in this version; give a local folder")
+
+
+def _check_one_origin(config: IngestConfig) -> None:
+    given = [name for name in ("source", "manifest", "inventory") if getattr(config, name) is not None]
+    if len(given) != 1:
+        told = "none" if not given else " and ".join(f"--{name}" for name in given)
+        raise ConfigurationError(f"give one of --source, --manifest and --inventory; given: {told}")
 
 
 def _check_source(source: Path) -> None:

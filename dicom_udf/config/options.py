@@ -13,7 +13,24 @@ from typing import Any
 
 from dicom_udf.errors import FailureCode
 
-__all__ = ["count", "database", "failure_code", "local_file", "location", "option", "ratio", "run_id", "word"]
+__all__ = [
+    "count",
+    "database",
+    "failure_code",
+    "local_file",
+    "location",
+    "number",
+    "option",
+    "patterns",
+    "ratio",
+    "run_id",
+    "size",
+    "switch",
+    "url",
+    "word",
+]
+
+_UNITS = {"": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
 
 
 def location(text: str) -> str:
@@ -28,6 +45,8 @@ def location(text: str) -> str:
     scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]*)://", text)
     if scheme and scheme[1] != "s3":
         raise argparse.ArgumentTypeError(f"can't be a {scheme[1]}:// URL; give a local folder or an s3:// URL")
+    if scheme and not re.match("s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|$)", text):
+        raise argparse.ArgumentTypeError("names no bucket; write s3://bucket/prefix")
     return text if scheme else str(Path(text).expanduser().resolve())
 
 
@@ -64,6 +83,43 @@ def count(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,15}", text):
         raise argparse.ArgumentTypeError("must be a whole number, 0 or more")
     return int(text)
+
+
+def number(text: str) -> int:
+    """Read a whole number, 1 or more."""
+    if not (value := count(text)):
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def size(text: str) -> int:
+    """Read a size in bytes, with or without a unit: ``1048576`` or ``1MiB``."""
+    found = re.fullmatch(r"([0-9]{1,15}) ?([KMGT]iB)?", text, re.IGNORECASE)
+    if not found or not int(found[1]):
+        raise argparse.ArgumentTypeError("must be a size in bytes, or like 32MiB")
+    return int(found[1]) * _UNITS[(found[2] or "").upper()]
+
+
+def switch(text: str) -> bool:
+    """Read ``true`` or ``false``: AWS Glue can pass no bare flag."""
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError("must be true or false")
+    return text.lower() == "true"
+
+
+def patterns(text: str) -> tuple[str, ...]:
+    """Read globs separated by commas."""
+    found = tuple(part for part in text.split(",") if part)
+    if not found:
+        raise argparse.ArgumentTypeError("is empty; give patterns like '*.dcm,*.zip'")
+    return found
+
+
+def url(text: str) -> str:
+    """Read the URL of a server."""
+    if not re.fullmatch(r"https?://[^\s/]+/?", text):
+        raise argparse.ArgumentTypeError("must be a URL like http://host:port")
+    return text.rstrip("/")
 
 
 def run_id(text: str) -> str:

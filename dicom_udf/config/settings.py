@@ -5,7 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from dicom_udf.config.options import count, database, failure_code, local_file, location, option, ratio, run_id
+from dicom_udf.config.options import (
+    count,
+    database,
+    failure_code,
+    local_file,
+    location,
+    number,
+    option,
+    patterns,
+    ratio,
+    run_id,
+    size,
+    switch,
+    url,
+)
 
 __all__ = ["ColumnsConfig", "CommandConfig", "FailuresConfig", "IngestConfig", "QueryConfig", "StatusConfig"]
 
@@ -20,19 +34,43 @@ _LOG_LEVEL = option(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IngestConfig:
-    """One run that brings a lake up to date with a source."""
+    """One run that brings a lake up to date with a source, a manifest or an inventory."""
 
-    source: str = field(
+    source: str | None = field(
+        default=None,
         metadata=option(
-            "a folder of DICOM files and archives, or one file",
+            "DICOM files and archives: a local folder or file, or s3://bucket/prefix",
             parse=location,
             metavar="SOURCE",
             group="what and where",
-        )
+        ),
     )
-    """Absolute path (the parser makes it so), because rows name their object by it."""
+    """Absolute path (the parser makes it so) or URL, because rows name their object by it."""
+
+    manifest: str | None = field(
+        default=None,
+        metadata=option(
+            "instead of SOURCE: a list of objects as Parquet, CSV or JSON lines, with bucket and key, or uri",
+            parse=location,
+            metavar="FILE",
+            group="what and where",
+        ),
+    )
+    """Local or ``s3://``. Optional columns size, etag, last_modified; what is missing is asked by HEAD. Nothing that
+    a manifest leaves out counts as deleted."""
+
+    inventory: str | None = field(
+        default=None,
+        metadata=option(
+            "instead of SOURCE: the manifest.json of an S3 Inventory in Parquet or CSV",
+            parse=location,
+            metavar="FILE",
+            group="what and where",
+        ),
+    )
+    """Local or ``s3://``. An inventory is late by a day or more, so nothing counts as deleted."""
 
     lake: str = field(
         metadata=option(
@@ -63,6 +101,18 @@ class IngestConfig:
     )
     """Absolute path; its folder must exist. Nothing is written when None."""
 
+    include: tuple[str, ...] = field(
+        default=(),
+        metadata=option("only names that match one of these, e.g. '*.dcm,*.zip'", parse=patterns, metavar="PATTERNS"),
+    )
+    """Globs, separated by commas, on the key below the source: ``*`` crosses ``/``, ``?``, ``[a-z]``."""
+
+    exclude: tuple[str, ...] = field(
+        default=(),
+        metadata=option("no names that match one of these, e.g. 'tmp/*'", parse=patterns, metavar="PATTERNS"),
+    )
+    """As ``include``; an object that matches both is left out. What these leave out is never taken for deleted."""
+
     max_fault_ratio: float = field(
         default=1.0,
         metadata=option(
@@ -88,6 +138,86 @@ class IngestConfig:
         ),
     )
     """Letters, digits, ``.``, ``_``, ``-``: it becomes part of a path."""
+
+    s3_endpoint: str | None = field(
+        default=None,
+        metadata=option("an S3-compatible server instead of AWS", parse=url, metavar="URL", group="S3"),
+    )
+    """``http(s)://host:port``. Credentials come by boto3's chain in any case."""
+
+    s3_region: str | None = field(
+        default=None, metadata=option("region [default: as S3 says of the bucket]", metavar="NAME", group="S3")
+    )
+    """Needed only where the bucket's region may not be asked for."""
+
+    s3_path_style: bool | None = field(
+        default=None,
+        metadata=option(
+            "URLs as endpoint/bucket instead of bucket.endpoint, true or false [default: true with --s3-endpoint]",
+            parse=switch,
+            metavar="SWITCH",
+            group="S3",
+        ),
+    )
+    """AWS wants false, most other servers true."""
+
+    split_probe_bytes: int = field(
+        default=32 << 20,
+        metadata=option(
+            "objects of this size are looked at whether they are zips to split; a 32nd of it where the name says .zip",
+            parse=size,
+            metavar="BYTES",
+            group="archives",
+        ),
+    )
+    """A probe is one request; smaller objects cost none beside the one that reads them."""
+
+    split_members: int = field(
+        default=2_000,
+        metadata=option("members of a zip in one task at most", parse=number, metavar="N", group="archives"),
+    )
+    """What a retried task reads again."""
+
+    split_bytes: int = field(
+        default=1 << 30,
+        metadata=option("bytes of a zip in one task, about", parse=size, metavar="BYTES", group="archives"),
+    )
+    """Of the stored zip, pixels included."""
+
+    max_archive_depth: int = field(
+        default=3,
+        metadata=option("archives inside each other that are read", parse=number, metavar="N", group="archives"),
+    )
+    """An object's own archive is 1; tar.gz counts once."""
+
+    max_archive_members: int = field(
+        default=1_000_000,
+        metadata=option("files in one object that are read", parse=number, metavar="N", group="archives"),
+    )
+    """Nested ones included; the rest is one ARCHIVE_LIMIT row."""
+
+    max_inflated_bytes: int = field(
+        default=1 << 40,
+        metadata=option("bytes inflated for one object", parse=size, metavar="BYTES", group="archives"),
+    )
+    """Bounds the time that a bomb takes."""
+
+    max_inflation_ratio: int = field(
+        default=1_100,
+        metadata=option("inflated over packed bytes of one member", parse=number, metavar="N", group="archives"),
+    )
+    """Looked at after the first MiB; deflate can't do more than 1,032."""
+
+    max_nested_bytes: int = field(
+        default=16 << 30,
+        metadata=option(
+            "size of an archive inside another that has to be kept to be read",
+            parse=size,
+            metavar="BYTES",
+            group="archives",
+        ),
+    )
+    """Local disk of an executor that one task may take; stored members are read in place and don't count."""
 
     log_level: LogLevel = field(default="INFO", metadata=_LOG_LEVEL)
     """INFO tells what a run did in a few lines; no level ever logs an attribute's value."""

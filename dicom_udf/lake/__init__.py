@@ -4,7 +4,7 @@ from dicom_udf.lake.batch import Batch, drop_run, new_run
 from dicom_udf.lake.commit import commit_batch
 from dicom_udf.lake.plan import Plan, make_plan, write_listing
 from dicom_udf.lake.recovery import finish_left_batches
-from dicom_udf.lake.stage import LiveCounts, StagedCounts, stage_batch, staged_counts
+from dicom_udf.lake.stage import LiveCounts, Reading, StagedCounts, stage_batch, staged_counts
 from dicom_udf.lake.tables import Lake, open_lake
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Lake",
     "LiveCounts",
     "Plan",
+    "Reading",
     "StagedCounts",
     "commit_batch",
     "drop_run",

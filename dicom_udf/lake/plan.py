@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
-from pyspark.sql import Window
+from pyspark.sql import Column, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from dicom_udf.columns import Field, Table, spark_ddl
 from dicom_udf.lake.batch import Batch, listing_name, plan_name
 from dicom_udf.lake.tables import Lake
+from dicom_udf.sources import Patterns
 
 __all__ = ["BATCH_OBJECTS", "Plan", "make_plan", "write_listing"]
 
@@ -21,6 +22,8 @@ BATCH_OBJECTS = 200_000
 """Objects in one batch at the most: what a crash costs, and what a commit holds."""
 
 _LISTING_ROWS = 200_000
+
+_ALL = Patterns()
 
 _OBJECT_FIELDS = (
     Field("source_uri", "string", "the object"),
@@ -101,7 +104,15 @@ def _chunks(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[list[pa.Re
         yield chunk
 
 
-def make_plan(lake: Lake, run: str, *, listed: int, scope: str, batch_objects: int = BATCH_OBJECTS) -> Plan:
+def make_plan(
+    lake: Lake,
+    run: str,
+    *,
+    listed: int,
+    scope: str | None,
+    patterns: Patterns = _ALL,
+    batch_objects: int = BATCH_OBJECTS,
+) -> Plan:
     """Hold the listing of a run against the ledger, both ways, and write what is to be done to its plan.
 
     Args:
@@ -109,16 +120,18 @@ def make_plan(lake: Lake, run: str, *, listed: int, scope: str, batch_objects: i
         run: Key of the run.
         listed: Objects in the listing.
         scope: The source's URI. A ledger row under it that the listing lacks is deleted: a folder's URI ends in ``/``,
-            a single object's is its own.
+            a single object's is its own; None: nothing is deleted.
+        patterns: What the listing was restricted to: the rest of the ledger isn't missing from it.
         batch_objects: Objects in one batch at the most.
     """
     known = lake.table("objects").select(
         F.col("source_uri").alias("known_uri"), "source_size", "source_etag", "study_dates", "ingest_retry"
     )
-    in_scope = F.col("known_uri").startswith(scope) if scope.endswith("/") else F.col("known_uri") == F.lit(scope)
     found = lake.staging_table(listing_name(run)).alias("found")
     joined = found.join(
-        known.where(in_scope).alias("known"), F.col("found.source_uri") == F.col("known_uri"), "full_outer"
+        known.where(_in_scope(scope, patterns)).alias("known"),
+        F.col("found.source_uri") == F.col("known_uri"),
+        "left_outer" if scope is None else "full_outer",
     )
     is_same = (F.col("found.source_size") == F.col("known.source_size")) & (
         F.col("found.source_etag") == F.col("known.source_etag")
@@ -160,3 +173,18 @@ def make_plan(lake: Lake, run: str, *, listed: int, scope: str, batch_objects: i
         deleted=counts["deleted"],
         batches=tuple(sorted(batches, key=lambda batch: (batch.is_new, batch.number))),
     )
+
+
+def _in_scope(scope: str | None, patterns: Patterns) -> Column:
+    """Which ledger rows a listing speaks of: those below the source that pass the same patterns."""
+    uri = F.col("known_uri")
+    if scope is None:
+        return F.lit(True)
+    if not scope.endswith("/"):
+        return uri == F.lit(scope)
+    condition, name = uri.startswith(scope), F.substring(uri, len(scope) + 1, 1 << 20)
+    if patterns.regex_include is not None:
+        condition &= name.rlike(patterns.regex_include)
+    if patterns.regex_exclude is not None:
+        condition &= ~name.rlike(patterns.regex_exclude)
+    return condition

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-import math
+import pickle
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from functools import partial
+from typing import Any
 
+import pyarrow as pa
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from dicom_udf.archives import Limits
 from dicom_udf.columns import spark_ddl
 from dicom_udf.lake.batch import Batch
 from dicom_udf.lake.tables import Lake
 from dicom_udf.read import Stamp, read_batches, staged_table
+from dicom_udf.sources import ObjectRef, S3Access
+from dicom_udf.tasks import Splitting, make_tasks, split_objects
 
-__all__ = ["LiveCounts", "StagedCounts", "stage_batch", "staged_counts"]
+__all__ = ["LiveCounts", "Reading", "StagedCounts", "stage_batch", "staged_counts"]
 
-TASK_OBJECTS = 2_000
-"""Objects in one task at the most: what a retry reads again."""
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the objects of a run are read.
+
+    Attributes:
+        stamp: Written into each row.
+        access: How S3 is reached.
+        limits: Bounds for archives.
+        splitting: When a zip becomes several tasks.
+    """
+
+    stamp: Stamp
+    access: S3Access
+    limits: Limits
+    splitting: Splitting
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +86,39 @@ class LiveCounts:
         return self._objects.value, self._instances.value, self._failures.value
 
 
-def stage_batch(lake: Lake, batch: Batch, stamp: Stamp, *, live: LiveCounts) -> None:
-    """Read the batch's objects on the executors, once, and append their rows to its staging table in one commit."""
-    objects = (
-        batch.planned(lake)
-        .where("action != 'deleted'")
-        .select("source_uri", "source_size", "source_etag", "source_last_modified")
-    )
+def stage_batch(lake: Lake, batch: Batch, reading: Reading, *, live: LiveCounts) -> None:
+    """Read the batch's objects on the executors, once, and append their rows to its staging table in one commit.
+
+    Args:
+        lake: Where.
+        batch: Which objects.
+        reading: How they are read.
+        live: Counts for the progress line.
+    """
+    refs = [ObjectRef(*row) for row in _to_read(lake, batch).collect()]
     lake.create_staging(batch.stage, spark_ddl(staged_table()))
     schema = lake.staging_table(batch.stage).schema
-    cores = lake.spark.sparkContext.defaultParallelism
-    tasks = max(1, min(batch.objects, max(4 * cores, math.ceil(batch.objects / TASK_OBJECTS))))
-    # By name, because the slices of a series lie beside each other and share almost all their elements (DESIGN §4).
-    spread = objects.repartitionByRange(tasks, "source_uri").sortWithinPartitions("source_uri")
-    spread.mapInArrow(partial(read_batches, stamp=stamp, on_object=live.add), schema).writeTo(
-        lake.staging_name(batch.stage)
-    ).append()
+    context = lake.spark.sparkContext
+    tasks = make_tasks(list(split_objects(refs, reading.access, reading.splitting)), cores=context.defaultParallelism)
+    if not tasks:
+        return
+    # A slice per task: Spark starts them in their order, and ships to each only what is its own.
+    packed = context.parallelize([(pickle.dumps(task),) for task in tasks], len(tasks))
+    read = partial(_read_tasks, stamp=reading.stamp, access=reading.access, limits=reading.limits, on_object=live.add)
+    rows = lake.spark.createDataFrame(packed, "task binary", verifySchema=False).mapInArrow(read, schema)
+    rows.writeTo(lake.staging_name(batch.stage)).append()
+
+
+def _to_read(lake: Lake, batch: Batch) -> DataFrame:
+    """Return the batch's objects by name, so that the slices of a series lie beside each other (DESIGN §4)."""
+    planned = batch.planned(lake).where("action != 'deleted'").orderBy("source_uri")
+    return planned.select("source_uri", "source_size", "source_etag", "source_last_modified")
+
+
+def _read_tasks(batches: Iterator[pa.RecordBatch], **settings: Any) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        for task in batch.column(0).to_pylist():
+            yield from read_batches(pickle.loads(task), **settings)
 
 
 def staged_counts(lake: Lake, batch: Batch) -> StagedCounts:
@@ -91,7 +129,7 @@ def staged_counts(lake: Lake, batch: Batch) -> StagedCounts:
         .agg(
             F.count("*").alias("rows"),
             F.count("source_member").alias("members"),
-            F.count("requests").alias("objects"),
+            F.count_if(F.col("part") == 0).alias("objects"),
             F.coalesce(F.sum("bytes_read"), F.lit(0)).alias("bytes_read"),
             F.coalesce(F.sum("requests"), F.lit(0)).alias("requests"),
         )

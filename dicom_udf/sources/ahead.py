@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 
-from dicom_udf.errors import FileFault
+from dicom_udf.errors import DicomLakeError, FailureCode, FileFault
 from dicom_udf.sources.model import ObjectReader, ObjectRef, S3Access
 from dicom_udf.sources.pool import POOL_THREADS, request_pool
 from dicom_udf.sources.ranges import FIRST_REQUEST
@@ -60,17 +60,27 @@ def _opened(ref: ObjectRef, access: S3Access) -> ObjectReader | FileFault:
         return open_object(ref, access)
     except FileFault as fault:
         return fault
+    except DicomLakeError:
+        raise
+    except Exception as error:  # one object must not stop a run of millions
+        return _unexpected(error)
 
 
 def _begun(ref: ObjectRef, first: FirstRange | None, access: S3Access) -> ObjectReader | FileFault:
     reader = _opened(ref, access)
-    if not isinstance(reader, FileFault):
-        try:
-            reader.preload(*(first or (0, FIRST_REQUEST)))
-        except FileFault as fault:
-            reader.close()
-            return fault
-        except BaseException:
-            reader.close()
+    if isinstance(reader, FileFault):
+        return reader
+    try:
+        reader.preload(*(first or (0, FIRST_REQUEST)))
+    except BaseException as error:
+        reader.close()
+        if isinstance(error, FileFault):
+            return error
+        if isinstance(error, DicomLakeError) or not isinstance(error, Exception):
             raise
+        return _unexpected(error)
     return reader
+
+
+def _unexpected(error: Exception) -> FileFault:
+    return FileFault(FailureCode.READ_ERROR, f"the object could not be opened: unexpected {type(error).__name__}")
