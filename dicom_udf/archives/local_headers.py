@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
@@ -63,11 +64,9 @@ def walk_local_headers(
             yield entry, start
             position = start + entry.packed
         elif entry.method == _STORED or entry.flags & _ENCRYPTED:
-            end = _descriptor(file, start)
-            if end is not None:
-                entry = entry._replace(packed=end - start, size=end - start)
-            yield entry, start
-            position = start if end is None else end
+            position = _descriptor(file, start) or _found(file, start + 1, LOCAL_MAGIC) or file.seek(0, io.SEEK_END)
+            length = max(0, position - start)
+            yield entry._replace(packed=length, size=length), start
         else:
             yield entry._replace(packed=-1, size=-1), start
             end = read_to_end(entry, start)
@@ -79,6 +78,8 @@ def _next_header(file: BinaryIO, position: int) -> int | None:
     data = _read(file, position, 4)
     if data in _DIRECTORY_MAGICS:
         return None
+    if data == LOCAL_MAGIC:
+        return position
     return _found(file, position, LOCAL_MAGIC)
 
 
@@ -94,13 +95,12 @@ def _found(file: BinaryIO, position: int, magic: bytes) -> int | None:
 
 
 def _descriptor(file: BinaryIO, start: int) -> int | None:
-    """Return where stored data of unstated length ends: before a descriptor that says its length, twice."""
+    """Return where data of unstated length ends: before a descriptor that says its length (APPNOTE 4.3.9)."""
     position = start
     while (at := _found(file, position, _DESCRIPTOR_MAGIC)) is not None:
-        stated = _read(file, at + 8, 16)
-        for form in ("<2L", "<2Q"):
-            if len(stated) >= struct.calcsize(form) and struct.unpack_from(form, stated) == (at - start, at - start):
-                return at
+        stated = _read(file, at + 8, 8)
+        if at - start in (int.from_bytes(stated[:4], "little"), int.from_bytes(stated, "little")):
+            return at
         position = at + 1
     return None
 

@@ -62,6 +62,24 @@ def test_without_a_directory_zip64_lengths_are_found_in_the_local_headers() -> N
     assert seen(stored[: _directory_start(stored)]) == [*FILES, DAMAGED]
 
 
+def test_stored_data_of_unstated_length_ends_at_the_next_header_if_its_descriptor_is_damaged() -> None:
+    stored = pack_zip_to_pipe(FILES, zipfile.ZIP_STORED)
+    descriptor = stored.index(b"PK\x07\x08")
+    cut = _flipped(stored, descriptor)[: _directory_start(stored)]
+    length = 16  # of the descriptor, which nothing tells from the data
+    found = seen(cut)
+    assert found == [("0", found[0][1]), *FILES[1:], DAMAGED]
+    assert isinstance(found[0][1], bytes)
+    assert found[0][1][:-length] == FILES[0][1]
+
+
+def test_a_member_that_is_found_is_skipped_by_its_length() -> None:
+    stored = pack_zip([(f"{number}", some_data(number, 500_000)) for number in range(6)])
+    reader = counting(stored[: _directory_start(stored)])
+    assert sum(1 for _ in members(reader, name="o")) == 7
+    assert reader.bytes_read < (128 << 10) + 6 * 2000
+
+
 @pytest.mark.parametrize(("kind", "entry"), list(product(ZIPS, range(6))))
 def test_a_damaged_directory_entry_costs_no_member(kind: str, entry: int) -> None:
     stored = KINDS[kind](FILES)
