@@ -15,6 +15,7 @@ BLOCK_BYTES = 512 << 10
 """Of the directory, read at once."""
 
 _LONGEST_COMMENT = 0xFFFF
+_TRIED = 4  # end records; a comment may be full of them
 _TAIL = 128 << 10  # the end record and its comment take half of it; small directories come with them
 _END = struct.Struct("<4s4H2LH")
 _END_MAGIC = b"PK\x05\x06"
@@ -101,7 +102,7 @@ def find_directory(file: BinaryIO) -> Directory | None:
             if left >= 0:
                 (others if left else exact).append(place)
         place = tail.rfind(_END_MAGIC, 0, place)
-    for place in exact + others[:4]:
+    for place in exact[:_TRIED] + others[:_TRIED]:
         found = _directory(file, tail, start, place)
         if found is not None and (not found.shift or _at(file, 0, 4, tail, start) != b"PK\x03\x04"):
             return found  # with members before what it calls its first byte, it is a member's own in a cut zip

@@ -43,6 +43,7 @@ _MAGIC = (
     (b"PK\x05\x06", Kind.ZIP),
     (b"PK\x06\x06", Kind.ZIP),
     (b"PK\x07\x08", Kind.ZIP),
+    (b"PK00PK\x03\x04", Kind.ZIP),  # was to be split, but needed one part only
     (b"\x1f\x8b\x08", Kind.GZIP),
     (b"\xfd7zXZ\x00", Kind.XZ),
     (b"7z\xbc\xaf\x27\x1c", Kind.SEVEN_ZIP),

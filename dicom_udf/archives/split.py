@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from dicom_udf.archives.directory import BLOCK_BYTES, Directory, Entry, find_directory, read_entries
+from dicom_udf.archives.guard import corrupt
 from dicom_udf.archives.kinds import Kind
 from dicom_udf.archives.local_headers import LOCAL_BYTES
 from dicom_udf.archives.model import Limits, ZipRange
@@ -68,6 +69,8 @@ def _ranges(file: BinaryIO, directory: Directory, members: int, packed_bytes: in
 
 def _entries(file: BinaryIO, directory: Directory) -> Iterator[Entry]:
     for block in read_entries(file, directory):
+        if any(entry.header_offset < 0 for entry in block):
+            raise corrupt("an entry of the zip's central directory is damaged")
         yield from block
 
 

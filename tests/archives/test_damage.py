@@ -223,6 +223,27 @@ def test_a_comment_that_looks_like_a_zips_end_is_a_comment() -> None:
     assert seen(stored) == FILES
 
 
+def test_a_comment_full_of_zips_ends_costs_few_reads() -> None:
+    ends = (struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, 50, 7, 22 * left) for left in reversed(range(2900)))
+    reader = counting(pack_zip([("a", some_data(1, 300_000))])[:-22] + b"".join(ends))
+    assert [member.path for member in members(reader, name="o")] == ["a", None]
+    assert len(reader.reads) < 40
+
+
+@pytest.mark.parametrize("marker", [b"PK\x07\x08", b"PK00"])
+def test_a_zip_that_was_to_be_split_but_has_one_part_is_read(marker: bytes) -> None:
+    stored = pack_zip(FILES)
+    directory = _directory_start(stored)
+    entries = bytearray(stored[directory:])
+    at = 0
+    while (at := entries.find(b"PK\x01\x02", at)) >= 0:
+        struct.pack_into("<L", entries, at + 42, struct.unpack_from("<L", entries, at + 42)[0] + 4)
+        at += 4
+    struct.pack_into("<L", entries, len(entries) - 6, directory + 4)
+    assert seen(marker + stored[:directory] + bytes(entries)) == FILES
+    assert seen(marker + stored[:directory]) == [*FILES, DAMAGED]
+
+
 @pytest.mark.parametrize("kind", ZIPS)
 def test_a_zip_followed_by_foreign_bytes_is_read(kind: str) -> None:
     assert seen(KINDS[kind](FILES) + bytes(999)) == FILES

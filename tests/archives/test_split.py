@@ -91,6 +91,10 @@ def test_a_zip_with_a_damaged_directory_is_not_split() -> None:
     last = stored.rindex(b"PK\x01\x02")
     stored[last + 1] = 0
     assert not _ranges(bytes(stored), 2)
+    stored[last + 1] = ord("K")
+    assert _ranges(bytes(stored), 2)
+    struct.pack_into("<L", stored, last + 42, last - 35)  # its member would reach into the directory
+    assert not _ranges(bytes(stored), 2)
 
 
 def test_a_zip_of_more_files_than_the_limit_is_not_split() -> None:
