@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["FIRST_REQUEST", "KEPT_BLOCKS", "LOCAL", "REMOTE", "STREAMING", "Pace", "RangeReader"]
+__all__ = ["FIRST_REQUEST", "KEPT_BYTES", "LOCAL", "REMOTE", "STREAMING", "Buffer", "Pace", "RangeReader"]
 
 FIRST_REQUEST = 64 << 10
 """98 % of headers end within it (DESIGN §4)."""
@@ -26,7 +26,8 @@ FIRST_REQUEST = 64 << 10
 STREAMING = 1 << 20
 """Requests that have doubled to this size mean that the object is read from end to end."""
 
-KEPT_BLOCKS = 4
+KEPT_BYTES = 16 << 20
+"""Of blocks that were read last; the newest is kept whatever its size."""
 
 # A member's own header stands before its first 64 KiB; one request shall hold both.
 _AFTER_JUMP = FIRST_REQUEST + (4 << 10)
@@ -48,11 +49,14 @@ class Pace:
 
 
 LOCAL = Pace(gap=64 << 10, largest=4 << 20, ahead=0)
-REMOTE = Pace(gap=1 << 20, largest=8 << 20, ahead=4)
+REMOTE = Pace(gap=1 << 20, largest=8 << 20, ahead=6)
+
+
+Buffer = bytes | memoryview
 
 
 class RangeReader(io.RawIOBase):
-    """Reads one object by ranges; keeps the last :data:`KEPT_BLOCKS` and what is under way, at most 64 MiB.
+    """Reads one object by ranges; keeps the last :data:`KEPT_BYTES` and what is under way, at most 64 MiB.
 
     Attributes:
         requests: Calls of ``fetch`` so far.
@@ -61,7 +65,7 @@ class RangeReader(io.RawIOBase):
 
     def __init__(
         self,
-        fetch: Callable[[int, int], bytes],
+        fetch: Callable[[int, int], Buffer],
         size: int,
         *,
         pace: Pace = LOCAL,
@@ -71,8 +75,8 @@ class RangeReader(io.RawIOBase):
         """Read ``size`` bytes through ``fetch(start, end)``, which returns exactly ``end - start`` bytes or raises.
 
         Args:
-            fetch: Gives the bytes from start up to, not including, end; raises FileFault. Called from several threads
-                at once where there is a pool.
+            fetch: Gives the bytes (or a view of them) from start up to, not including, end; raises FileFault. Called
+                from several threads at once where there is a pool.
             size: Bytes of the object.
             pace: Sizes of requests.
             pool: Runs the requests ahead; None: there are none.
@@ -89,7 +93,8 @@ class RangeReader(io.RawIOBase):
         self._position = 0
         self._expected: int | None = None
         self._window = FIRST_REQUEST
-        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+        self._blocks: OrderedDict[int, Buffer] = OrderedDict()
+        self._kept_bytes = 0
         self._foreseen: Iterator[tuple[int, int]] = iter(())
         self._is_streaming = False
         self._under_way: deque[_Request] = deque()
@@ -178,12 +183,12 @@ class RangeReader(io.RawIOBase):
             if start <= self._position < start + len(block):
                 self._blocks.move_to_end(start)
                 begin = self._position - start
-                return block[begin : begin + wanted]
+                return bytes(block[begin : begin + wanted])
         start, block = self._foreseen_block() or self._unforeseen_block(wanted)
         begin = self._position - start
-        return block[begin : begin + wanted]
+        return bytes(block[begin : begin + wanted])
 
-    def _foreseen_block(self) -> tuple[int, bytes] | None:
+    def _foreseen_block(self) -> tuple[int, Buffer] | None:
         """Return the block at the position if it was foreseen; what was foreseen before it is passed over."""
         if self._is_streaming and self._under_way and self._position - self._under_way[-1].end > self._pace.gap:
             self._forget_foreseen()  # a jump: the object isn't read from end to end any more
@@ -209,7 +214,7 @@ class RangeReader(io.RawIOBase):
             self._under_way.append(_Request(start, end, future))
         return self._under_way[0] if self._under_way else None
 
-    def _unforeseen_block(self, wanted: int) -> tuple[int, bytes]:
+    def _unforeseen_block(self, wanted: int) -> tuple[int, Buffer]:
         """Fetch a block at the position: larger than the last one where reading goes on near its end."""
         if self._expected is not None:
             is_near = 0 <= self._position - self._expected <= self._pace.gap
@@ -251,17 +256,19 @@ class RangeReader(io.RawIOBase):
         for low in range(start, end, self._pace.largest):
             yield low, min(low + self._pace.largest, end)
 
-    def _fetched(self, start: int, end: int) -> tuple[int, bytes]:
+    def _fetched(self, start: int, end: int) -> tuple[int, Buffer]:
         self._count(1, end - start)
         return self._kept(start, end, self._fetch(start, end))
 
-    def _kept(self, start: int, end: int, block: bytes) -> tuple[int, bytes]:
+    def _kept(self, start: int, end: int, block: Buffer) -> tuple[int, Buffer]:
         if len(block) != end - start:
             raise RuntimeError("fetch returned another number of bytes than it was asked for")
         self._expected = end
+        self._kept_bytes -= len(self._blocks.pop(start, b""))
         self._blocks[start] = block
-        while len(self._blocks) > KEPT_BLOCKS:
-            self._blocks.popitem(last=False)
+        self._kept_bytes += len(block)
+        while self._kept_bytes > KEPT_BYTES and len(self._blocks) > 1:
+            self._kept_bytes -= len(self._blocks.popitem(last=False)[1])
         return start, block
 
     def _drop(self, request: _Request) -> None:
@@ -289,4 +296,4 @@ class _Request(NamedTuple):
 
     start: int
     end: int
-    future: Future[bytes] | None
+    future: Future[Buffer] | None

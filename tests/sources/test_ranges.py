@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicom_udf.errors import FailureCode, FileFault
-from dicom_udf.sources.ranges import FIRST_REQUEST, KEPT_BLOCKS, LOCAL, REMOTE, STREAMING, Pace, RangeReader
+from dicom_udf.sources.ranges import FIRST_REQUEST, KEPT_BYTES, LOCAL, REMOTE, STREAMING, Pace, RangeReader
 
 MIB = 1 << 20
 DATA = random.Random(1).randbytes(3 * MIB)
@@ -60,7 +60,10 @@ def test_a_read_elsewhere_begins_small_again_and_few_blocks_are_kept() -> None:
         reader.seek(start)
         reader.read(10)
     assert max(end - start for start, end in store.ranges) <= FIRST_REQUEST + 4096
-    assert len(reader._blocks) == KEPT_BLOCKS
+    assert reader._kept_bytes == sum(map(len, reader._blocks.values())) == reader.bytes_read
+    reader.seek(0)
+    reader.read(20 * MIB)
+    assert reader._kept_bytes == sum(map(len, reader._blocks.values())) <= KEPT_BYTES
 
 
 @settings(max_examples=150, deadline=None)
