@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ _INVENTORY_COLUMNS = {
     "islatest": "is_latest",
     "isdeletemarker": "is_delete_marker",
 }
+_NAMES_OBJECT = re.compile("s3://[^/]+/.|file:///.|/.", re.DOTALL)
 _MANIFEST_COLUMNS = ("uri", "bucket", "key", "size", "etag", "last_modified")
 
 
@@ -51,6 +53,11 @@ class _Entry:
     size: int | None
     etag: str | None
     last_modified: datetime | None
+
+    @property
+    def is_incomplete(self) -> bool:
+        """A local file always: its etag is its time, which only the disk knows."""
+        return self.size is None or self.etag is None or not self.uri.startswith("s3://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +91,10 @@ class ListStore:
         seen: set[str] = set()
         taken = (entry for entry in self.entries() if _is_new(entry.uri, seen) and self._is_taken(entry.uri))
         while chunk := [*islice(taken, BATCH_ROWS)]:
-            refs = request_pool().map(partial(_completed, access=self.access), chunk)
-            yield object_batch([(ref.uri, ref.size, ref.etag, ref.last_modified) for ref in refs])
+            incomplete = [entry for entry in chunk if entry.is_incomplete]
+            asked = request_pool().map(partial(_completed, access=self.access), incomplete)
+            refs = (next(asked) if entry.is_incomplete else entry for entry in chunk)
+            yield object_batch([(ref.uri, ref.size or 0, ref.etag or "", ref.last_modified) for ref in refs])
 
     def _is_taken(self, uri: str) -> bool:
         name = split_url(uri)[1] if uri.startswith("s3://") else uri.removeprefix("file://")
@@ -176,22 +185,21 @@ def _entry(row: dict[str, Any], where: str) -> _Entry:
     uri, bucket, key = (row.get(name) for name in ("uri", "bucket", "key"))
     if bucket and key:
         uri = f"s3://{bucket}/{key}"
-    if not isinstance(uri, str) or not uri.startswith(("s3://", "file:///", "/")):
+    if not isinstance(uri, str) or not _NAMES_OBJECT.match(uri):
         raise ConfigurationError(
             f"{where} names no object; give bucket and key, or uri as s3://bucket/key, file:///path or /path"
         )
     try:
         size = None if row.get("size") in (None, "") else int(row["size"])
+        if size is not None and size < 0:
+            raise ValueError
         return _Entry(_normal(uri), size, (row.get("etag") or "").strip('"') or None, _time(row.get("last_modified")))
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError):
         raise ConfigurationError(f"{where}: size, etag or last_modified can't be read; mend or leave it out") from None
 
 
 def _normal(uri: str) -> str:
     if uri.startswith("s3://"):
-        bucket, key = split_url(uri)
-        if not bucket or not key:
-            raise ValueError
         return uri
     return uri_of(os.path.abspath(path_of(uri) if uri.startswith("file://") else uri))
 
@@ -212,10 +220,6 @@ def _is_new(uri: str, seen: set[str]) -> bool:
 
 def _completed(entry: _Entry, access: S3Access) -> ObjectRef:
     try:
-        if not entry.uri.startswith("s3://"):
-            return local_ref(entry.uri)  # a local file's etag is its time: only the disk knows
-        if entry.size is not None and entry.etag is not None:
-            return ObjectRef(entry.uri, entry.size, entry.etag, entry.last_modified)
-        return head_s3_object(entry.uri, access)
+        return head_s3_object(entry.uri, access) if entry.uri.startswith("s3://") else local_ref(entry.uri)
     except FileFault:
         return ObjectRef(entry.uri, 0, "", None)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -13,7 +15,7 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dicom_udf.errors import ConfigurationError, FileFault
+from dicom_udf.errors import ConfigurationError, FileFault, RunFailedError
 from dicom_udf.sources.model import S3Access
 from dicom_udf.sources.s3 import head_s3_object, open_s3_object
 
@@ -24,12 +26,22 @@ _GZIP = b"\x1f\x8b"
 _LARGEST_LINE = 1 << 20
 
 
-def open_file(uri: str, access: S3Access) -> BinaryIO:
+@contextlib.contextmanager
+def open_file(uri: str, access: S3Access) -> Iterator[BinaryIO]:
     """Open a file for reading, by ranges where it is in S3.
 
     Raises:
         ConfigurationError: It isn't there, or can't be read.
+        RunFailedError: It can no longer be read, or was replaced meanwhile.
     """
+    with _opened(uri, access) as file:
+        try:
+            yield file
+        except FileFault as fault:
+            raise RunFailedError(f"{uri} can't be read to its end ({fault.code}); run again") from None
+
+
+def _opened(uri: str, access: S3Access) -> BinaryIO:
     remedy = "check the name and the permissions"
     try:
         if uri.startswith("s3://"):
@@ -38,8 +50,9 @@ def open_file(uri: str, access: S3Access) -> BinaryIO:
         return Path(uri.removeprefix("file://")).open("rb")
     except FileFault as fault:
         raise ConfigurationError(f"{uri} can't be read ({fault.code}); {remedy}") from None
-    except OSError as error:
-        raise ConfigurationError(f"{uri} can't be read ({error.strerror}); {remedy}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a usable path"
+        raise ConfigurationError(f"{uri} can't be read ({reason}); {remedy}") from None
 
 
 def rows_of(file: BinaryIO, uri: str, *, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -68,7 +81,7 @@ def rows_of(file: BinaryIO, uri: str, *, columns: Sequence[str] | None = None) -
             is_json = columns is None and first == "{"
             for number, row in _json_rows(text, first) if is_json else _csv_rows(text, first, columns):
                 yield number, row
-    except (ValueError, csv.Error, EOFError, OSError):  # their texts quote the line
+    except (ValueError, RecursionError, csv.Error, zlib.error, EOFError, OSError):  # their texts quote the line
         raise ConfigurationError(f"{uri}, after row {number}: neither CSV nor JSON lines in UTF-8; mend it") from None
 
 
@@ -102,6 +115,9 @@ def _csv_rows(text: io.TextIOBase, first: str, columns: Sequence[str] | None) ->
 
 
 def _with_first(text: io.TextIOBase, first: str) -> Iterator[str]:
-    if line := first + text.readline():
+    """Yield lines; what has none for a MiB is no text, and must not fill the memory."""
+    while line := first + text.readline(_LARGEST_LINE):
+        first = ""
+        if len(line) >= _LARGEST_LINE:
+            raise ValueError
         yield line
-    yield from text

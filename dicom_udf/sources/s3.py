@@ -5,21 +5,22 @@ A ranged GET is conditional on the listed etag: what is read is what was listed,
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 import obstore
 import pyarrow as pa
 
-from dicom_udf.errors import ConfigurationError, FailureCode, FileFault
+from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFailedError
 from dicom_udf.sources.model import ObjectReader, ObjectRef, S3Access, object_batch
 from dicom_udf.sources.patterns import Patterns
 from dicom_udf.sources.pool import request_pool
-from dicom_udf.sources.ranges import REMOTE, RangeReader
+from dicom_udf.sources.ranges import REMOTE, Buffer, RangeReader
 from dicom_udf.sources.s3_requests import S3Error, asked_for, attempted, fault_of, obstore_store, run_failed, s3_client
 
 __all__ = ["S3Store", "head_s3_object", "open_s3_object", "open_s3_store", "split_url"]
@@ -48,6 +49,8 @@ def open_s3_store(source: str, *, access: S3Access, patterns: Patterns = _ALL, m
         RunFailedError: S3 denies it, or can't be reached.
     """
     bucket, key = split_url(source)
+    if not bucket:
+        raise ConfigurationError(f"{source} names no bucket; give s3://bucket or s3://bucket/prefix")
     if not key:
         asked_for(bucket, partial(s3_client(access).list_objects_v2, Bucket=bucket, MaxKeys=1))
         return S3Store(bucket, "", access, patterns)
@@ -141,16 +144,18 @@ def open_s3_object(ref: ObjectRef, access: S3Access) -> ObjectReader:
     """Open an object of a listing; no request is made before the first read.
 
     Raises:
-        FileFault: NOT_FOUND, ACCESS_DENIED, OBJECT_ARCHIVED, OBJECT_CHANGED, READ_ERROR; only from the reader.
-        RunFailedError: Credentials have expired or S3 can't be reached; only from the reader.
+        FileFault: NOT_FOUND, ACCESS_DENIED, OBJECT_ARCHIVED, OBJECT_CHANGED, READ_ERROR; also from the reader.
+        RunFailedError: Credentials have expired or S3 can't be reached; also from the reader.
     """
     bucket, key = split_url(ref.uri)
     if not ref.size and not ref.etag:  # from a manifest, and nothing is known of it
         head_s3_object(ref.uri, access)
         raise FileFault(FailureCode.OBJECT_CHANGED, "wasn't there when it was listed; the next run reads it")
-    get = partial(_get_by_boto3, s3_client(access), bucket, key, ref)
-    if not _NORMALISED.search(key):
-        get = partial(_get_by_obstore, obstore_store(bucket, access), key, ref)
+    with _faults():
+        if _NORMALISED.search(key):
+            get = partial(_get_by_boto3, s3_client(access), bucket, key, ref)
+        else:
+            get = partial(_get_by_obstore, obstore_store(bucket, access), key, ref)
     return RangeReader(partial(_fetch, get), ref.size, pace=REMOTE, pool=request_pool())
 
 
@@ -162,38 +167,54 @@ def head_s3_object(uri: str, access: S3Access) -> ObjectRef:
         RunFailedError: As for :func:`open_s3_object`.
     """
     bucket, key = split_url(uri)
-    try:
+    with _faults():
         answer = attempted(partial(s3_client(access).head_object, Bucket=bucket, Key=key))
-    except S3Error as error:
-        raise fault_of(error, "the source") from None
     modified = answer["LastModified"].astimezone(UTC).replace(tzinfo=None)
     return ObjectRef(uri, answer["ContentLength"], _bare(answer.get("ETag")), modified)
 
 
-def _fetch(get: Callable[[int, int], bytes], start: int, end: int) -> bytes:
-    try:
-        data: bytes = attempted(partial(get, start, end))
-    except S3Error as error:
-        raise fault_of(error, "the source") from None
+def _fetch(get: Callable[[int, int], Buffer], start: int, end: int) -> Buffer:
+    with _faults():
+        data: Buffer = attempted(partial(get, start, end))
     return data
 
 
-def _get_by_obstore(store: Any, key: str, ref: ObjectRef, start: int, end: int) -> bytes:
+@contextlib.contextmanager
+def _faults() -> Iterator[None]:
+    """Say what a failed request means for the object or the run, which has begun."""
+    try:
+        yield
+    except S3Error as error:
+        raise fault_of(error, "the source") from None
+    except ConfigurationError as error:
+        raise RunFailedError(str(error)) from None
+
+
+def _get_by_obstore(store: Any, key: str, ref: ObjectRef, start: int, end: int) -> Buffer:
     options: dict[str, Any] = {"range": (start, end)}
     if ref.etag:
         options["if_match"] = f'"{ref.etag}"'
     elif ref.last_modified is not None:  # a store that gives no etags
-        options["if_unmodified_since"] = ref.last_modified.replace(tzinfo=UTC) + timedelta(seconds=1)
+        options["if_unmodified_since"] = _second_after(ref.last_modified)
     answer = obstore.get(store, key, options=options)  # type: ignore[arg-type]
     _check_etag(answer.meta["e_tag"], ref)
-    return _whole(bytes(answer.bytes()), end - start)
+    return _whole(memoryview(answer.bytes()), end - start)
 
 
-def _get_by_boto3(client: Any, bucket: str, key: str, ref: ObjectRef, start: int, end: int) -> bytes:
-    condition = {"IfMatch": f'"{ref.etag}"'} if ref.etag else {}
+def _get_by_boto3(client: Any, bucket: str, key: str, ref: ObjectRef, start: int, end: int) -> Buffer:
+    condition: dict[str, Any] = {}
+    if ref.etag:
+        condition["IfMatch"] = f'"{ref.etag}"'
+    elif ref.last_modified is not None:
+        condition["IfUnmodifiedSince"] = _second_after(ref.last_modified)
     answer = client.get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{end - 1}", **condition)
     _check_etag(answer.get("ETag"), ref)
     return _whole(answer["Body"].read(), end - start)
+
+
+def _second_after(moment: datetime) -> datetime:
+    """HTTP has whole seconds."""
+    return moment.replace(tzinfo=UTC) + timedelta(seconds=1)
 
 
 def _check_etag(etag: str | None, ref: ObjectRef) -> None:
@@ -202,7 +223,7 @@ def _check_etag(etag: str | None, ref: ObjectRef) -> None:
         raise S3Error(412, "PreconditionFailed")
 
 
-def _whole(data: bytes, length: int) -> bytes:
+def _whole(data: Buffer, length: int) -> Buffer:
     if len(data) != length:
         raise S3Error(0, "Broken")
     return data

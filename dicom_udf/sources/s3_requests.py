@@ -7,11 +7,14 @@ requests at the most, with waits that double from 0.1 s up to 10 s, each with a 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import re
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -19,13 +22,20 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
+    ChecksumError,
     ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
+    CredentialRetrievalError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
     NoCredentialsError,
+    ParamValidationError,
+    SSOError,
+    TokenRetrievalError,
 )
+from botocore.exceptions import ConnectionError as NoConnectionError
 from obstore.auth.boto3 import Boto3CredentialProvider
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, UnauthenticatedError
 from obstore.store import S3Store
 
 from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFailedError
@@ -66,10 +76,17 @@ _BY_STATUS = {status: found for (_, status), found in _CODES.items() if status !
     403: _CODES["AccessDenied", 403]
 }
 
-_FATAL = _EXPIRED | {"NoSuchBucket", "PermanentRedirect", "AuthorizationHeaderMalformed", "Connect"}
+_ELSEWHERE = frozenset(
+    {"PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+)
+_FATAL = _EXPIRED | _ELSEWHERE | {"NoSuchBucket", "Connect", "Credentials"}
+_NO_CREDENTIALS = "no AWS credentials were found; set AWS_PROFILE, or give the job a role"
+# botocore renews what has less than 10 minutes to live; what obstore keeps must not outlive that.
+_CREDENTIALS_KEPT = timedelta(minutes=5)
 
 _log = logging.getLogger(__name__)
 _throttle = Throttle()
+_making = threading.RLock()
 
 
 class S3Error(Exception):
@@ -77,7 +94,8 @@ class S3Error(Exception):
 
     Attributes:
         status: Of HTTP; 0 where no answer came.
-        code: S3's own, e.g. ``NoSuchKey``; ``Connect`` or ``Broken`` where no whole answer came.
+        code: S3's own, e.g. ``NoSuchKey``; where no whole answer came ``Connect``, ``Broken``, or ``Credentials`` if
+            these could not be got.
     """
 
     def __init__(self, status: int, code: str) -> None:
@@ -91,9 +109,19 @@ class S3Error(Exception):
         return self.status in (0, 408, 429, 500, 502, 503, 504) or self.code in ("RequestTimeout", "SlowDown")
 
 
-@lru_cache(maxsize=16)
 def s3_client(access: S3Access) -> Any:
-    """Return this process's boto3 client; it makes no retries of its own."""
+    """Return this process's boto3 client; it makes no retries of its own.
+
+    Raises:
+        ConfigurationError: Profile, region or endpoint are wrong.
+        RunFailedError: Credentials could not be got.
+    """
+    with _one_thread():
+        return _new_client(access)
+
+
+@lru_cache(maxsize=16)
+def _new_client(access: S3Access) -> Any:
     config = Config(
         retries={"total_max_attempts": 1},
         connect_timeout=5,
@@ -101,9 +129,7 @@ def s3_client(access: S3Access) -> Any:
         max_pool_connections=64,
         s3={"addressing_style": "path" if _is_path_style(access) else "virtual"},
     )
-    return _session().client(
-        "s3", endpoint_url=access.endpoint, region_name=_default_region(access), config=config
-    )
+    return _session().client("s3", endpoint_url=access.endpoint, region_name=_default_region(access), config=config)
 
 
 def attempted(call: Callable[[], Any]) -> Any:
@@ -111,6 +137,7 @@ def attempted(call: Callable[[], Any]) -> Any:
 
     Raises:
         S3Error: The last try's.
+        ConfigurationError: There are no credentials, or no such name is possible.
     """
     wait = _FIRST_WAIT
     for attempt in range(1, TRIES + 1):
@@ -123,18 +150,15 @@ def attempted(call: Callable[[], Any]) -> Any:
             failed = _of_obstore(error)
         except ClientError as error:
             failed = _of_boto3(error)
-        except NoCredentialsError:
-            raise ConfigurationError("no AWS credentials were found; set AWS_PROFILE, or give the job a role") from None
         except BotoCoreError as error:
-            is_unreachable = isinstance(error, EndpointConnectionError | ConnectTimeoutError)
-            failed = S3Error(0, "Connect" if is_unreachable else "Broken")
+            failed = _of_botocore(error)
         else:
             _throttle.succeeded()
             return answer
-        if not failed.may_pass or attempt == TRIES:
-            raise failed
         if failed.status in (429, 503):
             _throttle.slow_down()
+        if not failed.may_pass or attempt == TRIES:
+            raise failed
         _log.debug("S3 answered %s; try %d of %d", failed, attempt, TRIES)
         time.sleep(wait * random.uniform(0.5, 1))
         wait = min(2 * wait, _LONGEST_WAIT)
@@ -143,15 +167,19 @@ def attempted(call: Callable[[], Any]) -> Any:
 
 def fault_of(error: S3Error, what: str) -> FileFault | RunFailedError:
     """Return what a failed read of an object means: for the object, or for the whole run."""
-    found = _CODES.get((error.code, error.status)) or _BY_STATUS.get(error.status)
-    if error.code in _FATAL:
+    if error.code in _FATAL or error.status in (301, 307, 401):
         return run_failed(error, what)
+    found = _CODES.get((error.code, error.status)) or _BY_STATUS.get(error.status)
     if found is not None:
         return FileFault(*found)
     if error.may_pass:
         answer = f"S3 answered {error.status}" if error.status else "no whole answer came"
         return FileFault(FailureCode.READ_ERROR, f"{answer} in {TRIES} tries; run again")
-    return run_failed(error, what)
+    if error.code.isdigit() or not error.code:  # the answer to a HEAD has no body that would tell one from all
+        return run_failed(error, what)
+    return FileFault(
+        FailureCode.READ_ERROR, f"S3 answered {error} (for KMS.* or InvalidRequest: look at the object's encryption)"
+    )
 
 
 def asked_for(bucket: str, call: Callable[[], Any]) -> Any:
@@ -168,7 +196,9 @@ def run_failed(error: S3Error, what: str) -> RunFailedError:
     """Return why nothing can be read at all, with the remedy."""
     if error.code in _EXPIRED:
         return RunFailedError(f"S3 doesn't take the credentials ({error.code}); renew them and run again")
-    if error.code in ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"):
+    if error.code == "Credentials":
+        return RunFailedError("AWS credentials could not be got; log in again, or check the job's role")
+    if error.code in _ELSEWHERE or error.status in (301, 307):
         return RunFailedError(f"{what} lies in another region ({error.code}); give --s3-region")
     if error.status == 403:
         return RunFailedError(f"S3 denies reading {what} ({error.code or 403}); grant s3:ListBucket and s3:GetObject")
@@ -177,9 +207,19 @@ def run_failed(error: S3Error, what: str) -> RunFailedError:
     return RunFailedError(f"S3 answered {error} for {what}; see its documentation of error codes")
 
 
-@lru_cache(maxsize=64)
 def obstore_store(bucket: str, access: S3Access) -> Any:
-    """Return this process's obstore client of a bucket; it makes no retries of its own."""
+    """Return this process's obstore client of a bucket; it makes no retries of its own.
+
+    Raises:
+        S3Error: S3 can't be asked for the bucket's region.
+        ConfigurationError, RunFailedError: As for :func:`s3_client`; or there are no credentials.
+    """
+    with _one_thread():
+        return _new_store(bucket, access)
+
+
+@lru_cache(maxsize=64)
+def _new_store(bucket: str, access: S3Access) -> Any:
     return S3Store(
         bucket,
         endpoint=access.endpoint,
@@ -192,8 +232,28 @@ def obstore_store(bucket: str, access: S3Access) -> Any:
             "pool_max_idle_per_host": "64",
         },
         retry_config={"max_retries": 0},
-        credential_provider=Boto3CredentialProvider(_session()),
+        credential_provider=_credential_provider(),
     )
+
+
+def _credential_provider() -> Boto3CredentialProvider:
+    if _session().get_credentials() is None:
+        raise ConfigurationError(_NO_CREDENTIALS)
+    return Boto3CredentialProvider(_session(), ttl=_CREDENTIALS_KEPT)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Make clients in one thread at a time: a session is not thread-safe, and one client is enough."""
+    with _making:
+        try:
+            yield
+        except (CredentialRetrievalError, SSOError, TokenRetrievalError):
+            raise run_failed(S3Error(0, "Credentials"), "the source") from None
+        except (BotoCoreError, ValueError) as error:  # their texts quote configuration files
+            raise ConfigurationError(
+                f"the AWS settings can't be used ({type(error).__name__}); check AWS_PROFILE, region and --s3-endpoint"
+            ) from None
 
 
 @lru_cache(maxsize=1)
@@ -210,10 +270,17 @@ def _bucket_region(bucket: str, access: S3Access) -> str:
     """Return the region to sign for: the given one, another server's default, or where S3 says that the bucket is."""
     if access.region or access.endpoint:
         return _default_region(access)
-    try:
-        answer = s3_client(access).head_bucket(Bucket=bucket)
-    except ClientError as error:  # a redirect or a denial names the region too
-        answer = error.response
+
+    def ask() -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = s3_client(access).head_bucket(Bucket=bucket)
+        except ClientError as error:  # a redirect or a denial names the region too
+            if _of_boto3(error).may_pass:
+                raise
+            answer = error.response
+        return answer
+
+    answer = attempted(ask)
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     return str(headers.get("x-amz-bucket-region") or _default_region(access))
 
@@ -223,13 +290,31 @@ def _of_boto3(error: ClientError) -> S3Error:
     return S3Error(status, str(error.response.get("Error", {}).get("Code", "")))
 
 
+def _of_botocore(error: BotoCoreError) -> S3Error:
+    """Tell apart what kept a request from being answered.
+
+    Raises:
+        ConfigurationError: It could not even be made.
+    """
+    if isinstance(error, NoCredentialsError):
+        raise ConfigurationError(_NO_CREDENTIALS) from None
+    if isinstance(error, ParamValidationError):
+        raise ConfigurationError("no bucket or key can have such a name; check the s3:// URL") from None
+    if isinstance(error, NoConnectionError):
+        return S3Error(0, "Connect")
+    is_broken = isinstance(error, HTTPClientError | IncompleteReadError | ChecksumError | FlexibleChecksumError)
+    return S3Error(0, "Broken" if is_broken else "Credentials")
+
+
 def _of_obstore(error: BaseException) -> S3Error:
     """Read status and code out of the error's text, which is all that obstore gives, and which is never shown."""
     text = str(error)
     status = re.search(r"status code: (\d{3})", text)
-    code = re.search(r"<Code>(\w{1,60})</Code>", text)
+    code = re.search(r"<Code>([\w.]{1,60})</Code>", text)
     if status:
         return S3Error(int(status[1]), code[1] if code else "")
+    if isinstance(error, UnauthenticatedError):  # raised by the provider
+        return S3Error(0, "Credentials")
     if "BareRedirect" in text:
         return S3Error(301, "PermanentRedirect")
     return S3Error(0, "Connect" if re.search(r"HttpError \{\s*kind: Connect\b", text) else "Broken")

@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dicom_udf.errors import ConfigurationError, FailureCode, FileFault
+from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFailedError
 from dicom_udf.sources import ObjectRef, Patterns, S3Access, open_inventory, open_manifest, open_object
 from tests.servers.proxy import proxy
+from tests.servers.rules import ACCESS_DENIED, Rule
 
 Rows = list[dict[str, Any]]
 ALL = Patterns()
@@ -110,6 +111,30 @@ def test_an_object_that_is_not_there_is_listed_and_its_reading_says_so(bucket, a
         assert raised.value.code is FailureCode.NOT_FOUND
 
 
+def test_an_object_that_denies_itself_is_listed_and_its_reading_says_so(bucket, access, server, write) -> None:
+    rows = [{"uri": bucket.uri(key)} for key in ("denied", "open")]
+    for key in ("denied", "open"):
+        bucket.put(key, b"12345")
+    with proxy(server.endpoint) as way:
+        way.rules.append(Rule(ACCESS_DENIED, method=None, key="*/denied", times=None))
+        through = S3Access(endpoint=way.endpoint, region=server.region)
+        denied, opened = listed(open_manifest(write(as_csv(rows)), access=through, patterns=ALL))
+        assert (denied.size, denied.etag, opened.size) == (0, "", 5)
+        with pytest.raises(FileFault) as raised:
+            open_object(denied, through).read(1)
+    assert raised.value.code is FailureCode.ACCESS_DENIED
+
+
+def test_a_list_that_is_replaced_while_it_is_read_ends_the_run(bucket, access) -> None:
+    rows = [{"uri": f"s3://bkt/{n:09d}", "size": n, "etag": "e"} for n in range(30_000)]
+    bucket.put("manifest", as_csv(rows))
+    batches = open_manifest(bucket.uri("manifest"), access=access, patterns=ALL).list()
+    assert next(batches).num_rows == 10_000
+    bucket.put("manifest", as_csv(rows[::-1]))
+    with pytest.raises(RunFailedError, match="OBJECT_CHANGED"):
+        list(batches)
+
+
 def test_local_files_may_be_named_in_three_ways_and_count_once(access, write, tmp_path) -> None:
     (tmp_path / "a b.dcm").write_bytes(b"12345")
     rows = [{"uri": f"{tmp_path}/a b.dcm"}, {"uri": f"file://{tmp_path}/a b.dcm"}, {"uri": f"{tmp_path}/x/../a b.dcm"}]
@@ -135,12 +160,20 @@ def test_an_empty_manifest_lists_nothing(access, write) -> None:
         (b"name,size\nx,1\n", "row 1 names no object; give bucket and key, or uri"),
         (b"uri\nrelative/path\n", "row 1 names no object"),
         (b"uri\nhttps://x/y\n", "row 1 names no object"),
+        (b"uri\ns3://bucket-alone\n", "row 1 names no object"),
+        (b"uri\ns3:///key-alone\n", "row 1 names no object"),
+        (b"uri,size\ns3://bkt/k,-1\n", "row 1: size, etag or last_modified can't be read"),
+        (b'{"uri": "s3://bkt/k", "size": Infinity}', "row 1: size, etag or last_modified can't be read"),
         (b"uri,size\ns3://bkt/k,many\n", "row 1: size, etag or last_modified can't be read"),
         (b"uri,last_modified\ns3://bkt/k,yesterday\n", "row 1: size, etag or last_modified can't be read"),
         (b'{"uri": "s3://bkt/k"', "after row 0: neither CSV nor JSON lines"),
         (b"uri\n\xff\xfe\n", "after row 0: neither CSV nor JSON lines"),
         (b"PAR1 and nothing else PAR1", "after row 0: the Parquet file is damaged"),
         (b"\x1f\x8b\x08rubbish", "neither CSV nor JSON lines"),
+        (gzip.compress(b"uri")[:10] + b"\xff" * 20, "neither CSV nor JSON lines"),
+        (b'{"uri": ' + b"[" * 100_000, "neither CSV nor JSON lines"),
+        (b"uri," * 1_000_000, "neither CSV nor JSON lines"),
+        (b"uri\n" + b"s3://bkt/k" * 1_000_000, "neither CSV nor JSON lines"),
     ],
 )
 def test_a_manifest_that_is_none_is_refused_at_once(access, write, content, sentence) -> None:
