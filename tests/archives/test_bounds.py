@@ -21,6 +21,7 @@ from dicom_udf.archives import Limits, Member, MemberFault, decoders, members, s
 from dicom_udf.archives.names import Names
 from dicom_udf.errors import FailureCode
 from tests.archives.packing import KINDS, Counting, counting, pack_tar, pack_zip, read_all, seen, some_data
+from tests.archives.quine import zip_quine
 
 MIB = 1 << 20
 LIMIT = (None, FailureCode.ARCHIVE_LIMIT)
@@ -179,6 +180,19 @@ def test_zips_in_zips_in_zips_stop_at_the_depth(method: int) -> None:
     found = seen(deep)
     assert len(found) == 4**3
     assert {code for _, code in found} == {FailureCode.NESTING_TOO_DEEP}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_zip_that_contains_itself_stops_at_the_depth(kind: str, inflated: list[int]) -> None:
+    quine = zip_quine()
+    with zipfile.ZipFile(io.BytesIO(quine)) as archive:
+        [info] = archive.infolist()
+    assert zlib.decompress(quine[-info.compress_size - 98 : -98], -15) == quine
+    name = info.filename
+    assert seen(quine) == [(f"{name}!{name}!{name}", FailureCode.NESTING_TOO_DEEP)]
+    stored = KINDS[kind]([("in", quine), ("z", b"1")])
+    assert seen(stored) == [(f"in!{name}!{name}", FailureCode.NESTING_TOO_DEEP), ("z", b"1")]
+    assert sum(inflated) < 100 * len(quine)
 
 
 def test_a_dictionary_larger_than_memory_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, product
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from dicom_udf.archives import Limits, ZipRange, members, split_zip
 from dicom_udf.errors import FailureCode
+from dicom_udf.sources.ranges import REMOTE, RangeReader
 from tests.archives.packing import KINDS, ZIPS, Files, counting, pack_zip, read_all, seen, some_data
 
 pytestmark = pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -133,6 +135,24 @@ def test_members_are_foreseen_where_they_are_read(kind: str) -> None:
     assert all(end - start <= (64 << 10) + 400 for start, end in reader.foreseen)
     for start, end in reader.reads[before:]:
         assert any(low <= start and end <= high for low, high in reader.foreseen)
+
+
+@pytest.mark.parametrize("kind", ["zip-stored", "zip-deflate"])
+def test_the_stores_reader_brings_foreseen_members_in_few_requests(kind: str) -> None:
+    stored = KINDS[kind]([(f"{number:04}", some_data(number, 20_000)) for number in range(600)])
+    with ThreadPoolExecutor(4) as pool:
+        reader = RangeReader(lambda start, end: stored[start:end], len(stored), pace=REMOTE, pool=pool)
+        assert read_all(members(reader, name="object"), stored) == seen(stored)
+        ranges = split_zip(io.BytesIO(stored), members=200, packed_bytes=1 << 40)
+        by_ranges = []
+        for part in ranges:
+            reader_of_part = RangeReader(lambda start, end: stored[start:end], len(stored), pace=REMOTE, pool=pool)
+            reader_of_part.preload(part.start, part.end)
+            by_ranges += read_all(members(reader_of_part, name="object", zip_range=part), stored)
+            assert reader_of_part.requests <= 3
+    assert by_ranges == seen(stored)
+    assert reader.requests <= 8
+    assert reader.bytes_read <= len(stored) + (300 << 10)
 
 
 def test_members_out_of_order_are_not_foreseen() -> None:
