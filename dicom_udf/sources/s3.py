@@ -56,7 +56,7 @@ def open_s3_store(source: str, *, access: S3Access, patterns: Patterns = _ALL, m
         return S3Store(bucket, "", access, patterns)
     folder = key if key.endswith("/") else f"{key}/"
     listed = asked_for(bucket, partial(s3_client(access).list_objects_v2, Bucket=bucket, Prefix=folder, MaxKeys=1))
-    if listed.get("KeyCount"):
+    if listed.get("Contents"):  # not every server counts them
         return S3Store(bucket, folder, access, patterns)
     if not key.endswith("/"):
         try:
@@ -124,7 +124,8 @@ class S3Store:
         coming = request_pool().submit(self._page, None)
         while True:
             answer = coming.result()
-            token = answer.get("NextContinuationToken")
+            # The one object stands before all keys that begin with its own.
+            token = answer.get("NextContinuationToken") if self.is_folder else None
             if token:
                 coming = request_pool().submit(self._page, token)
             yield answer.get("Contents", [])
@@ -141,14 +142,14 @@ class S3Store:
 
 
 def open_s3_object(ref: ObjectRef, access: S3Access) -> ObjectReader:
-    """Open an object of a listing; no request is made before the first read.
+    """Open an object of a listing; no request is made before the first read, but for one that wasn't there.
 
     Raises:
         FileFault: NOT_FOUND, ACCESS_DENIED, OBJECT_ARCHIVED, OBJECT_CHANGED, READ_ERROR; also from the reader.
         RunFailedError: Credentials have expired or S3 can't be reached; also from the reader.
     """
     bucket, key = split_url(ref.uri)
-    if not ref.size and not ref.etag:  # from a manifest, and nothing is known of it
+    if not ref.size and not ref.etag and ref.last_modified is None:  # a manifest names it, and it wasn't there
         head_s3_object(ref.uri, access)
         raise FileFault(FailureCode.OBJECT_CHANGED, "wasn't there when it was listed; the next run reads it")
     with _faults():

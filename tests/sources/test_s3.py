@@ -37,6 +37,7 @@ from tests.servers.rules import (
 )
 
 DATA = random.Random(3).randbytes(300_000)
+KEYS = ["plain.dcm", "odd//key.dcm"]  # one is read by obstore, the other by boto3
 ODD_KEYS = [
     "plain.dcm",
     "a b/c d.dcm",
@@ -121,6 +122,28 @@ def test_a_source_is_a_folder_or_one_object(bucket, access) -> None:
     assert len(listed(open_store(f"s3://{bucket.name}", access=access))) == 4
 
 
+def test_one_object_is_listed_by_one_request_however_many_keys_begin_with_its_own(
+    bucket, access, server, monkeypatch
+) -> None:
+    monkeypatch.setattr(s3_module, "_PAGE_KEYS", 2)
+    for key in ("b", "b-1", "b-2", "b0"):
+        bucket.put(key)
+    with proxy(server.endpoint) as way:
+        store = open_store(bucket.uri("b"), access=S3Access(endpoint=way.endpoint, region=server.region))
+        way.exchanges.clear()
+        assert [ref.uri for ref in listed(store)] == [bucket.uri("b")]
+        assert [(exchange.method, exchange.key) for exchange in way.exchanges] == [("GET", bucket.name)]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_an_empty_object_is_empty_even_where_a_store_gives_no_etags(bucket, access, key) -> None:
+    bucket.put(key, b"")
+    [ref] = listed(open_store(bucket.uri(), access=access))
+    for same in (ref, replace(ref, etag="")):
+        with open_object(same, access) as reader:
+            assert reader.read() == b""
+
+
 def test_what_is_not_there_is_refused_before_anything_is_written(bucket, access) -> None:
     with pytest.raises(ConfigurationError, match="there is no bucket no-such-bucket"):
         open_store("s3://no-such-bucket/x", access=access)
@@ -191,7 +214,6 @@ FATAL = [
     (Answer(401, "Unauthorized"), "401"),
 ]
 PASSING = [SLOW_DOWN, Answer(500, "InternalError"), Reset(after=70_000), Stall(seconds=2, after=1000), Cut(5)]
-KEYS = ["plain.dcm", "odd//key.dcm"]  # one is read by obstore, the other by boto3
 
 
 @pytest.fixture
