@@ -14,11 +14,12 @@ from itertools import product
 import pytest
 
 from dicom_udf.archives import members
-from dicom_udf.errors import FailureCode
+from dicom_udf.errors import FailureCode, FileFault
 from tests.archives.packing import (
     KINDS,
     SINGLE,
     ZIPS,
+    Counting,
     Seen,
     counting,
     pack_tar,
@@ -31,6 +32,7 @@ from tests.archives.packing import (
 
 FILES = [(f"{number}", some_data(number, 3000 + number)) for number in range(6)]
 DAMAGED = (None, FailureCode.CORRUPT_ARCHIVE)
+PIPED_OR_TAR = ["zip-piped-deflate", "zip-piped-stored", "tar-gnu"]
 TARS = [kind for kind in KINDS if kind.startswith("tar")]
 
 
@@ -60,6 +62,39 @@ def test_without_a_directory_zip64_lengths_are_found_in_the_local_headers() -> N
                 member.write(data)
     stored = out.getvalue()
     assert seen(stored[: _directory_start(stored)]) == [*FILES, DAMAGED]
+
+
+@pytest.mark.parametrize("piped", [False, True])
+@pytest.mark.parametrize(
+    ("flag", "method", "code"),
+    [(1, 8, FailureCode.ENCRYPTED_ARCHIVE), (0, 9, FailureCode.UNSUPPORTED_COMPRESSION)],
+)
+def test_without_a_directory_what_is_not_read_is_named(flag: int, method: int, code: FailureCode, piped: bool) -> None:
+    stored = bytearray((pack_zip_to_pipe if piped else lambda files: pack_zip(files, zipfile.ZIP_DEFLATED))(FILES))
+    second = stored.index(b"PK\x03\x04", 4)
+    stored[second + 6] |= flag
+    stored[second + 8] = method
+    assert seen(bytes(stored[: _directory_start(stored)])) == [FILES[0], ("1", code), *FILES[2:], DAMAGED]
+
+
+@pytest.mark.parametrize(
+    ("kind", "allowed"), list(product(["zip-piped-deflate", "zip-piped-stored", "tar-gnu"], range(9)))
+)
+def test_a_fault_of_the_store_while_damage_is_passed_is_the_stores(kind: str, allowed: int) -> None:
+    fault = FileFault(FailureCode.READ_ERROR, "gone")
+    stored = KINDS[kind]([(f"{number}", some_data(number, 300_000)) for number in range(5)])
+    damaged = _flipped(stored[: -(22 if kind != "tar-gnu" else 1)], 300_132 - 300_132 % 512 + 1024)
+
+    def fetch(start: int, size: int) -> bytes:
+        if len(reader.reads) > allowed:
+            raise fault
+        return damaged[start : start + size]
+
+    reader = Counting(fetch, len(damaged))
+    with pytest.raises(FileFault) as raised:
+        read_all(members(reader, name="o"), damaged)
+        pytest.fail("more was read than the store gave")
+    assert raised.value is fault
 
 
 def test_stored_data_of_unstated_length_ends_at_the_next_header_if_its_descriptor_is_damaged() -> None:
@@ -201,6 +236,11 @@ def test_gzip_headers_with_all_their_fields_are_read() -> None:
     extra = b"\x02\x00xy"
     stored = raw[:3] + bytes([4 | 8 | 16 | 2]) + raw[4:10] + extra + b"name\0" + b"comment\0" + b"\0\0" + raw[10:]
     assert seen(stored, "a.gz") == [("a", b"content")]
+    long = raw[:3] + b"\x10" + raw[4:10] + b"c" * 300_000 + b"\0" + raw[10:]
+    assert seen(long, "a.gz") == [("a", b"content")]
+    endless = raw[:3] + b"\x10" + raw[4:10] + b"c" * (2 << 20)
+    assert seen(endless, "a.gz") == [DAMAGED]
+    assert seen(raw[:3] + b"\xe0" + raw[4:], "a.gz") == [DAMAGED]
 
 
 @pytest.mark.parametrize("before", [b"MZ" + bytes(70_000), b"\x7fELF" + bytes(99), b"#!/bin/sh\nexit\n"])

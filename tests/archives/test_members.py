@@ -78,6 +78,24 @@ def test_members_are_seekable_and_need_not_be_read(kind: str) -> None:
     assert found == 3
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_members_are_files_for_whoever_reads_files(kind: str) -> None:
+    data = some_data(1, 100_000)
+    for member in members(io.BytesIO(KINDS[kind]([("a", data)])), name="o"):
+        assert isinstance(member, Member)
+        assert member.file.readable() and member.file.seekable()
+        buffer = bytearray(100)
+        member.file.seek(90_000)
+        assert member.file.readinto(buffer) == 100
+        assert bytes(buffer) == data[90_000:90_100]
+        with pytest.raises(OSError, match="before the first byte"):
+            member.file.seek(-1)
+        member.file.seek(5)
+        assert member.file.readall() == data[5:]
+        member.file.seek(2, io.SEEK_CUR)
+        assert member.file.read() == b""
+
+
 @pytest.mark.parametrize(("ending", "data"), list(product(SINGLE, [b"", b"x", some_data(1), some_data(2, 300_000)])))
 def test_a_single_compressed_file_has_its_name_without_the_ending(ending: str, data: bytes) -> None:
     assert seen(SINGLE[ending](data), f"s3://b/dir/a.dcm.{ending}") == [("a.dcm", data)]
