@@ -1,5 +1,7 @@
 """One Spark session for all tests that need one."""
 
+import os
+
 import pytest
 
 
@@ -10,9 +12,14 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def spark():
-    """A local session of two cores that tries a failed task again, as a cluster would."""
-    from dicom_udf.lake.session import lake_session
+    """A local session of two cores that tries a failed task again, as a cluster would.
 
+    Executors have the environment that Java was started in: all S3 servers of the tests have one user.
+    """
+    from dicom_udf.lake.session import lake_session
+    from tests.servers.s3 import S3Server
+
+    os.environ.update(S3Server("").environment)
     session = lake_session("/nonexistent", master="local[2,4]")
     yield session
     session.sparkContext.stop()

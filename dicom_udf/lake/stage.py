@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
@@ -10,11 +11,13 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
+from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dicom_udf.archives import Limits
 from dicom_udf.columns import spark_ddl
+from dicom_udf.errors import RunFailedError
 from dicom_udf.lake.batch import Batch
 from dicom_udf.lake.tables import Lake
 from dicom_udf.read import Stamp, read_batches, staged_table
@@ -89,11 +92,16 @@ class LiveCounts:
 def stage_batch(lake: Lake, batch: Batch, reading: Reading, *, live: LiveCounts) -> None:
     """Read the batch's objects on the executors, once, and append their rows to its staging table in one commit.
 
+    Nothing is staged where a task fails for good: the next run reads the batch again.
+
     Args:
         lake: Where.
         batch: Which objects.
         reading: How they are read.
         live: Counts for the progress line.
+
+    Raises:
+        RunFailedError: The source can't be read at all, e.g. since credentials have expired.
     """
     refs = [ObjectRef(*row) for row in _to_read(lake, batch).collect()]
     lake.create_staging(batch.stage, spark_ddl(staged_table()))
@@ -106,7 +114,13 @@ def stage_batch(lake: Lake, batch: Batch, reading: Reading, *, live: LiveCounts)
     packed = context.parallelize([(pickle.dumps(task),) for task in tasks], len(tasks))
     read = partial(_read_tasks, stamp=reading.stamp, access=reading.access, limits=reading.limits, on_object=live.add)
     rows = lake.spark.createDataFrame(packed, "task binary", verifySchema=False).mapInArrow(read, schema)
-    rows.writeTo(lake.staging_name(batch.stage)).append()
+    try:
+        rows.writeTo(lake.staging_name(batch.stage)).append()
+    except CapturedException as error:
+        told = re.search(r"dicom_udf\.errors\.RunFailedError: (.*)", str(error))
+        if told is None:
+            raise
+        raise RunFailedError(told[1]) from None  # as the task said it, without Spark's page of frames
 
 
 def _to_read(lake: Lake, batch: Batch) -> DataFrame:
