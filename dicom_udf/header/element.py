@@ -14,7 +14,7 @@ from dicom_udf.header.model import Wanted
 from dicom_udf.header.text import Encodings, decode_text
 from dicom_udf.header.vr import VR, VRS, Item, Unfit, to_string, to_text
 
-__all__ = ["Finished", "finish", "quote"]
+__all__ = ["NOT_TYPED", "Finished", "finish", "quote", "typed"]
 
 quote: Callable[[str], str] = encode_basestring
 """Text as a JSON string, characters outside of ASCII as they are."""
@@ -58,7 +58,7 @@ def finish(name: str, raw: bytes, *, order: str, encodings: Encodings, wanted: S
         return json, items, None, reason
     values: dict[str, Any] = {}
     for want in wanted:
-        value, why = _typed(want, items)
+        value, why = typed(want, vr, items)
         if value is not None:
             values[want.name] = value
         reason = reason or why
@@ -190,14 +190,22 @@ def _bytes_json(vr: VR, raw: bytes, order: str) -> str:
     return f'{{"vr":"{vr.name}","InlineBinary":"{base64.b64encode(raw).decode()}"}}'
 
 
-def _typed(want: Wanted, items: Sequence[Item]) -> tuple[Any, str | None]:
-    """Return the wanted value or None, and why it is null or altered."""
-    vr = VRS[want.vr]
-    if vr.kind == "name":
+def typed(want: Wanted, vr: VR, items: Sequence[Item]) -> tuple[Any, str | None]:
+    """Return the wanted value or None, and why it is null or altered.
+
+    Args:
+        want: What a column asks for.
+        vr: The VR in the file.
+        items: What its bytes, or its JSON, hold; at least one.
+    """
+    if VRS[want.vr].kind == "name":
         return _name(want, items), None
-    convert = vr.convert
+    convert = VRS[want.vr].convert
     if convert is None:
         return None, NOT_TYPED
+    if convert in (to_string, to_text) and vr.kind in _RESPELT:
+        # A text column of another kind of element takes the spelling of the JSON, whichever of both it comes from.
+        items = [None if item is None else _RESPELT[vr.kind](str(item)) for item in items]
     if len(items) == 1 and not want.multiple:
         value = convert(items[0])
         return (None, value.reason) if isinstance(value, Unfit) else (value if value != "" else None, None)
@@ -219,6 +227,17 @@ def _single(convert: Callable[[Any], Any], kept: Sequence[Any], reason: str | No
         return kept[0], None
     return None, reason or (SEVERAL if present else None)
 
+
+def _respell_decimal(text: str) -> str:
+    json = _decimal_json(text)
+    return text if json.startswith('"') else json
+
+
+def _respell_name(text: str) -> str:
+    return "=".join([group.rstrip(" \0") for group in text.split("=")[:3]]).rstrip("=")
+
+
+_RESPELT: dict[str, Callable[[str], str]] = {"decimal": _respell_decimal, "name": _respell_name}
 
 _GROUPS = {"ideographic": 1, "phonetic": 2}
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from struct import Struct
 from typing import Any
 
-from dicom_udf.header.selection import Level
+from dicom_udf.header.selection import Level, with_blocks
 from dicom_udf.header.text import Encodings
 
 __all__ = ["MEMO_VALUE", "Context", "Entry", "Memo", "Run", "Step"]
@@ -87,7 +87,8 @@ class Context:
         order: ``<`` or ``>``.
         encodings: Codecs of the character set.
         is_signed: What the nearest PixelRepresentation says.
-        level: What is wanted in this data set; None where nothing is.
+        level: What is wanted in this data set, private elements in its blocks too; None where nothing is.
+        asked: As ``level``, before any private block was met.
         is_top: True outside of sequences: faults are then named by keyword.
         creators: Private creators by group << 8 | block, e.g. ``0x001910``.
         known: Entries by raw bytes.
@@ -95,15 +96,16 @@ class Context:
     """
 
     __slots__ = (
-        "creators", "encodings", "is_explicit", "is_signed", "is_top", "known", "level", "memo", "order", "runs",
-        "unpack", "unpack_implicit", "unpack_length",
+        "asked", "creators", "encodings", "is_explicit", "is_signed", "is_top", "known", "level", "memo", "order",
+        "runs", "unpack", "unpack_implicit", "unpack_length",
     )  # fmt: skip
 
     def __init__(self, memo: Memo, key: tuple[bool, str, Encodings, bool, int, bool, Any], level: Level | None) -> None:
         self.memo = memo
         self.is_explicit, self.order, self.encodings, self.is_signed, _, self.is_top, creators = key
-        self.level = level
         self.creators: dict[int, str] = dict(creators)
+        self.asked = level
+        self.level = with_blocks(level, self.creators)
         self.known: dict[bytes, Entry] = {}
         self.runs: dict[int, list[Run]] = {}
         self.unpack_implicit = _IMPLICIT[self.order]
@@ -124,7 +126,7 @@ class Context:
             order=self.order,
             encodings=self.encodings if encodings is None else encodings,
             is_signed=self.is_signed if is_signed is None else is_signed,
-            level=self.level,
+            level=self.asked,
             is_top=self.is_top,
             creators=creators,
         )

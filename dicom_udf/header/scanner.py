@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from dicom_udf.errors import FailureCode
 from dicom_udf.header.cap import FIRST_ITEMS
-from dicom_udf.header.dictionary import keyword_of
 from dicom_udf.header.element import NOT_TYPED, finish
 from dicom_udf.header.heads import (
     ITEM,
@@ -253,7 +252,7 @@ class Scanner:
         if any(codes):
             scope.values.update(dict.fromkeys(place.codes, codes))
         if place.wanted:
-            scope.found.faults[name if scope.depth else keyword_of(head.tag)] = NOT_TYPED
+            scope.found.faults[name if scope.depth else name_of(head.tag, context)] = NOT_TYPED
         body = f'{{"vr":"SQ","Value":[{",".join(items)}]}}' if items else '{"vr":"SQ"}'
         return f'"{head.tag:08X}":{body}', end
 

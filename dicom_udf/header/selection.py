@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dicom_udf.header.model import Selection, Wanted
@@ -16,6 +17,7 @@ __all__ = [
     "Place",
     "code_of",
     "compile_selection",
+    "with_blocks",
 ]
 
 # What the reader itself wants of a file; a column's name never begins with a zero.
@@ -40,7 +42,19 @@ class Place:
     others: Level | None = None
 
 
-Level = dict[int, Place]
+class Level(dict[int, Place]):
+    """What is wanted in one data set, by tag.
+
+    Attributes:
+        private: What is wanted of private blocks, by tag with block number 0 and by creator.
+    """
+
+    __slots__ = ("private",)
+
+    def __init__(self, places: Mapping[int, Place] | None = None) -> None:
+        super().__init__(places or {})
+        self.private: dict[tuple[int, str], Place] = {}
+
 
 _CODE_PARTS = (
     Wanted(CODE_VALUE, (0x00080100,), "SH"),
@@ -66,16 +80,34 @@ def compile_selection(selection: Selection) -> tuple[Level, Level]:
     known = _compiled.get(id(selection))
     if known is not None and known[0] is selection:
         return known[1:]
-    top: Level = {}
+    top = Level()
     for want in (*_OWN, *selection.wanted):
         _place(top, want)
     _add_code_parts(top)
     if len(_compiled) >= 16:
         _compiled.clear()
-    meta = {tag: place for tag, place in top.items() if tag >> 16 == 2}
-    data_set = {tag: place for tag, place in top.items() if tag >> 16 != 2}  # group 0002 has no meaning there
+    meta = Level({tag: place for tag, place in top.items() if tag >> 16 == 2})
+    data_set = Level({tag: place for tag, place in top.items() if tag >> 16 != 2})  # group 0002 has no meaning there
+    data_set.private = top.private
     _compiled[id(selection)] = (selection, meta, data_set)
     return meta, data_set
+
+
+def with_blocks(level: Level | None, creators: Mapping[int, str]) -> Level | None:
+    """Return the level with its private elements where the blocks of a data set put them.
+
+    Args:
+        level: What is wanted.
+        creators: By group << 8 | block, as :attr:`Context.creators <dicom_udf.header.memo.Context>`.
+    """
+    if level is None or not level.private or not creators:
+        return level
+    placed = Level(level)
+    for block, creator in creators.items():
+        for (tag, name), place in level.private.items():
+            if name == creator and tag >> 16 == block >> 8:
+                placed[tag | (block & 0xFF) << 8] = place
+    return placed
 
 
 def code_of(values: dict[str, str]) -> dict[str, str | None] | None:
@@ -89,11 +121,14 @@ def code_of(values: dict[str, str]) -> dict[str, str | None] | None:
 
 
 def _place(top: Level, want: Wanted) -> None:
+    if want.creator is not None:
+        top.private.setdefault((want.path[0], want.creator), Place()).wanted += (want,)
+        return
     level = top
     for tag in want.path[:-1]:
         place = level.setdefault(tag, Place())
         if place.first is None:
-            place.first = {}
+            place.first = Level()
         level = place.first
     place = level.setdefault(want.path[-1], Place())
     if want.part == "codes":
@@ -107,8 +142,8 @@ def _add_code_parts(level: Level) -> None:
         if place.first is not None:
             _add_code_parts(place.first)
         if place.codes:
-            place.first = place.first if place.first is not None else {}
-            place.others = {}
+            place.first = place.first if place.first is not None else Level()
+            place.others = Level()
             for want in _CODE_PARTS:
                 _place(place.first, want)
                 _place(place.others, want)
