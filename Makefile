@@ -8,7 +8,10 @@ BIN := $(VENV)/bin
 # Made anew when a pin or a requirement changes.
 READY := $(VENV)/.ready
 
-.PHONY: run test test-fast test-spark check format docs bench clean help
+# Tests that need more than PyPI and Maven Central; where a program is missing, its tests skip.
+TOOLS := dcmtk or archivers or versitygw
+
+.PHONY: run test test-fast test-spark test-tools tools check format docs bench clean help
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -27,10 +30,16 @@ run: $(READY)  ## Ingest sample_dcm/ into ./lake, print the report and the answe
 test: test-fast test-spark  ## All tests that need nothing but PyPI and Maven Central
 
 test-fast: $(READY)  ## The tests without Spark: seconds
-	$(BIN)/python -m pytest -m "not spark" -q
+	$(BIN)/python -m pytest -m "not spark and not ($(TOOLS))" -q
 
 test-spark: $(READY)  ## The tests with Spark
-	$(BIN)/python -m pytest -m spark -q
+	$(BIN)/python -m pytest -m "spark and not ($(TOOLS))" -q
+
+test-tools: $(READY)  ## The tests with DCMTK, programs that make archives, and a real S3 server
+	$(BIN)/python -m pytest -m "$(TOOLS)" -q
+
+tools:  ## Install what test-tools uses: versitygw by Go, the rest by apt
+	.ci/install
 
 check: $(READY)  ## Lint, format, types, direction of imports
 	$(BIN)/ruff check .
@@ -44,6 +53,7 @@ format: $(READY)  ## Format the code
 
 docs: $(READY)  ## Make the generated pages of docs/reference
 	$(BIN)/python -m dicom_udf.columns.docs_page > docs/reference/columns.md
+	$(BIN)/python -m dicom_udf.columns.views_page > docs/reference/views.md
 	$(BIN)/python -m dicom_udf.header.vr_page > docs/reference/vr_types.md
 
 bench: $(READY)  ## Headers per second beside the obvious way, in one run

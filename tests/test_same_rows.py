@@ -17,8 +17,9 @@ from pydicom.data import get_testdata_files
 from dicom_udf.read import Stamp, read_batches
 from dicom_udf.sources import ObjectRef, S3Access, open_store
 from dicom_udf.tasks import Splitting, split_objects
-from tests.servers.s3 import moto_s3
+from tests.servers.s3 import NO_VERSITYGW, find_versitygw, moto_s3, versitygw
 
+REAL = [pytest.mark.versitygw, pytest.mark.skipif(find_versitygw() is None, reason=NO_VERSITYGW)]
 STAMP = Stamp("run-1", datetime(2024, 5, 6))
 # What depends on where a file lies, and nothing else may.
 PLACE = {
@@ -92,7 +93,7 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
 
 
 @pytest.mark.parametrize("pack", PACKS)
-@pytest.mark.parametrize("place", ["disk", "S3"])
+@pytest.mark.parametrize("place", ["disk", "S3", pytest.param("a real S3 server", marks=REAL)])
 def test_the_same_files_give_the_same_rows(files, expected, tmp_path, monkeypatch, pack, place) -> None:
     packed = PACKS[pack](files)
     if place == "disk":
@@ -100,7 +101,7 @@ def test_the_same_files_give_the_same_rows(files, expected, tmp_path, monkeypatc
         found = rows(str(tmp_path), S3Access())
         shutil.rmtree(tmp_path)
     else:
-        with moto_s3() as server:
+        with moto_s3() if place == "S3" else versitygw(tmp_path) as server:
             for name, value in server.environment.items():
                 monkeypatch.setenv(name, value)
             client = server.client()

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 __all__ = ["POOL_THREADS", "request_pool"]
 
-POOL_THREADS = 32
+POOL_THREADS = 64
 
 
 @lru_cache(maxsize=1)
