@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dicom_udf.config import TABLES, check_lake
+from dicom_udf.config import TABLES, VIEWS, check_lake
 from dicom_udf.errors import ConfigurationError, RunFailedError
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "answer", "current_version", "open_tables", "run_query"]
 
 _FETCH_ROWS = 1000
+
+_NAMES_VIEWS = re.compile(rf"\b({'|'.join(VIEWS)}|show|information_schema|duckdb_\w+)\b", re.IGNORECASE)
+"""SQL that may ask for a view: only then are they made, which takes as long as a query of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,10 @@ class Answer:
 def run_query(sql: str, lake: str, database: str = "dicom") -> Answer:
     """Answer one SQL statement that reads.
 
-    The tables ``instances``, ``failures`` and ``objects`` are there by their bare names and as ``<database>.<table>``.
-    Each is read as of the moment of the call, whole snapshots only, also while a run writes. Other files of the machine
-    can be joined (``read_csv('cohort.csv')``).
+    The tables ``instances``, ``failures`` and ``objects`` and the views ``unique_instances``, ``series`` and
+    ``studies`` are there by their bare names and as ``<database>.<name>``. Each is read as of the moment of the call,
+    whole snapshots only, also while a run writes. Other files of the machine can be joined
+    (``read_csv('cohort.csv')``).
 
     Args:
         sql: A ``SELECT`` or what DuckDB makes one of (``WITH``, ``FROM``, ``DESCRIBE``, ``SUMMARIZE``, ``PIVOT``).
@@ -50,7 +54,10 @@ def run_query(sql: str, lake: str, database: str = "dicom") -> Answer:
         ConfigurationError: The lake isn't one, or the statement can't be understood.
         RunFailedError: The statement failed while it ran, or the engine isn't installed.
     """
-    return answer(open_tables(lake, database), sql)
+    tables = open_tables(lake, database)
+    if _NAMES_VIEWS.search(sql):
+        _add_views(tables)
+    return answer(tables, sql)
 
 
 def open_tables(lake: str, database: str) -> duckdb.DuckDBPyConnection:
@@ -76,6 +83,17 @@ def open_tables(lake: str, database: str) -> duckdb.DuckDBPyConnection:
             )
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def _add_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Add the views over ``instances`` as far as the table has their columns."""
+    from dicom_udf.columns.views import DUCKDB, make_views  # noqa: PLC0415 - reads the DICOM dictionary
+
+    if not connection.execute("SELECT 1 FROM duckdb_views() WHERE view_name = 'instances'").fetchall():
+        return
+    columns = [row[0] for row in connection.execute("DESCRIBE instances").fetchall()]
+    for view in make_views(DUCKDB, columns=columns):
+        connection.execute(f"CREATE VIEW {_name(view.name)} AS {view.sql}")
 
 
 def answer(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer:
@@ -154,7 +172,7 @@ def _told(error: duckdb.Error) -> ConfigurationError | RunFailedError:
 
     message = re.sub(r"\n\n+", "\n", str(error).strip())
     if isinstance(error, duckdb.CatalogException):
-        return ConfigurationError(f"{message}\nThe tables are {', '.join(TABLES)}.")
+        return ConfigurationError(f"{message}\nThe tables are {', '.join(TABLES)}, the views {', '.join(VIEWS)}.")
     if isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.SyntaxException):
         return ConfigurationError(message)
     if isinstance(error, duckdb.DataError | duckdb.InvalidInputException):

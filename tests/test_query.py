@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from dicom_udf.columns import instances_table, spark_ddl
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.lake.session import lake_session
 from dicom_udf.query import current_version, run_query
@@ -76,6 +77,7 @@ def test_every_type_of_the_tables_is_read(written):
         ("PIVOT (SELECT modality FROM instances) ON modality USING count(*)", [(2, 1)]),
         ("SELECT count(*) FROM (DESCRIBE instances)", [(12,)]),
         ("SELECT count(*) FROM instances WHERE study_date >= DATE '2021-01-01'", [(1,)]),
+        ("WITH series AS (SELECT 1 AS n) SELECT n FROM series", [(1,)]),
         ("-- nothing but a comment before it\nSELECT 1;", [(1,)]),
     ],
 )
@@ -91,6 +93,24 @@ def test_a_table_of_the_reader_can_be_joined(ask, tmp_path):
 
 def test_more_rows_than_one_fetch_come_in_order(ask):
     assert ask("SELECT range FROM range(2500)") == [(n,) for n in range(2500)]
+
+
+def test_the_views_go_by_their_bare_names_and_are_made_where_they_are_named(spark, tmp_path):
+    session = lake_session(str(tmp_path))
+    session.sql(f"CREATE TABLE lake.dicom.instances ({spark_ddl(instances_table())}) USING iceberg")
+    text = {
+        "study_date": "2020-01-01", "study_date_is_default": "false", "source_uri": "file:///s/1", "source_size": "1",
+        "ingest_run_id": "r", "ingest_time": "2026-01-02", "source_etag": "e", "sop_instance_uid": "1.1",
+        "series_instance_uid": "2.1", "study_instance_uid": "3.1", "kvp": "120",
+    }  # fmt: skip
+    literals = [(f"'{text[one.name]}'" if one.name in text else "NULL", one.type) for one in instances_table().fields]
+    session.sql(f"INSERT INTO lake.dicom.instances SELECT {', '.join(f'CAST({t} AS {kind})' for t, kind in literals)}")
+    session.sql("INSERT INTO lake.dicom.instances SELECT * FROM lake.dicom.instances")
+    ask = lambda sql: list(run_query(sql, str(tmp_path)).rows)  # noqa: E731
+    assert ask("SELECT instances, unique_instances, kvp_min FROM series") == [(2, 1, 120.0)]
+    assert ask("SELECT series, study_date FROM dicom.Studies") == [(1, date(2020, 1, 1))]
+    assert ask("SELECT count(*) FROM unique_instances") == [(2,)], "of two equals none is newer"
+    assert [name for (name,) in ask("SHOW TABLES")] == ["instances", "series", "studies", "unique_instances"]
 
 
 # --- Which version of a table is read

@@ -14,7 +14,7 @@ Parsing looks at the words alone; ``check_ingest`` and ``check_lake`` look at th
 from __future__ import annotations
 
 from dicom_udf.config.arguments import parse_command, parse_ingest_arguments, to_arguments
-from dicom_udf.config.checks import TABLES, check_ingest, check_lake, is_lake
+from dicom_udf.config.checks import TABLES, VIEWS, check_ingest, check_lake, is_lake
 from dicom_udf.config.settings import (
     ColumnsConfig,
     CommandConfig,
@@ -26,6 +26,7 @@ from dicom_udf.config.settings import (
 
 __all__ = [
     "TABLES",
+    "VIEWS",
     "ColumnsConfig",
     "CommandConfig",
     "FailuresConfig",

@@ -8,10 +8,13 @@ from pathlib import Path
 from dicom_udf.config.settings import IngestConfig
 from dicom_udf.errors import ConfigurationError
 
-__all__ = ["TABLES", "check_ingest", "check_lake", "is_lake"]
+__all__ = ["TABLES", "VIEWS", "check_ingest", "check_lake", "is_lake"]
 
 TABLES = ("instances", "failures", "objects")
 """The tables of a lake (DESIGN §3), in the order in which a batch is committed."""
+
+VIEWS = ("unique_instances", "series", "studies")
+"""The views over them, defined in :mod:`dicom_udf.columns.views`."""
 
 
 def is_lake(lake: Path | str, database: str) -> bool:

@@ -228,7 +228,7 @@ class QueryConfig:
     """One SQL statement on a local lake."""
 
     sql: str = field(metadata=option("one statement in DuckDB's SQL", metavar="SQL", group="what and where"))
-    """Tables by their bare names: instances, failures, objects."""
+    """Tables and views by their bare names, e.g. instances, failures, objects, series."""
 
     lake: str = field(metadata=_LAKE)
     """Absolute path."""

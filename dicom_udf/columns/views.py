@@ -1,0 +1,206 @@
+"""The views ``unique_instances``, ``series`` and ``studies``: made from the declared attributes, for three SQL engines.
+
+One definition for DuckDB, Trino (Athena) and Spark: the text differs in how names are quoted and how a nested value is
+written as text (:class:`Dialect`); every function used is one that Athena documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from dicom_udf.columns.attributes import declared_attributes
+from dicom_udf.columns.model import Field, Level
+from dicom_udf.columns.tables import instances_table
+
+__all__ = ["DUCKDB", "SPARK", "TRINO", "Dialect", "View", "make_views"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What differs between the engines.
+
+    Attributes:
+        quote: Put around the name of a column.
+        text: Turns an array or structure into text, so that two can be compared, nulls inside included.
+    """
+
+    quote: str
+    text: str
+
+    def name(self, column: str) -> str:
+        """Return a column's name, quoted: ``rows`` and ``columns`` mean something else to some engines."""
+        return f"{self.quote}{column}{self.quote}"
+
+
+DUCKDB = Dialect('"', "CAST(to_json({}) AS VARCHAR)")
+SPARK = Dialect("`", "to_json({})")
+TRINO = Dialect('"', "json_format(CAST({} AS JSON))")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One view.
+
+    Attributes:
+        name: One of :data:`dicom_udf.config.VIEWS`.
+        comment: "one row per ...".
+        fields: Its columns in order, with types and comments as a table's.
+        sql: A ``SELECT`` that gives them, under these names.
+    """
+
+    name: str
+    comment: str
+    fields: tuple[Field, ...]
+    sql: str
+
+
+_CONSTANT = {
+    "series": ("sop_class_uid", "transfer_syntax_uid", "photometric_interpretation", "rows", "columns",
+               "pixel_spacing", "image_orientation_patient"),
+    "studies": (),
+}  # fmt: skip
+"""Columns of other levels that are usually the same all through."""
+
+_DERIVED: dict[str, Level] = {
+    "derived_patient_age_years": "study",
+    "derived_study_datetime": "study",
+    "derived_series_datetime": "series",
+}
+"""Levels of columns that are no attributes."""
+
+_RANGES = {
+    "series": (
+        "instance_number", "acquisition_number", "number_of_frames", "slice_location", "slice_thickness",
+        "spacing_between_slices", "kvp", "x_ray_tube_current", "exposure_time", "exposure", "ctdi_vol",
+        "reconstruction_diameter", "gantry_detector_tilt", "repetition_time", "echo_time", "inversion_time",
+        "flip_angle", "diffusion_b_value", "temporal_position_identifier", "trigger_time", "frame_reference_time",
+        "acquisition_date", "content_date", "instance_creation_date", "derived_acquisition_datetime",
+        "source_last_modified", "ingest_time",
+    ),
+    "studies": (
+        "series_number", "series_date", "slice_thickness", "kvp", "ctdi_vol", "magnetic_field_strength",
+        "acquisition_date", "content_date", "derived_series_datetime", "derived_acquisition_datetime",
+        "source_last_modified", "ingest_time",
+    ),
+}  # fmt: skip
+"""Columns that vary: their least and greatest value."""
+
+_KEYS = {"series": ("study_instance_uid", "series_instance_uid"), "studies": ("study_instance_uid",)}
+_LEVELS: dict[str, tuple[Level, ...]] = {"series": ("patient", "study", "series"), "studies": ("patient", "study")}
+_COMMENTS = {
+    "unique_instances": "one row per SOP instance: of files with the same SOPInstanceUID the one of the newest object; "
+    "files without a UID all stay",
+    "series": "one row per series, by study and series UID; an attribute is null where its instances differ",
+    "studies": "one row per study, by study UID; an attribute is null where its instances differ",
+}
+
+_Column = tuple[Field, str]
+
+
+def make_views(
+    dialect: Dialect, *, source: str = "instances", columns: Collection[str] | None = None
+) -> tuple[View, ...]:
+    """Return the three views over a table of instances.
+
+    Args:
+        dialect: The engine's.
+        source: Name of the table as the engine knows it.
+        columns: Names of the table's columns in order, where they may differ from the declared ones: what the table
+            lacks is left out (a lake that an older version made), what it has beyond them (promoted columns) is in
+            ``unique_instances``. A view whose keys the table lacks is left out.
+    """
+    declared = {field.name: field for field in instances_table().fields}
+    present = tuple(declared if columns is None else columns)
+    fields = {name: declared.get(name, Field(name, "", "A column that was added to this lake.")) for name in present}
+    views = []
+    if {"sop_instance_uid", *_IDENTITY} <= fields.keys():
+        views.append(_unique_instances(dialect, source, tuple(fields.values())))
+    for name in ("series", "studies"):
+        if set(_KEYS[name]) <= fields.keys():
+            views.append(_grouped(name, dialect, source, fields))
+    return tuple(views)
+
+
+_IDENTITY = ("source_uri", "source_member", "source_last_modified", "ingest_time")
+
+
+def _unique_instances(dialect: Dialect, source: str, fields: tuple[Field, ...]) -> View:
+    """Leave out the older of two; no window over whole rows: filters reach the table, and no header is sorted."""
+    names = ", ".join(f"i.{dialect.name(field.name)}" for field in fields)
+    older = (
+        f"SELECT source_uri, coalesce(source_member, '') AS source_member FROM ("
+        f"SELECT source_uri, source_member, rank() OVER (PARTITION BY sop_instance_uid "
+        f"ORDER BY source_last_modified DESC NULLS LAST, ingest_time DESC NULLS LAST, source_uri, "
+        f"coalesce(source_member, '')) AS place FROM {source} WHERE sop_instance_uid IS NOT NULL) ranked "
+        f"WHERE place > 1"
+    )
+    sql = (
+        f"SELECT {names} FROM {source} i LEFT JOIN ({older}) older ON i.source_uri = older.source_uri "
+        f"AND coalesce(i.source_member, '') = older.source_member WHERE older.source_uri IS NULL"
+    )
+    return View("unique_instances", _COMMENTS["unique_instances"], fields, sql)
+
+
+def _grouped(name: str, dialect: Dialect, source: str, fields: dict[str, Field]) -> View:
+    keys = [(fields[key], dialect.name(key)) for key in _KEYS[name]]
+    counts = _counts(name, dialect, fields)
+    constants = [_constant(dialect, fields[column]) for column in _constants(name) if column in fields]
+    ranges = (_range(dialect, fields[column]) for column in _RANGES[name] if column in fields)
+    columns: list[_Column] = [*keys, *counts, *constants, *(column for pair in ranges for column in pair)]
+    select = ", ".join(f"{expression} AS {dialect.name(field.name)}" for field, expression in columns)
+    group = ", ".join(expression for _, expression in keys)
+    sql = f"SELECT {select} FROM {source} WHERE {keys[-1][1]} IS NOT NULL GROUP BY {group}"
+    return View(name, _COMMENTS[name], tuple(field for field, _ in columns), sql)
+
+
+def _constants(name: str) -> Iterator[str]:
+    levels = _LEVELS[name]
+    yield "study_date"
+    for attribute in declared_attributes():
+        if attribute.level in levels and attribute.column not in (*_KEYS[name], "study_date"):
+            yield attribute.column
+    yield from (column for column, level in _DERIVED.items() if level in levels)
+    yield from _CONSTANT[name]
+
+
+def _constant(dialect: Dialect, field: Field) -> _Column:
+    """Give the value that all instances with one agree on."""
+    column = dialect.name(field.name)
+    if field.name == "study_date":
+        column = f"CASE WHEN NOT study_date_is_default THEN {column} END"
+        field = Field(field.name, field.type, "(0008,0020) StudyDate, DA. Null where absent or no date.")
+    if field.type.startswith("array"):
+        text = dialect.text.format(column)
+        # Trino can't order arrays that hold nulls, so their text is compared.
+        return field, f"CASE WHEN min({text}) = max({text}) THEN max_by({column}, {text}) END"
+    return field, f"CASE WHEN min({column}) = max({column}) THEN min({column}) END"
+
+
+def _range(dialect: Dialect, field: Field) -> tuple[_Column, _Column]:
+    column = dialect.name(field.name)
+    least = Field(f"{field.name}_min", field.type, f"Least {field.name} of its instances.")
+    greatest = Field(f"{field.name}_max", field.type, f"Greatest {field.name} of its instances.")
+    return (least, f"min({column})"), (greatest, f"max({column})")
+
+
+def _counts(name: str, dialect: Dialect, fields: dict[str, Field]) -> Iterable[_Column]:
+    """Counts of what lies below, and of patients: more than one is a UID used twice."""
+    counted = {
+        "series": ("series_instance_uid", "Series of the study; files without a series UID aren't counted."),
+        "unique_instances": ("sop_instance_uid", "Different SOPInstanceUIDs; less than instances where one is twice."),
+        "patients": ("patient_id", "Different PatientIDs; more than 1 where patients share a UID."),
+    }
+    yield Field("instances", "bigint", "Files: rows of instances."), "count(*)"
+    for count, (column, comment) in counted.items():
+        if column in fields and column not in _KEYS[name]:
+            yield Field(count, "bigint", comment), f"count(DISTINCT {dialect.name(column)})"
+    if "source_member_size" in fields:
+        size = Field("source_member_size_sum", "bigint", "Bytes of its files together, where they are known.")
+        yield size, "CAST(sum(source_member_size) AS bigint)"
+    if name == "studies":
+        for column, plural in (("modality", "modalities_in_study"), ("sop_class_uid", "sop_classes_in_study")):
+            if column in fields:
+                field = Field(plural, "array<string>", f"Different values of {column}, sorted.")
+                every = f"array_agg(DISTINCT {column}) FILTER (WHERE {column} IS NOT NULL)"
+                yield field, f"CASE WHEN count({column}) > 0 THEN array_sort({every}) END"

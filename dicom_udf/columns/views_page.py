@@ -1,0 +1,55 @@
+"""The view reference (docs/reference/views.md), made from what the views are made from.
+
+``python -m dicom_udf.columns.views_page`` prints it; a test fails when it is stale.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from dicom_udf.columns.views import DUCKDB, View, make_views
+
+__all__ = ["views_page"]
+
+_INTRO = """# Views
+
+Made from `dicom_udf/columns/` by `make docs`; don't edit.
+
+```sql
+SELECT series_description, instances, slice_location_min, slice_location_max FROM series WHERE modality = 'CT'
+```
+
+* An attribute of a series or study is the value on which all its instances that have one agree; where two differ it is
+  null, and `instances` has both. Types are those of [the columns](columns.md).
+* `_min` and `_max` are the least and the greatest value of a column.
+* `instances` more than `unique_instances`: some instance is stored twice. `patients` more than 1: a UID is used for
+  several patients.
+* Files without a series UID are in no series, files without a study UID in no study.
+* Of files with the same SOPInstanceUID `unique_instances` keeps the one whose object was changed last, then the one
+  that was ingested last, then the first by name.
+* `study_date` of a series or study is null where its files have none: only rows of files have the default.
+* In `unique_instances` a filter reaches the table, so `study_date` prunes there too. A series or study is made from all
+  its instances: a filter on anything but its UIDs is applied after that.
+"""
+
+
+def views_page() -> str:
+    """Return the page as Markdown."""
+    return _INTRO + "".join(map(_section, make_views(DUCKDB)))
+
+
+def _section(view: View) -> str:
+    text = f"\n## {view.name}\n\n{view.comment[0].upper()}{view.comment[1:]}.\n\n"
+    if view.name == "unique_instances":
+        return text + "Columns as in [instances](columns.md#instances).\n"
+    rows = ["| column | type | meaning |", "|---|---|---|"]
+    rows += [f"| `{field.name}` | {_type(field.type)} | {field.comment} |" for field in view.fields]
+    return text + "\n".join(rows) + "\n"
+
+
+def _type(sql: str) -> str:
+    return "array of codes" if sql.startswith("array<struct") else sql.replace("<", "&lt;").replace(">", "&gt;")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(views_page())
