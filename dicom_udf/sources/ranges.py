@@ -49,14 +49,14 @@ class Pace:
 
 
 LOCAL = Pace(gap=64 << 10, largest=4 << 20, ahead=0)
-REMOTE = Pace(gap=1 << 20, largest=8 << 20, ahead=6)
+REMOTE = Pace(gap=1 << 20, largest=6 << 20, ahead=4)
 
 
 Buffer = bytes | memoryview
 
 
 class RangeReader(io.RawIOBase):
-    """Reads one object by ranges; keeps the last :data:`KEPT_BYTES` and what is under way, at most 64 MiB.
+    """Reads one object by ranges; keeps the last :data:`KEPT_BYTES` and what is under way, at most 40 MiB.
 
     Attributes:
         requests: Calls of ``fetch`` so far.

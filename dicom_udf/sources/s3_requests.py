@@ -56,7 +56,7 @@ __all__ = [
 
 TRIES = 8
 TIMEOUT = 20.0
-"""Seconds for one request and its answer, of at most 8 MiB."""
+"""Seconds for one request and its answer, of at most 6 MiB."""
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 10.0
 _EXPIRED = frozenset(

@@ -101,10 +101,10 @@ def test_an_undecodable_name_is_listed_and_opened(tmp_path: Path) -> None:
     assert open_object(ref).read() == b"x"
 
 
-@pytest.mark.parametrize("source", ["nothing", "s3://bucket/prefix", "a\0b"])
+@pytest.mark.parametrize("source", ["nothing", "a\0b"])
 def test_a_source_that_is_none_is_a_configuration_error(tmp_path: Path, source: str) -> None:
     with pytest.raises(ConfigurationError):
-        open_store(source if "://" in source else str(tmp_path / source))
+        open_store(str(tmp_path / source))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

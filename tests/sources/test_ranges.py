@@ -148,7 +148,7 @@ def test_an_object_read_from_end_to_end_is_fetched_ahead(pool: ThreadPoolExecuto
         read += len(piece)
         assert sum(end - start for start, end in store.ranges) <= read + (REMOTE.ahead + 1) * REMOTE.largest
     assert read == size
-    assert reader.requests == len(store.ranges) <= size / (6 * MIB)
+    assert reader.requests == len(store.ranges) <= size / (4 * MIB)
     assert reader.bytes_read == size
 
 
