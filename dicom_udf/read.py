@@ -12,15 +12,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
 import pyarrow as pa
 
 from dicom_udf.archives import Limits, Member, MemberFault, members
-from dicom_udf.columns import Field, Table, arrow_schema, fill_row, instances_table, selection
+from dicom_udf.columns import Field, Promoted, Table, arrow_schema, fill_row, instances_table, selection
 from dicom_udf.errors import FailureCode, FileFault, RunFailedError
-from dicom_udf.header import read_header
+from dicom_udf.header import Selection, read_header
 from dicom_udf.sources import ObjectReader, ObjectRef, S3Access, open_ahead
 from dicom_udf.tasks import Item
 
@@ -52,8 +53,13 @@ class Stamp:
     time: datetime
 
 
-def staged_table() -> Table:
-    """The table that a batch is staged in: instances' columns, all nullable, and what failures and objects need."""
+@cache
+def staged_table(promoted: tuple[Promoted, ...] = ()) -> Table:
+    """The table that a batch is staged in: instances' columns, all nullable, and what failures and objects need.
+
+    Args:
+        promoted: Columns that the lake has besides the declared ones.
+    """
     own = (
         Field("kind", "string", "instance or failure; object where an object gave neither"),
         Field("code", "string", "failures: why"),
@@ -63,14 +69,19 @@ def staged_table() -> Table:
         Field("bytes_read", "bigint", "last row of an item: bytes that came from the store"),
         Field("requests", "bigint", "last row of an item: reads that went to the store"),
     )
-    rows = tuple(Field(field.name, field.type, field.comment) for field in instances_table().fields)
+    rows = tuple(Field(field.name, field.type, field.comment) for field in instances_table(_fields(promoted)).fields)
     return Table("stage", "one row per file found", own + rows)
+
+
+def _fields(promoted: tuple[Promoted, ...]) -> tuple[Field, ...]:
+    return tuple(one.field for one in promoted)
 
 
 def read_batches(
     items: Iterable[Item],
     stamp: Stamp,
     *,
+    promoted: tuple[Promoted, ...] = (),
     access: S3Access = _NO_ACCESS,
     limits: Limits = _DEFAULT_LIMITS,
     on_object: Callable[[int, int], None] | None = None,
@@ -80,6 +91,7 @@ def read_batches(
     Args:
         items: What to read; taken lazily, some places ahead.
         stamp: Written into each row.
+        promoted: What the lake wants of each header besides the declared attributes.
         access: How S3 is reached.
         limits: Bounds for archives.
         on_object: Called after each item with its counts of instances and failures.
@@ -87,12 +99,13 @@ def read_batches(
     Yields:
         Batches of :func:`staged_table`'s Arrow schema: ``mapInArrow`` matches columns by position.
     """
-    schema = arrow_schema(staged_table())
+    schema = arrow_schema(staged_table(promoted))
+    wanted = selection(tuple(one.wanted for one in promoted))
     pending: dict[bool, list[Row]] = {True: [], False: []}  # instances fill many columns, failures few
     size = 0
     for item, opened in _opened(items, access):
         counts = {"instance": 0, "failure": 0, "object": 0}
-        for row in read_object(item, opened, stamp, limits=limits):
+        for row in read_object(item, opened, stamp, wanted=wanted, limits=limits):
             counts[row["kind"]] += 1
             rows = pending[row["kind"] == "instance"]
             rows.append(row)
@@ -109,7 +122,12 @@ def read_batches(
 
 
 def read_object(
-    item: Item, opened: ObjectReader | FileFault, stamp: Stamp, *, limits: Limits = _DEFAULT_LIMITS
+    item: Item,
+    opened: ObjectReader | FileFault,
+    stamp: Stamp,
+    *,
+    wanted: Selection | None = None,
+    limits: Limits = _DEFAULT_LIMITS,
 ) -> Iterator[Row]:
     """Yield the staged rows of one item as dicts, one per file; the last has what the item cost.
 
@@ -117,6 +135,7 @@ def read_object(
         item: What is read.
         opened: Its reader, which is closed at the end; or why there is none.
         stamp: Written into each row.
+        wanted: What is asked of each header; the declared attributes by default.
         limits: Bounds for archives.
 
     Raises:
@@ -134,7 +153,7 @@ def read_object(
     last: Row = {**source, "kind": "object"}  # stands only where nothing at all was found
     cost = {"part": item.number, "bytes_read": item.bytes_read, "requests": item.requests}
     is_first = True
-    for row in _read_files(item, opened, source, limits, cost):
+    for row in _read_files(item, opened, source, wanted or selection(), limits, cost):
         if not is_first:
             yield last
         last, is_first = row, False
@@ -142,7 +161,12 @@ def read_object(
 
 
 def _read_files(
-    item: Item, opened: ObjectReader | FileFault, source: Row, limits: Limits, cost: dict[str, int]
+    item: Item,
+    opened: ObjectReader | FileFault,
+    source: Row,
+    wanted: Selection,
+    limits: Limits,
+    cost: dict[str, int],
 ) -> Iterator[Row]:
     """Yield a row per file of an item; ``cost`` is added to when the object is closed."""
     if isinstance(opened, FileFault):
@@ -153,7 +177,7 @@ def _read_files(
             if isinstance(member, MemberFault):
                 yield _failure(source, member.path, member.fault)
             else:
-                yield _read_member(source, member)
+                yield _read_member(source, member, wanted)
     except FileFault as fault:
         yield _failure(source, None, fault)
     except RunFailedError:
@@ -180,10 +204,10 @@ def _opened(items: Iterable[Item], access: S3Access) -> Iterator[tuple[Item, Obj
         yield upcoming.popleft(), opened
 
 
-def _read_member(source: Row, member: Member) -> Row:
+def _read_member(source: Row, member: Member, wanted: Selection) -> Row:
     base = _bulk_data_base(source["source_uri"], member.path)
     try:
-        row = fill_row(read_header(member.file, bulk_data_base=base, selection=selection()))
+        row = fill_row(read_header(member.file, bulk_data_base=base, selection=wanted))
     except FileFault as fault:
         if fault.code.is_curable:
             raise  # the store's fault, not the member's: the object is read again by the next run

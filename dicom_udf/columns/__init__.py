@@ -2,6 +2,7 @@
 
 from dicom_udf.columns.attributes import column_type, declared_attributes, selection
 from dicom_udf.columns.model import Attribute, Field, Table
+from dicom_udf.columns.promoted import Promoted, check_promotable, parse_promoted
 from dicom_udf.columns.row import DEFAULT_STUDY_DATE, fill_row
 from dicom_udf.columns.schema import arrow_schema, quote_text, spark_ddl
 from dicom_udf.columns.tables import failures_table, instances_table, objects_table
@@ -10,14 +11,17 @@ __all__ = [
     "DEFAULT_STUDY_DATE",
     "Attribute",
     "Field",
+    "Promoted",
     "Table",
     "arrow_schema",
+    "check_promotable",
     "column_type",
     "declared_attributes",
     "failures_table",
     "fill_row",
     "instances_table",
     "objects_table",
+    "parse_promoted",
     "quote_text",
     "selection",
     "spark_ddl",

@@ -37,17 +37,20 @@ def column_type(attribute: Attribute) -> str:
 
 
 @cache
-def selection() -> Selection:
-    """Return what a header reader is asked for, so that it can fill every column."""
-    return Selection(
-        tuple(
-            Wanted(
-                name=attribute.column,
-                path=attribute.path,
-                vr=attribute.vr,
-                multiple=attribute.vm != "1",
-                part=attribute.part,
-            )
-            for attribute in declared_attributes()
+def selection(further: tuple[Wanted, ...] = ()) -> Selection:
+    """Return what a header reader is asked for, so that it can fill every column; one object for equal arguments.
+
+    Args:
+        further: What is wanted besides the declared attributes: those that a lake promoted.
+    """
+    declared = (
+        Wanted(
+            name=attribute.column,
+            path=attribute.path,
+            vr=attribute.vr,
+            multiple=attribute.vm != "1",
+            part=attribute.part,
         )
+        for attribute in declared_attributes()
     )
+    return Selection((*declared, *further))

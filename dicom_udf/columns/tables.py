@@ -65,8 +65,12 @@ _HEADER = (
 
 
 @cache
-def instances_table() -> Table:
-    """One row per DICOM file found. Iceberg keeps min and max of the first 100 columns: what people filter by."""
+def instances_table(further: tuple[Field, ...] = ()) -> Table:
+    """One row per DICOM file found. Iceberg keeps min and max of the first 100 columns: what people filter by.
+
+    Args:
+        further: Columns behind the declared ones: those that a lake promoted.
+    """
     attributes = tuple(
         Field(attribute.column, column_type(attribute), attribute_comment(attribute))
         for attribute in declared_attributes()
@@ -85,7 +89,19 @@ def instances_table() -> Table:
     return Table(
         "instances",
         "one row per DICOM file found, loose or in an archive; key (source_uri, source_member)",
-        (study_date, is_default, _URI, _MEMBER, *_INGEST, *attributes, *_DERIVED, *_SOURCE, member_size, *_HEADER),
+        (
+            study_date,
+            is_default,
+            _URI,
+            _MEMBER,
+            *_INGEST,
+            *attributes,
+            *_DERIVED,
+            *_SOURCE,
+            member_size,
+            *_HEADER,
+            *further,
+        ),
     )
 
 

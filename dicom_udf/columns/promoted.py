@@ -1,0 +1,225 @@
+"""Promoted attributes: columns that a lake's owner added to ``instances`` (DESIGN §3).
+
+What is asked for is one text, ``PatientComments`` or ``0019,xx0c|SIEMENS MR HEADER:double:b_value``; what it means is
+a :class:`Promoted`, which the lake keeps as JSON beside the table, so that a newer dictionary changes no column.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from pydicom.datadict import dictionary_VM, keyword_dict, keyword_for_tag, private_dictionary_description
+from pydicom.tag import Tag
+
+from dicom_udf.columns.attributes import declared_attributes
+from dicom_udf.columns.model import Field
+from dicom_udf.columns.names import column_name
+from dicom_udf.errors import ConfigurationError
+from dicom_udf.header import VRS, Wanted
+from dicom_udf.header.dictionary import public_vr
+
+__all__ = ["Promoted", "check_promotable", "parse_promoted"]
+
+_PRIVATE_TYPES = {
+    "string": "LO",
+    "double": "FD",
+    "bigint": "SL",
+    "date": "DA",
+    "timestamp": "DT",
+    "decimal(20,0)": "UV",
+}
+"""What a private element's column may be -> the VR whose converter makes it."""
+
+_TYPES = ", ".join(_PRIVATE_TYPES)
+_PRIVATE = re.compile(r"\(?([0-9a-f]{4}),([0-9a-fx]{2})([0-9a-f]{2})\)?\|(.+)", re.IGNORECASE)
+_TYPED = re.compile(rf"(.+?):(array<)?({'|'.join(map(re.escape, _PRIVATE_TYPES))})(?(2)>)(?::([^:]*))?")
+_TAG = re.compile(r"\(?([0-9a-f]{4}),?([0-9a-f]{4})\)?", re.IGNORECASE)
+_COLUMN = re.compile(r"[a-z][a-z0-9_]{0,126}")
+_NO_FILE_GROUPS = (0x0000, 0xFFFE)
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """An attribute that has a column because a lake's owner asked for it.
+
+    Attributes:
+        attribute: What it is: a keyword, a dotted path of keywords through first items, or ``0019,xx0c|CREATOR``.
+        type: Spark SQL type of its column.
+        comment: Of its column.
+        wanted: What a reader is asked for; its name is the column.
+    """
+
+    attribute: str
+    type: str
+    comment: str
+    wanted: Wanted
+
+    @property
+    def column(self) -> str:
+        """Name of its column."""
+        return self.wanted.name
+
+    @property
+    def field(self) -> Field:
+        """Its column."""
+        return Field(self.column, self.type, self.comment)
+
+    def to_json(self) -> str:
+        """Write it as the lake keeps it."""
+        return json.dumps({**asdict(self), "wanted": {**asdict(self.wanted), "path": list(self.wanted.path)}})
+
+    @classmethod
+    def from_json(cls, text: str) -> Promoted:
+        """Read what :meth:`to_json` wrote."""
+        told = json.loads(text)
+        wanted = told.pop("wanted")
+        return cls(wanted=Wanted(**{**wanted, "path": tuple(wanted["path"])}), **told)
+
+
+def parse_promoted(text: str) -> Promoted:
+    """Read one attribute to promote: ``KEYWORD[:column]`` or ``gggg,xxee|CREATOR:type[:column]``.
+
+    Raises:
+        ConfigurationError: It is none, is unknown, or can't be a column; says what to write instead.
+    """
+    found = _PRIVATE.fullmatch(text.strip())
+    promoted = _public(text.strip()) if found is None else _private(text.strip(), *found.groups())
+    if not _COLUMN.fullmatch(promoted.column):
+        raise ConfigurationError(
+            f"{promoted.column!r} can't be a column's name; give lower-case letters, digits and underscores that begin "
+            "with a letter"
+        )
+    return promoted
+
+
+def _public(text: str) -> Promoted:
+    attribute, colon, column = text.partition(":")
+    keywords = attribute.split(".")
+    path = tuple(_tag(keyword) for keyword in keywords)
+    for tag, keyword in zip(path[:-1], keywords, strict=False):
+        if public_vr(tag) != "SQ":
+            raise ConfigurationError(
+                f"{keyword} is no sequence, so that {attribute} has no place; give a keyword alone"
+            )
+    vr = public_vr(path[-1]) or "UN"
+    if vr == "SQ":
+        raise ConfigurationError(
+            f"{attribute} is a sequence, which can't be a column; query it in the column header, or promote an "
+            f"attribute of its first item as {attribute}.KEYWORD"
+        )
+    scalar = VRS[vr].type
+    if scalar is None:
+        raise ConfigurationError(f"{attribute} is binary ({vr}), which can't be a column; it is only in header")
+    multiple = dictionary_VM(path[-1]) != "1"
+    tags = " > ".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in path)
+    return Promoted(
+        attribute=attribute,
+        type=f"array<{scalar}>" if multiple else scalar,
+        comment=f"{tags} {keywords[-1]}, {vr}. Promoted.",
+        wanted=Wanted(column if colon else column_name(keywords[-1]), path, vr, multiple),
+    )
+
+
+def _tag(keyword: str) -> int:
+    """Return the tag of a keyword.
+
+    Raises:
+        ConfigurationError: There is none; names the nearest.
+    """
+    tag = keyword_dict.get(keyword)
+    if tag is None or not keyword:
+        number = _TAG.fullmatch(keyword)
+        name = keyword_for_tag(int(number[1] + number[2], 16)) if number else ""
+        nearest = [name] if name else difflib.get_close_matches(keyword, keyword_dict, n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else "a private element is written gggg,xxee|CREATOR:type"
+        raise ConfigurationError(f"{keyword!r} is no keyword of the DICOM dictionary; {hint}")
+    if tag >> 16 in _NO_FILE_GROUPS:
+        raise ConfigurationError(f"{keyword} belongs to messages, not to files; no header has it")
+    return tag
+
+
+def _private(text: str, group: str, block: str, low: str, rest: str) -> Promoted:
+    place = f"{group},xx{low}".lower()
+    typed = _TYPED.fullmatch(rest)
+    if typed is None:
+        raise ConfigurationError(
+            f"{text!r} lacks a type; write {place}|CREATOR:type or {place}|CREATOR:type:column, where type is one of "
+            f"{_TYPES} or array<one of these>"
+        )
+    creator = typed[1].rstrip()
+    if block.lower() != "xx":
+        raise ConfigurationError(
+            f"the block's number {block} in {text!r} may differ from file to file; write {place}|{rest}"
+        )
+    number = int(group, 16)
+    if not number & 1 or number in (0x0001, 0x0003, 0x0005, 0x0007, 0xFFFF):
+        raise ConfigurationError(f"group {group} holds no private elements (PS3.5 §7.8); give the attribute's keyword")
+    if len(creator) > 64 or "\\" in creator or not creator.isprintable() or not creator:
+        raise ConfigurationError(f"{creator!r} can't be a private creator: at most 64 characters, no backslash")
+    multiple, name = typed[2] is not None, typed[3]
+    scalar = "timestamp_ntz" if name == "timestamp" else name
+    column = typed[4] if typed[4] is not None else f"{column_name(creator.lower())}_{group}_{low}".lower()
+    tag = number << 16 | int(low, 16)
+    known = _description(tag, creator)
+    return Promoted(
+        attribute=f"{place}|{creator}",
+        type=f"array<{scalar}>" if multiple else scalar,
+        comment=f"({group.upper()},xx{low.upper()}) {creator}, private.{known} Promoted.",
+        wanted=Wanted(column, (tag,), _PRIVATE_TYPES[name], multiple, creator=creator),
+    )
+
+
+def _description(tag: int, creator: str) -> str:
+    try:
+        return f" {private_dictionary_description(Tag(tag | 0x1000), creator).strip('[]')}."
+    except KeyError:
+        return ""
+
+
+def check_promotable(asked: Iterable[Promoted], taken: Iterable[str], known: Iterable[Promoted]) -> list[Promoted]:
+    """Return what is new of ``asked``, each once: what has this very column already is left out.
+
+    Args:
+        asked: What to promote.
+        taken: Names of all columns there are, those of ``known`` too.
+        known: What is promoted already.
+
+    Raises:
+        ConfigurationError: A name or an attribute clashes.
+    """
+    columns, places = set(taken), {_place(one.wanted): one for one in known}
+    declared = {attribute.path: attribute.column for attribute in declared_attributes() if attribute.part == "value"}
+    new: list[Promoted] = []
+    for one in asked:
+        earlier = places.get(_place(one.wanted))
+        if earlier is not None and (earlier.column, earlier.type) == (one.column, one.type):
+            continue
+        if earlier is not None:
+            raise ConfigurationError(
+                f"{one.attribute} is promoted already, as the column {earlier.column} of type {_told(earlier.type)}"
+            )
+        column = declared.get(one.wanted.path) if one.wanted.creator is None else None
+        if column == one.column:
+            continue
+        if column is not None:
+            raise ConfigurationError(f"{one.attribute} has a column already: {column}")
+        if one.column in columns:
+            raise ConfigurationError(
+                f"the name {one.column} is taken; give {one.attribute} another one by adding :column"
+            )
+        columns.add(one.column)
+        places[_place(one.wanted)] = one
+        new.append(one)
+    return new
+
+
+def _place(wanted: Wanted) -> tuple[tuple[int, ...], str | None]:
+    return wanted.path, wanted.creator
+
+
+def _told(kind: str) -> str:
+    return kind.replace("timestamp_ntz", "timestamp")
