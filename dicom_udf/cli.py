@@ -24,11 +24,12 @@ from dicom_udf.config import (
     IngestConfig,
     QueryConfig,
     StatusConfig,
+    VerifyConfig,
     check_ingest,
     parse_command,
     parse_ingest_arguments,
 )
-from dicom_udf.errors import ConfigurationError, DicomLakeError
+from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
 
 __all__ = ["ingest_job", "main"]
 
@@ -117,6 +118,8 @@ def _run(config: CommandConfig) -> None:
             _failures(config)
         case ColumnsConfig():
             _columns(config)
+        case VerifyConfig():
+            _verify(config)
         case _:
             assert_never(config)
 
@@ -168,6 +171,23 @@ def _columns(config: ColumnsConfig) -> None:
         _write_columns([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
     else:
         _write(answer.columns, answer.rows, config.format)
+
+
+def _verify(config: VerifyConfig) -> None:
+    from dicom_udf.inspection import verify_lake  # noqa: PLC0415
+
+    result = verify_lake(config.lake, config.database)
+    if config.format == "table":
+        print(result.to_text(), end="")
+    else:
+        answer = result.to_answer()
+        _write(answer.columns, answer.rows, config.format)
+    if result.broken:
+        sys.stdout.flush()
+        hint = f"; a run writes or left {', '.join(result.unfinished)}: when that is finished, verify again"
+        raise RunFailedError(
+            f"{len(result.broken)} of {len(result.findings)} invariants don't hold" + hint * bool(result.unfinished)
+        )
 
 
 def _write(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: Literal["table", "csv", "json"]) -> None:

@@ -1,18 +1,33 @@
-"""What a local lake holds, and what its columns mean: the answers of ``status``, ``failures`` and ``columns``."""
+"""What a local lake holds, what its columns mean, whether its tables agree: answers of the commands that only look."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dicom_udf.errors import FailureCode
-from dicom_udf.query import Answer, answer, open_tables
-from dicom_udf.rendering import aligned, bytes_text
+from dicom_udf.config import TABLES, check_lake
+from dicom_udf.errors import FailureCode, RunFailedError
+from dicom_udf.query import Answer, answer, current_version, open_tables
+from dicom_udf.rendering import aligned, bytes_text, visible
 
-__all__ = ["COLUMN_FIELDS", "LakeStatus", "describe_columns", "lake_status", "list_failures"]
+if TYPE_CHECKING:
+    import duckdb
+
+    from dicom_udf.lake.verification import Finding
+
+__all__ = [
+    "COLUMN_FIELDS",
+    "LakeStatus",
+    "Verification",
+    "describe_columns",
+    "lake_status",
+    "list_failures",
+    "verify_lake",
+]
 
 COLUMN_FIELDS: tuple[str, ...] = (
     "column",
@@ -151,6 +166,84 @@ def describe_columns(*, search: str | None = None, lake: str | None = None, data
         places = [COLUMN_FIELDS.index(name) for name in ("column", "tag", "keyword", "description")]
         rows = [row for row in rows if any(wanted in str(row[place] or "").casefold() for place in places)]
     return Answer(names, iter(rows))
+
+
+_VERIFY_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found of each invariant of a lake.
+
+    Attributes:
+        findings: One each, in the order of :data:`dicom_udf.lake.verification.INVARIANTS`.
+        unfinished: Staging tables of batches that a run writes just now, or left.
+    """
+
+    findings: tuple[Finding, ...]
+    unfinished: tuple[str, ...]
+
+    @property
+    def broken(self) -> tuple[Finding, ...]:
+        """Findings of the invariants that don't hold."""
+        return tuple(finding for finding in self.findings if finding.wrong)
+
+    def to_answer(self) -> Answer:
+        """Return a row for each invariant."""
+        columns = ("invariant", "holds", "checked", "wrong", "unit", "meaning", "source_uris")
+        rows = (
+            (one.invariant.name, not one.wrong, one.checked, one.wrong, one.invariant.unit, one.invariant.meaning,
+             list(one.source_uris))
+            for one in self.findings
+        )  # fmt: skip
+        return Answer(columns, rows)
+
+    def to_text(self) -> str:
+        """Write it for people: a line for each invariant, below it the objects that break it."""
+        counted = [f"{one.wrong:,} of " * bool(one.wrong) + f"{one.checked:,}" for one in self.findings]
+        width = max(map(len, counted))
+        text = ""
+        for one, count in zip(self.findings, counted, strict=True):
+            sign = "WRONG" if one.wrong else "ok"
+            text += f"{sign:<5}  {count:>{width}} {one.invariant.unit:<7}  {one.invariant.meaning}\n"
+            text += "".join(f"         {visible(uri)}\n" for uri in one.source_uris)
+        return text
+
+
+def verify_lake(lake: str, database: str) -> Verification:
+    """Check the invariants of a local lake, without writing and without Spark.
+
+    Tables are committed one after the other: where one of them moved on meanwhile, what is wrong is looked at again.
+
+    Raises:
+        ConfigurationError: There is no such lake.
+        RunFailedError: A table is missing, or could not be read.
+    """
+    from dicom_udf.lake.verification import check_invariants  # noqa: PLC0415 - imports Spark's Python side
+
+    check_lake(lake, database)
+    for _ in range(_VERIFY_TRIES):
+        versions = _versions(lake, database)
+        missing = [table for table, version in versions.items() if version is None]
+        if missing:
+            raise RunFailedError(f"the lake has no table {' and '.join(missing)}; the next ingest makes it")
+        findings = check_invariants(partial(_all_rows, open_tables(lake, database)))
+        result = Verification(findings, _unfinished(lake, database))
+        if not result.broken or _versions(lake, database) == versions:
+            break
+    return result
+
+
+def _all_rows(tables: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
+    return list(answer(tables, sql).rows)
+
+
+def _versions(lake: str, database: str) -> dict[str, int | None]:
+    return {table: current_version(Path(lake) / database / table) for table in TABLES}
+
+
+def _unfinished(lake: str, database: str) -> tuple[str, ...]:
+    return tuple(sorted(folder.name for folder in (Path(lake) / f"{database}_staging").glob("stage_*")))
 
 
 def _declared_columns() -> list[tuple[Any, ...]]:

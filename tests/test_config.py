@@ -19,6 +19,7 @@ from dicom_udf.config import (
     IngestConfig,
     QueryConfig,
     StatusConfig,
+    VerifyConfig,
     check_ingest,
     check_lake,
     is_lake,
@@ -52,6 +53,8 @@ ingest_configs = st.builds(
     max_fault_ratio=st.floats(0, 1),
     master=st.none() | _words,
     run_id=st.none() | _run_ids,
+    deletes=st.sampled_from(["keep", "propagate"]),
+    allow_mass_delete=st.booleans(),
     manifest=st.none() | _paths,
     inventory=st.none() | st.just("s3://bucket/inventory/manifest.json"),
     include=_patterns,
@@ -97,6 +100,7 @@ def test_any_sql_reaches_the_query(sql: str, lake: str, form: str) -> None:
         (["status", "--lake", "/l"], StatusConfig(lake="/l")),
         (["failures", "--lake", "/l"], FailuresConfig(lake="/l")),
         (["failures", "--lake=/l", "--code=TRUNCATED", "--limit=0"], FailuresConfig("/l", code="TRUNCATED", limit=0)),
+        (["verify", "--lake", "/l"], VerifyConfig(lake="/l")),
         (["columns"], ColumnsConfig()),
         (["columns", "--search", "dose", "--lake", "/l"], ColumnsConfig(search="dose", lake="/l")),
         (["query", "-- a comment\nSELECT 1", "--lake", "/l"], QueryConfig("-- a comment\nSELECT 1", "/l")),
@@ -226,6 +230,7 @@ def test_a_command_that_cannot_be_run_is_refused(argv: list[str], sentence: str)
         ("status", StatusConfig),
         ("failures", FailuresConfig),
         ("columns", ColumnsConfig),
+        ("verify", VerifyConfig),
     ],
 )
 def test_help_names_every_option_and_its_default(
@@ -244,7 +249,8 @@ def test_help_names_every_option_and_its_default(
         assert f"--{field.name.replace('_', '-')} " in told or f"  {field.name.upper()} " in told
         assert field.metadata["help"] in told
         if field.default not in (None, (), dataclasses.MISSING):
-            assert f"[default: {field.default}]" in told
+            default = str(field.default).lower() if isinstance(field.default, bool) else field.default
+            assert f"[default: {default}]" in told
 
 
 def test_help_without_a_command_names_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@
     IngestConfig ── parse_ingest_arguments(argv)    python, spark-submit, AWS Glue: only ``--name value``
          │
          └───────── parse_command(argv)             the command ``dicom-lake``: SOURCE and SQL are positional
-    QueryConfig · StatusConfig · FailuresConfig · ColumnsConfig
+    QueryConfig · StatusConfig · FailuresConfig · ColumnsConfig · VerifyConfig
 
 Parsing looks at the words alone; ``check_ingest`` and ``check_lake`` look at the disk. All of them raise
 :class:`~dicom_udf.errors.ConfigurationError` with one sentence that names the argument and the remedy.
@@ -22,6 +22,7 @@ from dicom_udf.config.settings import (
     IngestConfig,
     QueryConfig,
     StatusConfig,
+    VerifyConfig,
 )
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "IngestConfig",
     "QueryConfig",
     "StatusConfig",
+    "VerifyConfig",
     "check_ingest",
     "check_lake",
     "is_lake",

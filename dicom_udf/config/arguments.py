@@ -16,6 +16,7 @@ from dicom_udf.config.settings import (
     IngestConfig,
     QueryConfig,
     StatusConfig,
+    VerifyConfig,
 )
 from dicom_udf.errors import ConfigurationError
 
@@ -58,6 +59,7 @@ _COMMANDS: dict[str, tuple[type[CommandConfig], str, str]] = {
     "query": (QueryConfig, "sql", "answer one SQL statement on a lake"),
     "status": (StatusConfig, "", "say what a lake holds: rows, objects, failures, dates, size"),
     "failures": (FailuresConfig, "", "list the files that gave no header, and why"),
+    "verify": (VerifyConfig, "", "check that a lake's tables agree with each other; writes nothing"),
     "columns": (ColumnsConfig, "", "list the columns of the table instances: tag, type, unit, meaning"),
 }
 
@@ -171,7 +173,7 @@ def _add_options(parser: _Parser, config_class: type[CommandConfig], positional:
         required = field.default is dataclasses.MISSING
         settings: dict[str, Any] = {"help": option["help"], "type": option["parse"]}
         if not required and field.default not in (None, ()):
-            settings["help"] += " [default: %(default)s]"
+            settings["help"] += f" [default: {_text(field.default)}]"
         if option["choices"]:
             settings.update(choices=option["choices"], type=str)
         if option["metavar"]:

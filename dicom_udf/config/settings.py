@@ -21,7 +21,15 @@ from dicom_udf.config.options import (
     url,
 )
 
-__all__ = ["ColumnsConfig", "CommandConfig", "FailuresConfig", "IngestConfig", "QueryConfig", "StatusConfig"]
+__all__ = [
+    "ColumnsConfig",
+    "CommandConfig",
+    "FailuresConfig",
+    "IngestConfig",
+    "QueryConfig",
+    "StatusConfig",
+    "VerifyConfig",
+]
 
 OutputFormat = Literal["table", "csv", "json"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -112,6 +120,25 @@ class IngestConfig:
         metadata=option("no names that match one of these, e.g. 'tmp/*'", parse=patterns, metavar="PATTERNS"),
     )
     """As ``include``; an object that matches both is left out. What these leave out is never taken for deleted."""
+
+    deletes: Literal["propagate", "keep"] = field(
+        default="propagate",
+        metadata=option(
+            "rows of objects that a whole listing no longer has: take them away, or keep them",
+            choices=("propagate", "keep"),
+        ),
+    )
+    """A manifest or an inventory never takes rows away."""
+
+    allow_mass_delete: bool = field(
+        default=False,
+        metadata=option(
+            "true lets a listing take away half of what the lake has of the source, or all; else the run stops",
+            parse=switch,
+            metavar="SWITCH",
+        ),
+    )
+    """A bucket that was emptied, unmounted or mistyped looks the same as one whose objects were deleted."""
 
     max_fault_ratio: float = field(
         default=1.0,
@@ -309,4 +336,21 @@ class ColumnsConfig:
     """Only the answer by default."""
 
 
-CommandConfig = IngestConfig | QueryConfig | StatusConfig | FailuresConfig | ColumnsConfig
+@dataclass(frozen=True, slots=True)
+class VerifyConfig:
+    """Whether a local lake's tables agree with each other."""
+
+    lake: str = field(metadata=_LAKE)
+    """Absolute path."""
+
+    database: str = field(default="dicom", metadata=_DATABASE)
+    """As in :class:`IngestConfig`."""
+
+    format: OutputFormat = field(default="table", metadata=_FORMAT)
+    """As in :class:`QueryConfig`."""
+
+    log_level: LogLevel = field(default="WARNING", metadata=_LOG_LEVEL)
+    """Only the answer by default."""
+
+
+CommandConfig = IngestConfig | QueryConfig | StatusConfig | FailuresConfig | ColumnsConfig | VerifyConfig

@@ -1,0 +1,163 @@
+"""The invariants of a lake (DESIGN §3, §6) as SQL that DuckDB and Spark both take: it only reads.
+
+Each is asked as its opposite: the ``source_uri`` of whatever breaks it. No value of a file is in any answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["EXAMPLES", "INVARIANTS", "Finding", "Invariant", "check_invariants"]
+
+EXAMPLES = 10
+"""So many source URIs are told of each broken invariant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """What always holds between two commits of a lake.
+
+    Attributes:
+        name: For programs.
+        meaning: One sentence.
+        unit: What is counted: ``objects`` or ``rows``.
+        total: Query whose one value is how many of them there are.
+        breaches: Query with the one column source_uri: a row for each of them that breaks it.
+    """
+
+    name: str
+    meaning: str
+    unit: str
+    total: str
+    breaches: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of one invariant.
+
+    Attributes:
+        invariant: Which.
+        checked: How many were looked at, in the invariant's unit.
+        wrong: How many of them break it.
+        source_uris: The first :data:`EXAMPLES` objects of these by name.
+    """
+
+    invariant: Invariant
+    checked: int
+    wrong: int
+    source_uris: tuple[str, ...] = ()
+
+
+_OBJECTS = "SELECT count(*) FROM {objects}"
+_INSTANCES = "SELECT count(*) FROM {instances}"
+_FAILURES = "SELECT count(*) FROM {failures}"
+_ROWS = "SELECT (SELECT count(*) FROM {instances}) + (SELECT count(*) FROM {failures})"
+_EITHER = (
+    "(SELECT source_uri, source_etag, source_size FROM {instances} "
+    "UNION ALL SELECT source_uri, source_etag, source_size FROM {failures})"
+)
+
+INVARIANTS = (
+    Invariant(
+        "rows_as_counted",
+        "every object has as many rows of instances and of failures as the ledger says",
+        "objects",
+        _OBJECTS,
+        "SELECT o.source_uri FROM {objects} o "
+        "LEFT JOIN (SELECT source_uri, count(*) AS n FROM {instances} GROUP BY source_uri) i "
+        "ON o.source_uri = i.source_uri "
+        "LEFT JOIN (SELECT source_uri, count(*) AS n FROM {failures} GROUP BY source_uri) f "
+        "ON o.source_uri = f.source_uri "
+        "WHERE coalesce(i.n, 0) IS DISTINCT FROM o.instances OR coalesce(f.n, 0) IS DISTINCT FROM o.failures",
+    ),
+    Invariant(
+        "object_in_ledger",
+        "every row's object is in the ledger",
+        "rows",
+        _ROWS,
+        "SELECT r.source_uri FROM " + _EITHER + " r LEFT JOIN {objects} o ON r.source_uri = o.source_uri "
+        "WHERE o.source_uri IS NULL",
+    ),
+    Invariant(
+        "same_content",
+        "every row has the etag and the size of its object in the ledger",
+        "rows",
+        _ROWS,
+        "SELECT r.source_uri FROM " + _EITHER + " r JOIN {objects} o ON r.source_uri = o.source_uri "
+        "WHERE r.source_etag IS DISTINCT FROM o.source_etag OR r.source_size IS DISTINCT FROM o.source_size",
+    ),
+    Invariant(
+        "unique_instances",
+        "no two rows of instances have the same source_uri and source_member",
+        "rows",
+        _INSTANCES,
+        "SELECT source_uri FROM {instances} GROUP BY source_uri, source_member HAVING count(*) > 1",
+    ),
+    Invariant(
+        "unique_failures",
+        "no two rows of failures have the same source_uri, source_member and code",
+        "rows",
+        _FAILURES,
+        "SELECT source_uri FROM {failures} GROUP BY source_uri, source_member, code HAVING count(*) > 1",
+    ),
+    Invariant(
+        "unique_objects",
+        "no object is in the ledger twice",
+        "objects",
+        _OBJECTS,
+        "SELECT source_uri FROM {objects} GROUP BY source_uri HAVING count(*) > 1",
+    ),
+    Invariant(
+        "study_date_set",
+        "study_date is never null",
+        "rows",
+        _INSTANCES,
+        "SELECT source_uri FROM {instances} WHERE study_date IS NULL",
+    ),
+    Invariant(
+        "default_date_flagged",
+        "study_date_is_default is true where 1900-01-01 is the default, and only there",
+        "rows",
+        _INSTANCES,
+        # A file may really have that date: then its header says something in (0008,0020).
+        "SELECT source_uri FROM {instances} WHERE study_date_is_default IS NULL "
+        "OR (study_date_is_default AND study_date <> DATE '1900-01-01') "
+        "OR (NOT study_date_is_default AND study_date = DATE '1900-01-01' "
+        """AND coalesce(header, '') NOT LIKE '%"00080020":{{"vr":"__","Value":[%')""",
+    ),
+    Invariant(
+        "study_dates_in_ledger",
+        "the ledger names every study date that an object has rows at; a replacement looks only there",
+        "rows",
+        _INSTANCES,
+        "SELECT i.source_uri FROM {instances} i JOIN {objects} o ON i.source_uri = o.source_uri "
+        "WHERE i.study_date IS NOT NULL AND NOT coalesce(array_contains(o.study_dates, i.study_date), false)",
+    ),
+)
+"""All of them, in the order in which they are told."""
+
+
+def check_invariants(
+    ask: Callable[[str], Sequence[Sequence[Any]]], tables: Mapping[str, str] | None = None
+) -> tuple[Finding, ...]:
+    """Check every invariant.
+
+    Args:
+        ask: Answers one SQL query with its rows, on DuckDB or Spark.
+        tables: What ``instances``, ``failures`` and ``objects`` are called there; by default just that.
+    """
+    names = tables or {name: name for name in ("instances", "failures", "objects")}
+    return tuple(_check(ask, names, invariant) for invariant in INVARIANTS)
+
+
+def _check(ask: Callable[[str], Sequence[Sequence[Any]]], names: Mapping[str, str], invariant: Invariant) -> Finding:
+    breaches = invariant.breaches.format(**names)
+    [[checked]] = ask(invariant.total.format(**names))
+    [[wrong]] = ask(f"SELECT count(*) FROM ({breaches}) breaches")
+    if not wrong:
+        return Finding(invariant, checked, 0)
+    first = ask(f"SELECT DISTINCT source_uri FROM ({breaches}) breaches ORDER BY source_uri LIMIT {EXAMPLES}")
+    return Finding(invariant, checked, wrong, tuple(row[0] for row in first))
