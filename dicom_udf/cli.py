@@ -22,16 +22,18 @@ from dicom_udf.config import (
     CommandConfig,
     FailuresConfig,
     IngestConfig,
+    PromoteConfig,
     QueryConfig,
     StatusConfig,
     VerifyConfig,
     check_ingest,
     parse_command,
     parse_ingest_arguments,
+    parse_promote_arguments,
 )
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
 
-__all__ = ["ingest_job", "main"]
+__all__ = ["ingest_job", "main", "promote_job"]
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def ingest_job(argv: Sequence[str]) -> int:
     """Run the ingest job with the words of a command line of python, spark-submit or AWS Glue; return the status."""
     return _exit_status("ingest_dicom_headers.py", parse_ingest_arguments, argv)
+
+
+def promote_job(argv: Sequence[str]) -> int:
+    """Run the promotion job as :func:`ingest_job` runs its own; return the status."""
+    return _exit_status("promote_columns.py", parse_promote_arguments, argv)
 
 
 def _exit_status(program: str, parse: Callable[[Sequence[str]], CommandConfig], argv: Sequence[str]) -> int:
@@ -110,6 +117,8 @@ def _run(config: CommandConfig) -> None:
     match config:
         case IngestConfig():
             _ingest(config)
+        case PromoteConfig():
+            _promote(config)
         case QueryConfig():
             _query(config)
         case StatusConfig():
@@ -134,6 +143,20 @@ def _ingest(config: IngestConfig) -> None:
     report = ingest(config)
     print(report.to_text(), end="", flush=True)
     fail_on_faults(report, config.max_fault_ratio)
+
+
+def _promote(config: PromoteConfig) -> None:
+    from dicom_udf.lake.promotion import promote  # noqa: PLC0415
+
+    done = promote(config)
+    for name in done.finished:
+        print(f"{name}: filled; an earlier run had only added it")
+    for one in done.added:
+        print(f"{one.column} {one.type.replace('_ntz', '')}: {one.comment}")
+    if done.added:
+        print(f"{len(done.added)} columns added and filled for {done.rows:,} rows")
+    elif not done.finished:
+        print("nothing to do: each of these has its column already")
 
 
 def _query(config: QueryConfig) -> None:

@@ -208,7 +208,7 @@ def test_an_argument_that_cannot_be_used_is_named(argv: list[str], sentence: str
     [
         ([], "required: COMMAND; see dicom-lake --help"),
         (["qeury"], "invalid choice: 'qeury'"),
-        (["promote"], "invalid choice: 'promote'"),
+        (["destroy"], "invalid choice: 'destroy'"),
         (["--lake", "l", "status"], "unknown argument --lake before the command; see dicom-lake --help"),
         (["query", "--lake", "l"], "required: SQL; see dicom-lake query --help"),
         (["query", " ", "--lake", "l"], "argument SQL: is empty; see dicom-lake query --help"),

@@ -13,13 +13,14 @@ Parsing looks at the words alone; ``check_ingest`` and ``check_lake`` look at th
 
 from __future__ import annotations
 
-from dicom_udf.config.arguments import parse_command, parse_ingest_arguments, to_arguments
+from dicom_udf.config.arguments import parse_command, parse_ingest_arguments, parse_promote_arguments, to_arguments
 from dicom_udf.config.checks import TABLES, VIEWS, check_ingest, check_lake, is_lake
 from dicom_udf.config.settings import (
     ColumnsConfig,
     CommandConfig,
     FailuresConfig,
     IngestConfig,
+    PromoteConfig,
     QueryConfig,
     StatusConfig,
     VerifyConfig,
@@ -32,6 +33,7 @@ __all__ = [
     "CommandConfig",
     "FailuresConfig",
     "IngestConfig",
+    "PromoteConfig",
     "QueryConfig",
     "StatusConfig",
     "VerifyConfig",
@@ -40,5 +42,6 @@ __all__ = [
     "is_lake",
     "parse_command",
     "parse_ingest_arguments",
+    "parse_promote_arguments",
     "to_arguments",
 ]

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import difflib
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NoReturn
 
 from dicom_udf import __version__
@@ -14,13 +15,14 @@ from dicom_udf.config.settings import (
     CommandConfig,
     FailuresConfig,
     IngestConfig,
+    PromoteConfig,
     QueryConfig,
     StatusConfig,
     VerifyConfig,
 )
 from dicom_udf.errors import ConfigurationError
 
-__all__ = ["parse_command", "parse_ingest_arguments", "to_arguments"]
+__all__ = ["parse_command", "parse_ingest_arguments", "parse_promote_arguments", "to_arguments"]
 
 _PLATFORM_NAMES = """
 JOB_NAME JOB_ID JOB_RUN_ID SECURITY_CONFIGURATION TempDir RedshiftTempDir WORKFLOW_NAME WORKFLOW_RUN_ID
@@ -46,6 +48,12 @@ example:
 
 Arguments that AWS Glue adds by itself are tolerated. Exit status: 0 done, 1 the run failed, 2 bad arguments."""
 
+_PROMOTE_EXAMPLE = """\
+example:
+  python glue_jobs/promote_columns.py --attributes "ReasonForVisit;0019,xx0c|ACME:double:b_value" --lake ./lake
+
+Arguments that AWS Glue adds by itself are tolerated. Exit status: 0 done, 1 the run failed, 2 bad arguments."""
+
 _COMMAND_EXAMPLE = """\
 example:
   dicom-lake ingest ./sample_dcm --lake ./lake
@@ -60,6 +68,7 @@ _COMMANDS: dict[str, tuple[type[CommandConfig], str, str]] = {
     "status": (StatusConfig, "", "say what a lake holds: rows, objects, failures, dates, size"),
     "failures": (FailuresConfig, "", "list the files that gave no header, and why"),
     "verify": (VerifyConfig, "", "check that a lake's tables agree with each other; writes nothing"),
+    "promote": (PromoteConfig, "attributes", "add columns for further attributes, filled from what is stored"),
     "columns": (ColumnsConfig, "", "list the columns of the table instances: tag, type, unit, meaning"),
 }
 
@@ -87,6 +96,23 @@ def parse_ingest_arguments(argv: Sequence[str]) -> IngestConfig:
     return IngestConfig(**values)
 
 
+def parse_promote_arguments(argv: Sequence[str]) -> PromoteConfig:
+    """Read the command line of the promotion job, without the program's name; otherwise as the ingest job's.
+
+    Raises:
+        ConfigurationError: An unknown, missing or unusable argument. ``--help`` prints and raises SystemExit(0).
+    """
+    parser = _Parser(
+        prog="promote_columns.py",
+        usage="promote_columns.py --attributes ATTRIBUTES --lake LAKE [--option VALUE ...]",
+        description="Add columns for further attributes to the table instances, filled from what is stored.",
+        epilog=_PROMOTE_EXAMPLE,
+    )
+    _add_options(parser, PromoteConfig)
+    own, _ = _split_platform_arguments(argv, frozenset(parser.option_names))
+    return PromoteConfig(**vars(parser.parse_args(own)))
+
+
 def parse_command(argv: Sequence[str]) -> CommandConfig:
     """Read the command line of ``dicom-lake``, without the program's name; the type of the result is the command.
 
@@ -111,7 +137,9 @@ def parse_command(argv: Sequence[str]) -> CommandConfig:
         command = commands.add_parser(name, prog=program, usage=usage, help=summary, description=description)
         _add_options(command, config_class, positional)
     values = vars(parser.parse_args(argv))
-    config_class = _COMMANDS[values.pop("command")][0]
+    config_class, positional, _ = _COMMANDS[values.pop("command")]
+    if isinstance(values.get(positional), list):  # several words, of which each may name several things
+        values[positional] = tuple(chain.from_iterable(values[positional]))
     return config_class(**values)
 
 
@@ -121,12 +149,12 @@ def to_arguments(config: CommandConfig) -> list[str]:
     Fields that are None or empty are left out. For the other commands the positional argument is an option here too.
     """
     fields = ((field.name, getattr(config, field.name)) for field in dataclasses.fields(config))
-    return [f"--{name.replace('_', '-')}={_text(value)}" for name, value in fields if value not in (None, ())]
+    return [f"--{name.replace('_', '-')}={_text(value, name)}" for name, value in fields if value not in (None, ())]
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, name: str = "") -> str:
     if isinstance(value, tuple):
-        return ",".join(value)
+        return (";" if name == "attributes" else ",").join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -179,7 +207,9 @@ def _add_options(parser: _Parser, config_class: type[CommandConfig], positional:
         if option["metavar"]:
             settings["metavar"] = option["metavar"]
         if field.name == positional:
-            if not required:
+            if field.type == "tuple[str, ...]":
+                settings["nargs"] = "+"
+            elif not required:
                 settings["nargs"] = "?"
             group.add_argument(field.name, **settings)
             continue

@@ -14,6 +14,7 @@ from typing import Any
 from dicom_udf.errors import FailureCode
 
 __all__ = [
+    "attributes",
     "count",
     "database",
     "failure_code",
@@ -112,6 +113,14 @@ def patterns(text: str) -> tuple[str, ...]:
     found = tuple(part for part in text.split(",") if part)
     if not found:
         raise argparse.ArgumentTypeError("is empty; give patterns like '*.dcm,*.zip'")
+    return found
+
+
+def attributes(text: str) -> tuple[str, ...]:
+    """Read attributes separated by semicolons: a private creator may hold any other mark."""
+    found = tuple(part.strip() for part in text.split(";") if part.strip())
+    if not found:
+        raise argparse.ArgumentTypeError("is empty; give keywords like 'ReasonForVisit;MilitaryRank'")
     return found
 
 

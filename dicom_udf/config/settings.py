@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from dicom_udf.config.options import (
+    attributes,
     count,
     database,
     failure_code,
@@ -26,6 +27,7 @@ __all__ = [
     "CommandConfig",
     "FailuresConfig",
     "IngestConfig",
+    "PromoteConfig",
     "QueryConfig",
     "StatusConfig",
     "VerifyConfig",
@@ -353,4 +355,45 @@ class VerifyConfig:
     """Only the answer by default."""
 
 
-CommandConfig = IngestConfig | QueryConfig | StatusConfig | FailuresConfig | ColumnsConfig | VerifyConfig
+@dataclass(frozen=True, slots=True)
+class PromoteConfig:
+    """Attributes that become columns of ``instances``."""
+
+    attributes: tuple[str, ...] = field(
+        metadata=option(
+            "KEYWORD[:column] or 'gggg,xxee|CREATOR:type[:column]', separated by semicolons; type is string, double, "
+            "bigint, date, timestamp, decimal(20,0) or array<one of these>",
+            parse=attributes,
+            metavar="ATTRIBUTES",
+            group="what and where",
+        )
+    )
+    """As :func:`dicom_udf.columns.parse_promoted` reads them. A keyword's type is the dictionary's."""
+
+    lake: str = field(metadata=_LAKE)
+    """Absolute path."""
+
+    database: str = field(default="dicom", metadata=_DATABASE)
+    """As in :class:`IngestConfig`."""
+
+    wait: int = field(
+        default=3600,
+        metadata=option("seconds to wait for another run that writes to the lake", parse=count, metavar="SECONDS"),
+    )
+    """0 fails at once."""
+
+    master: str | None = field(
+        default=None,
+        metadata=option(
+            "Spark master of a run started by plain Python, e.g. local[4] [default: local[*]]", metavar="URL"
+        ),
+    )
+    """As in :class:`IngestConfig`."""
+
+    log_level: LogLevel = field(default="INFO", metadata=_LOG_LEVEL)
+    """As in :class:`IngestConfig`."""
+
+
+CommandConfig = (
+    IngestConfig | PromoteConfig | QueryConfig | StatusConfig | FailuresConfig | ColumnsConfig | VerifyConfig
+)

@@ -15,7 +15,7 @@ from dicom_udf.header.element import NOT_TYPED, quote, typed
 from dicom_udf.header.model import Wanted
 from dicom_udf.header.vr import VRS, Item
 
-__all__ = ["LEFT_OUT", "stored_values"]
+__all__ = ["LEFT_OUT", "marker", "stored_values"]
 
 LEFT_OUT = "left out of the stored header for its size"
 
@@ -37,7 +37,7 @@ def stored_values(
     Raises:
         ValueError: ``text`` is no JSON.
     """
-    present = [want for want in wanted if _may_have(text, want)]
+    present = [want for want in wanted if marker(want) in text]
     values: dict[str, Any] = {}
     reasons: dict[str, str] = {}
     if not present:
@@ -56,9 +56,9 @@ def stored_values(
     return values, reasons
 
 
-def _may_have(text: str, want: Wanted) -> bool:
-    """Look, before the whole is parsed, whether the text can hold the element at all."""
-    return (f'"{want.path[-1]:08X}":' if want.creator is None else f":[{quote(want.creator)}") in text
+def marker(want: Wanted) -> str:
+    """Return a text without which a stored header can't hold an element: most need not be parsed."""
+    return f'"{want.path[-1]:08X}":' if want.creator is None else f":[{quote(want.creator)}"
 
 
 def _find(data_set: DataSet, want: Wanted) -> Iterator[tuple[str, str, Element]]:

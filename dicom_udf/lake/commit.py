@@ -6,15 +6,17 @@ history already holds the id was committed by an earlier try, and is left alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from functools import partial
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from dicom_udf.columns import failures_table, instances_table, objects_table, quote_text
+from dicom_udf.columns import Promoted, failures_table, instances_table, objects_table, quote_text
 from dicom_udf.errors import FailureCode
 from dicom_udf.lake.batch import Batch
+from dicom_udf.lake.promoted import filled, promoted_columns
 from dicom_udf.lake.publish import publish
 from dicom_udf.lake.stage import StagedCounts
 from dicom_udf.lake.tables import Lake
@@ -33,13 +35,15 @@ def commit_batch(lake: Lake, batch: Batch, counts: StagedCounts) -> None:
         counts: What its stage holds: an empty append or MERGE would still make a snapshot.
     """
     staged = lake.staging_table(batch.stage)
+    promoted = promoted_columns(lake)
+    late = [one for one in promoted if one.column not in staged.columns]  # promoted since the batch was staged
     frames = {
-        "instances": (staged.where("kind = 'instance'"), counts.instances),
+        "instances": (filled(staged.where("kind = 'instance'"), late), counts.instances),
         "failures": (staged.where("kind = 'failure'"), counts.failures.total()),
         "objects": (_ledger_rows(staged), counts.objects),
     }
     for table, (rows, count) in frames.items():
-        frame = rows.select(*_names(table))
+        frame = rows.select(*_names(table, promoted))
         if not batch.is_new:
             write = partial(_merge, lake, table, frame, count, batch)
         elif count:
@@ -49,9 +53,10 @@ def commit_batch(lake: Lake, batch: Batch, counts: StagedCounts) -> None:
         publish(lake, table, batch.id, begun=batch.begun, write=write)
 
 
-def _names(table: str) -> list[str]:
-    tables = {"instances": instances_table, "failures": failures_table, "objects": objects_table}
-    return [field.name for field in tables[table]().fields]
+def _names(table: str, promoted: Sequence[Promoted]) -> list[str]:
+    further = tuple(one.field for one in promoted)
+    tables = {"instances": instances_table(further), "failures": failures_table(), "objects": objects_table()}
+    return [field.name for field in tables[table].fields]
 
 
 def _ledger_rows(staged: DataFrame) -> DataFrame:
@@ -97,7 +102,7 @@ def _merge(lake: Lake, table: str, rows: DataFrame, count: int, batch: Batch) ->
     new_rows = rows.withColumn("delete_uri", F.lit(None).cast("string")).withColumn("is_row", F.lit(True))
     view = f"merge_into_{table}"
     new_rows.unionByName(tombstones, allowMissingColumns=True).createOrReplaceTempView(view)
-    names = _names(table)
+    names = rows.columns
     lake.spark.sql(
         f"MERGE INTO {lake.name(table)} t USING {view} s ON t.source_uri = s.delete_uri {pruning} "
         f"WHEN MATCHED THEN DELETE "

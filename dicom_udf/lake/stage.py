@@ -19,6 +19,7 @@ from dicom_udf.archives import Limits
 from dicom_udf.columns import spark_ddl
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake.batch import Batch
+from dicom_udf.lake.promoted import promoted_columns
 from dicom_udf.lake.tables import Lake
 from dicom_udf.read import Stamp, read_batches, staged_table
 from dicom_udf.sources import ObjectRef, S3Access
@@ -104,7 +105,8 @@ def stage_batch(lake: Lake, batch: Batch, reading: Reading, *, live: LiveCounts)
         RunFailedError: The source can't be read at all, e.g. since credentials have expired.
     """
     refs = [ObjectRef(*row) for row in _to_read(lake, batch).collect()]
-    lake.create_staging(batch.stage, spark_ddl(staged_table()))
+    promoted = promoted_columns(lake)
+    lake.create_staging(batch.stage, spark_ddl(staged_table(promoted)))
     schema = lake.staging_table(batch.stage).schema
     context = lake.spark.sparkContext
     tasks = make_tasks(list(split_objects(refs, reading.access, reading.splitting)), cores=context.defaultParallelism)
@@ -112,7 +114,14 @@ def stage_batch(lake: Lake, batch: Batch, reading: Reading, *, live: LiveCounts)
         return
     # A slice per task: Spark starts them in their order, and ships to each only what is its own.
     packed = context.parallelize([(pickle.dumps(task),) for task in tasks], len(tasks))
-    read = partial(_read_tasks, stamp=reading.stamp, access=reading.access, limits=reading.limits, on_object=live.add)
+    read = partial(
+        _read_tasks,
+        stamp=reading.stamp,
+        promoted=promoted,
+        access=reading.access,
+        limits=reading.limits,
+        on_object=live.add,
+    )
     rows = lake.spark.createDataFrame(packed, "task binary", verifySchema=False).mapInArrow(read, schema)
     try:
         rows.writeTo(lake.staging_name(batch.stage)).append()
