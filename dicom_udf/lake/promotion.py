@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import functions as F
 
 from dicom_udf.columns import Promoted, check_promotable, parse_promoted
 from dicom_udf.config import PromoteConfig, check_lake
+from dicom_udf.errors import RunFailedError
 from dicom_udf.lake.batch import new_run
 from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.promoted import (
@@ -32,6 +34,8 @@ from dicom_udf.lake.tables import Lake, open_lake
 from dicom_udf.read import staged_table
 
 __all__ = ["Promotions", "promote"]
+
+_TRIES = 3
 
 _log = logging.getLogger(__name__)
 
@@ -95,11 +99,20 @@ def _fill(lake: Lake, promotion: Promotion, promoted: Sequence[Promoted]) -> Non
 
 def _rewrite(lake: Lake, promoted: Sequence[Promoted]) -> None:
     """Write all rows anew: a copy of each file with its columns filled, without a join and without a shuffle."""
-    snapshot = current_snapshot(lake)
-    if snapshot is None or not promoted:
-        return
-    rows = filled(lake.table("instances"), promoted)
-    # What another writer adds while this one reads would be overwritten unread; Iceberg then refuses the snapshot.
-    writer = rows.writeTo(lake.name("instances")).option("isolation-level", "serializable")
-    writer = writer.option("validate-from-snapshot-id", str(snapshot))
-    writer.option("distribution-mode", "none").overwrite(F.lit(True))
+    for _ in range(_TRIES):
+        snapshot = current_snapshot(lake)
+        if snapshot is None or not promoted:
+            return
+        rows = filled(lake.table("instances"), promoted)
+        # What another writer adds while this one reads would be overwritten unread; Iceberg then refuses the snapshot.
+        writer = rows.writeTo(lake.name("instances")).option("isolation-level", "serializable")
+        writer = writer.option("validate-from-snapshot-id", str(snapshot)).option("distribution-mode", "none")
+        try:
+            writer.overwrite(F.lit(True))
+            return
+        except Py4JJavaError as error:
+            if error.java_exception.getClass().getSimpleName() != "ValidationException":
+                raise
+            _log.info("another writer changed the table instances meanwhile; filling the columns again")
+        lake.check_lease()
+    raise RunFailedError("another writer keeps changing the table instances; run again when it is done")
