@@ -13,11 +13,13 @@ from dicom_udf.lake import (
     Lake,
     LiveCounts,
     Plan,
+    PlanRules,
     Reading,
     StagedCounts,
     commit_batch,
     drop_run,
     finish_left_batches,
+    lake_lease,
     make_plan,
     new_run,
     open_lake,
@@ -54,20 +56,22 @@ def ingest(config: IngestConfig) -> Report:
     check_ingest(config)
     access = S3Access(endpoint=config.s3_endpoint, region=config.s3_region, path_style=config.s3_path_style)
     store = _open(config, access)
-    lake = open_lake(config.lake, config.database, partition_by=config.partition_by, master=config.master)
     started, began = time.monotonic(), datetime.now(UTC).replace(tzinfo=None)
-    finish_left_batches(lake)
-
     run = new_run(began)
-    stamp = Stamp(run_id=config.run_id or run, time=began)
-    listed = write_listing(lake, run, store.list())
-    plan = make_plan(lake, run, listed=listed, scope=store.scope, patterns=Patterns(config.include, config.exclude))
-    _log.info(
-        "run %s: %d objects listed: %d new, %d changed, %d to try again, %d deleted",
-        *(stamp.run_id, plan.listed, plan.new, plan.changed, plan.retried, plan.deleted),
-    )
-    counts = _ingest_batches(lake, plan, _reading(config, stamp, access))
-    drop_run(lake, run)
+    with lake_lease(config.lake, run) as lease:
+        lake = open_lake(
+            config.lake, config.database, partition_by=config.partition_by, master=config.master, lease=lease
+        )
+        finish_left_batches(lake)
+        stamp = Stamp(run_id=config.run_id or run, time=began)
+        listed = write_listing(lake, run, store.list())
+        plan = make_plan(lake, run, listed=listed, scope=store.scope, rules=_rules(config))
+        _log.info(
+            "run %s: %d objects listed: %d new, %d changed, %d to try again, %d deleted",
+            *(stamp.run_id, plan.listed, plan.new, plan.changed, plan.retried, plan.deleted),
+        )
+        counts = _ingest_batches(lake, plan, _reading(config, stamp, access))
+        drop_run(lake, run)
 
     report = _report(stamp, plan, counts, time.monotonic() - started)
     if config.report is not None:
@@ -94,7 +98,21 @@ def _open(config: IngestConfig, access: S3Access) -> Store:
         return open_manifest(config.manifest, access=access, patterns=patterns)
     if config.inventory is not None:
         return open_inventory(config.inventory, access=access, patterns=patterns)
-    return open_store(config.source or "", exclude=config.lake, access=access, patterns=patterns, may_be_empty=False)
+    return open_store(
+        config.source or "",
+        exclude=config.lake,
+        access=access,
+        patterns=patterns,
+        may_be_empty=config.allow_mass_delete,
+    )
+
+
+def _rules(config: IngestConfig) -> PlanRules:
+    return PlanRules(
+        patterns=Patterns(config.include, config.exclude),
+        deletes=config.deletes == "propagate",
+        mass_delete=config.allow_mass_delete,
+    )
 
 
 def _reading(config: IngestConfig, stamp: Stamp, access: S3Access) -> Reading:

@@ -13,13 +13,20 @@ Parsing looks at the words alone; ``check_ingest`` and ``check_lake`` look at th
 
 from __future__ import annotations
 
-from dicom_udf.config.arguments import parse_command, parse_ingest_arguments, parse_promote_arguments, to_arguments
+from dicom_udf.config.arguments import (
+    parse_command,
+    parse_ingest_arguments,
+    parse_maintain_arguments,
+    parse_promote_arguments,
+    to_arguments,
+)
 from dicom_udf.config.checks import TABLES, VIEWS, check_ingest, check_lake, is_lake
 from dicom_udf.config.settings import (
     ColumnsConfig,
     CommandConfig,
     FailuresConfig,
     IngestConfig,
+    MaintainConfig,
     PromoteConfig,
     QueryConfig,
     StatusConfig,
@@ -33,6 +40,7 @@ __all__ = [
     "CommandConfig",
     "FailuresConfig",
     "IngestConfig",
+    "MaintainConfig",
     "PromoteConfig",
     "QueryConfig",
     "StatusConfig",
@@ -42,6 +50,7 @@ __all__ = [
     "is_lake",
     "parse_command",
     "parse_ingest_arguments",
+    "parse_maintain_arguments",
     "parse_promote_arguments",
     "to_arguments",
 ]

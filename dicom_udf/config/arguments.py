@@ -15,6 +15,7 @@ from dicom_udf.config.settings import (
     CommandConfig,
     FailuresConfig,
     IngestConfig,
+    MaintainConfig,
     PromoteConfig,
     QueryConfig,
     StatusConfig,
@@ -22,7 +23,13 @@ from dicom_udf.config.settings import (
 )
 from dicom_udf.errors import ConfigurationError
 
-__all__ = ["parse_command", "parse_ingest_arguments", "parse_promote_arguments", "to_arguments"]
+__all__ = [
+    "parse_command",
+    "parse_ingest_arguments",
+    "parse_maintain_arguments",
+    "parse_promote_arguments",
+    "to_arguments",
+]
 
 _PLATFORM_NAMES = """
 JOB_NAME JOB_ID JOB_RUN_ID SECURITY_CONFIGURATION TempDir RedshiftTempDir WORKFLOW_NAME WORKFLOW_RUN_ID
@@ -54,6 +61,12 @@ example:
 
 Arguments that AWS Glue adds by itself are tolerated. Exit status: 0 done, 1 the run failed, 2 bad arguments."""
 
+_MAINTAIN_EXAMPLE = """\
+example:
+  python glue_jobs/maintain_tables.py --lake ./lake --dry-run true
+
+Arguments that AWS Glue adds by itself are tolerated. Exit status: 0 done, 1 the run failed, 2 bad arguments."""
+
 _COMMAND_EXAMPLE = """\
 example:
   dicom-lake ingest ./sample_dcm --lake ./lake
@@ -69,6 +82,7 @@ _COMMANDS: dict[str, tuple[type[CommandConfig], str, str]] = {
     "failures": (FailuresConfig, "", "list the files that gave no header, and why"),
     "verify": (VerifyConfig, "", "check that a lake's tables agree with each other; writes nothing"),
     "promote": (PromoteConfig, "attributes", "add columns for further attributes, filled from what is stored"),
+    "maintain": (MaintainConfig, "", "compact files, expire snapshots, remove what dead runs left; no row changes"),
     "columns": (ColumnsConfig, "", "list the columns of the table instances: tag, type, unit, meaning"),
 }
 
@@ -111,6 +125,23 @@ def parse_promote_arguments(argv: Sequence[str]) -> PromoteConfig:
     _add_options(parser, PromoteConfig)
     own, _ = _split_platform_arguments(argv, frozenset(parser.option_names))
     return PromoteConfig(**vars(parser.parse_args(own)))
+
+
+def parse_maintain_arguments(argv: Sequence[str]) -> MaintainConfig:
+    """Read the command line of the maintenance job, without the program's name; otherwise as the ingest job's.
+
+    Raises:
+        ConfigurationError: An unknown, missing or unusable argument. ``--help`` prints and raises SystemExit(0).
+    """
+    parser = _Parser(
+        prog="maintain_tables.py",
+        usage="maintain_tables.py --lake LAKE [--option VALUE ...]",
+        description="Compact a lake's files, expire its snapshots, remove what dead runs left; no row changes.",
+        epilog=_MAINTAIN_EXAMPLE,
+    )
+    _add_options(parser, MaintainConfig)
+    own, _ = _split_platform_arguments(argv, frozenset(parser.option_names))
+    return MaintainConfig(**vars(parser.parse_args(own)))
 
 
 def parse_command(argv: Sequence[str]) -> CommandConfig:

@@ -2,7 +2,8 @@
 
 from dicom_udf.lake.batch import Batch, drop_run, new_run
 from dicom_udf.lake.commit import commit_batch
-from dicom_udf.lake.plan import Plan, make_plan, write_listing
+from dicom_udf.lake.lease import Lease, LeaseLostError, lake_lease
+from dicom_udf.lake.plan import Plan, PlanRules, make_plan, write_listing
 from dicom_udf.lake.recovery import finish_left_batches
 from dicom_udf.lake.stage import LiveCounts, Reading, StagedCounts, stage_batch, staged_counts
 from dicom_udf.lake.tables import Lake, open_lake
@@ -10,13 +11,17 @@ from dicom_udf.lake.tables import Lake, open_lake
 __all__ = [
     "Batch",
     "Lake",
+    "Lease",
+    "LeaseLostError",
     "LiveCounts",
     "Plan",
+    "PlanRules",
     "Reading",
     "StagedCounts",
     "commit_batch",
     "drop_run",
     "finish_left_batches",
+    "lake_lease",
     "make_plan",
     "new_run",
     "open_lake",

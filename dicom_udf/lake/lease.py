@@ -26,10 +26,11 @@ from typing import Any
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore
 
 from dicom_udf.errors import RunFailedError
 
-__all__ = ["CLOCK_SKEW", "LEASE_SECONDS", "Lease", "LeaseLostError", "take_lease"]
+__all__ = ["CLOCK_SKEW", "LEASE_SECONDS", "Lease", "LeaseLostError", "lake_lease", "take_lease"]
 
 LEASE_SECONDS = 120.0
 """How long a lease holds without being renewed; it is renewed three times as often."""
@@ -142,6 +143,28 @@ class Lease:
             if number <= self._number - _KEPT_GENERATIONS:
                 with contextlib.suppress(FileNotFoundError):
                     obstore.delete(self._store, _name(number))
+
+
+def lake_lease(lake: str, holder: str, *, wait: float = 0.0) -> Lease:
+    """Take the lease of the lake in a folder; to be used as a context manager.
+
+    Args:
+        lake: The lake's folder, absolute; made if missing.
+        holder: A run's key.
+        wait: Seconds to wait for another holder, as maintenance and promotion do; an ingest doesn't wait.
+
+    Raises:
+        RunFailedError: Another run holds it.
+    """
+    store = LocalStore(str(Path(lake) / "_ingest" / "lease"), mkdir=True)
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            return take_lease(store, holder)
+        except RunFailedError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(min(5.0, wait))
 
 
 def take_lease(

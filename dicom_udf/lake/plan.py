@@ -12,18 +12,44 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from dicom_udf.columns import Field, Table, spark_ddl
+from dicom_udf.errors import RunFailedError
 from dicom_udf.lake.batch import Batch, listing_name, plan_name
 from dicom_udf.lake.tables import Lake
 from dicom_udf.sources import Patterns
 
-__all__ = ["BATCH_OBJECTS", "Plan", "make_plan", "write_listing"]
+__all__ = ["BATCH_BYTES", "BATCH_OBJECTS", "Plan", "PlanRules", "make_plan", "write_listing"]
 
 BATCH_OBJECTS = 200_000
 """Objects in one batch at the most: what a crash costs, and what a commit holds."""
 
+BATCH_BYTES = 1 << 40
+"""Stored bytes in one batch, about: a zip's size says how many headers it may hold."""
+
 _LISTING_ROWS = 200_000
 
 _ALL = Patterns()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRules:
+    """What a plan takes for deleted, and how large its batches are.
+
+    Attributes:
+        patterns: What the listing was restricted to: the rest of the ledger isn't missing from it.
+        deletes: False keeps the rows of objects that are gone.
+        mass_delete: True lets half of what the ledger has under the source go at once, or all.
+        batch_objects: Objects in one batch at the most.
+        batch_bytes: Stored bytes after which a batch is full; one object may be larger.
+    """
+
+    patterns: Patterns = _ALL
+    deletes: bool = True
+    mass_delete: bool = False
+    batch_objects: int = BATCH_OBJECTS
+    batch_bytes: int = BATCH_BYTES
+
+
+_DEFAULTS = PlanRules()
 
 _OBJECT_FIELDS = (
     Field("source_uri", "string", "the object"),
@@ -104,15 +130,7 @@ def _chunks(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[list[pa.Re
         yield chunk
 
 
-def make_plan(
-    lake: Lake,
-    run: str,
-    *,
-    listed: int,
-    scope: str | None,
-    patterns: Patterns = _ALL,
-    batch_objects: int = BATCH_OBJECTS,
-) -> Plan:
+def make_plan(lake: Lake, run: str, *, listed: int, scope: str | None, rules: PlanRules = _DEFAULTS) -> Plan:
     """Hold the listing of a run against the ledger, both ways, and write what is to be done to its plan.
 
     Args:
@@ -121,17 +139,19 @@ def make_plan(
         listed: Objects in the listing.
         scope: The source's URI. A ledger row under it that the listing lacks is deleted: a folder's URI ends in ``/``,
             a single object's is its own; None: nothing is deleted.
-        patterns: What the listing was restricted to: the rest of the ledger isn't missing from it.
-        batch_objects: Objects in one batch at the most.
+        rules: What counts as deleted, and how large a batch may be.
+
+    Raises:
+        RunFailedError: The listing is empty, or at most half as long as the ledger under the source.
     """
     known = lake.table("objects").select(
         F.col("source_uri").alias("known_uri"), "source_size", "source_etag", "study_dates", "ingest_retry"
     )
     found = lake.staging_table(listing_name(run)).alias("found")
     joined = found.join(
-        known.where(_in_scope(scope, patterns)).alias("known"),
+        known.where(_in_scope(scope, rules.patterns)).alias("known"),
         F.col("found.source_uri") == F.col("known_uri"),
-        "left_outer" if scope is None else "full_outer",
+        "full_outer" if scope is not None and rules.deletes else "left_outer",
     )
     is_same = (F.col("found.source_size") == F.col("known.source_size")) & (
         F.col("found.source_etag") == F.col("known.source_etag")
@@ -152,8 +172,10 @@ def make_plan(
     ).where("action IS NOT NULL")
     # New objects are appended, the others merged: one batch never holds both. The two kinds take odd and even numbers.
     is_new = (F.col("action") == "new").cast("int")
-    place = F.row_number().over(Window.partitionBy(is_new).orderBy("source_uri")) - 1
-    plan = plan.withColumn("batch", F.floor(place / batch_objects).cast("int") * 2 + is_new)
+    by_name = Window.partitionBy(is_new).orderBy("source_uri")
+    before = F.coalesce(F.sum("source_size").over(by_name.rowsBetween(Window.unboundedPreceding, -1)), F.lit(0))
+    filled = F.floor((F.row_number().over(by_name) - 1) / rules.batch_objects) + F.floor(before / rules.batch_bytes)
+    plan = plan.withColumn("batch", filled.cast("int") * 2 + is_new)
     name = plan_name(run)
     lake.create_staging(name, spark_ddl(_PLAN))
     plan.writeTo(lake.staging_name(name)).append()
@@ -161,6 +183,8 @@ def make_plan(
     counts: Counter[str] = Counter()
     for row in rows:
         counts[row["action"]] += row["count"]
+    if counts["deleted"] and not rules.mass_delete:
+        _refuse_mass_delete(known.where(_in_scope(scope, rules.patterns)).count(), listed, scope)
     to_read = {row["batch"]: 0 for row in rows}
     for row in rows:
         to_read[row["batch"]] += row["count"] if row["action"] != "deleted" else 0
@@ -172,6 +196,15 @@ def make_plan(
         retried=counts["retried"],
         deleted=counts["deleted"],
         batches=tuple(sorted(batches, key=lambda batch: (batch.is_new, batch.number))),
+    )
+
+
+def _refuse_mass_delete(known: int, listed: int, scope: str | None) -> None:
+    if 2 * listed > known:
+        return
+    raise RunFailedError(
+        f"the lake has {known} objects of {scope}, and only {listed} are listed now; nothing was changed. "
+        "Check the source; if they were deleted, run again with --allow-mass-delete true (or --deletes keep)"
     )
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
+from dicom_udf import __version__
 from dicom_udf.columns import Table, failures_table, instances_table, objects_table, quote_text, spark_ddl
+from dicom_udf.errors import RunFailedError
+from dicom_udf.lake.lease import Lease
 from dicom_udf.lake.session import CATALOG, lake_session
 
 __all__ = ["SCHEMA_VERSION", "Lake", "open_lake"]
@@ -14,6 +18,8 @@ __all__ = ["SCHEMA_VERSION", "Lake", "open_lake"]
 SCHEMA_VERSION = 1
 """Version of the tables' layout, kept as the table property ``dicom-lake.schema-version``."""
 
+_VERSION = "dicom-lake.schema-version"
+_BY_URI = "bucket(16, source_uri)"
 _PARTITIONING = {"day": "study_date", "month": "months(study_date)", "year": "years(study_date)"}
 
 # Athena reads format version 2 and not 3. Fanout writers hold a file open per date and run out of memory; hash
@@ -25,7 +31,7 @@ _PROPERTIES = {
     "write.spark.fanout.enabled": "false",
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "100",
-    "dicom-lake.schema-version": str(SCHEMA_VERSION),
+    _VERSION: str(SCHEMA_VERSION),
 }
 
 # Snapshots are staged first and published by the batch's id: the second publish of one id fails (DESIGN §6).
@@ -48,10 +54,21 @@ class Lake:
     Attributes:
         spark: A session from :func:`dicom_udf.lake.session.lake_session`.
         database: Name of the database that readers query.
+        lease: The right to write; None where one process is all there is.
     """
 
     spark: SparkSession
     database: str
+    lease: Lease | None = None
+
+    def check_lease(self) -> None:
+        """Make sure that nobody else writes.
+
+        Raises:
+            LeaseLostError: Somebody does.
+        """
+        if self.lease is not None:
+            self.lease.check()
 
     def name(self, table: str) -> str:
         """Return the full name of a table that readers see."""
@@ -68,6 +85,11 @@ class Lake:
     def staging_table(self, table: str) -> DataFrame:
         """Return a table that only a run sees."""
         return self.spark.table(self.staging_name(table))
+
+    def load(self, table: str) -> Any:
+        """Return a table that readers see as Iceberg's own Java object, as of now."""
+        jvm: Any = self.spark._jvm
+        return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(self.spark._jsparkSession, self.name(table))
 
     def staging_tables(self) -> list[str]:
         """Return the names of the staging tables that exist."""
@@ -89,21 +111,29 @@ class Lake:
         self.spark.sql(f"DROP TABLE IF EXISTS {self.staging_name(name)} PURGE")
 
 
-def open_lake(root: str, database: str, *, partition_by: str = "day", master: str | None = None) -> Lake:
-    """Open the lake in a folder; what it lacks of databases and tables is made.
+def open_lake(
+    root: str, database: str, *, partition_by: str = "day", master: str | None = None, lease: Lease | None = None
+) -> Lake:
+    """Open the lake in a folder; what it lacks of databases, tables and declared columns is made.
 
     Args:
         root: The lake's folder, absolute; made if missing.
         database: Database of the tables.
         partition_by: ``day``, ``month`` or ``year`` of study_date; a table that exists keeps its own.
         master: As in :func:`dicom_udf.lake.session.lake_session`.
+        lease: The right to write.
+
+    Raises:
+        RunFailedError: A newer version of this software has written to the lake.
     """
-    lake = Lake(lake_session(root, master=master), database)
+    lake = Lake(lake_session(root, master=master), database, lease)
     for name in (database, f"{database}_staging"):
         lake.spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{name}")
-    _create(lake, instances_table(), _PARTITIONING[partition_by])
-    _create(lake, failures_table(), None)
-    _create(lake, objects_table(), "bucket(16, source_uri)")
+    tables = {instances_table(): _PARTITIONING[partition_by], failures_table(): None, objects_table(): _BY_URI}
+    for table, partitioning in tables.items():
+        _create(lake, table, partitioning)
+    for table in tables:
+        _bring_up_to_date(lake, table)
     return lake
 
 
@@ -113,6 +143,26 @@ def _create(lake: Lake, table: Table, partitioning: str | None) -> None:
         f"CREATE TABLE IF NOT EXISTS {lake.name(table.name)} ({spark_ddl(table)}) USING iceberg {partitioned} "
         f"COMMENT {quote_text(table.comment)} {_properties(_PROPERTIES | _PUBLISHED)}"
     )
+
+
+def _bring_up_to_date(lake: Lake, table: Table) -> None:
+    """Add the columns that an older version didn't declare; refuse what a newer one has written."""
+    name = lake.name(table.name)
+    iceberg = lake.load(table.name)
+    found = int(iceberg.properties().getOrDefault(_VERSION, "1"))
+    if found > SCHEMA_VERSION:
+        raise RunFailedError(
+            f"the table {lake.database}.{table.name} has schema version {found}, this software knows {SCHEMA_VERSION} "
+            f"(dicom-lake {__version__}); install a newer one"
+        )
+    there = {field.name() for field in iceberg.schema().columns()}
+    missing = [field for field in table.fields if field.name not in there]
+    if missing:
+        lake.spark.sql(
+            f"ALTER TABLE {name} ADD COLUMNS ({spark_ddl(Table(table.name, table.comment, tuple(missing)))})"
+        )
+    if missing or found < SCHEMA_VERSION:
+        lake.spark.sql(f"ALTER TABLE {name} SET {_properties({_VERSION: str(SCHEMA_VERSION)})}")
 
 
 def _properties(properties: dict[str, str]) -> str:
