@@ -22,18 +22,21 @@ from dicom_udf.config import (
     CommandConfig,
     FailuresConfig,
     IngestConfig,
+    MaintainConfig,
     PromoteConfig,
     QueryConfig,
     StatusConfig,
     VerifyConfig,
     check_ingest,
+    check_lake,
     parse_command,
     parse_ingest_arguments,
+    parse_maintain_arguments,
     parse_promote_arguments,
 )
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
 
-__all__ = ["ingest_job", "main", "promote_job"]
+__all__ = ["ingest_job", "main", "maintain_job", "promote_job"]
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +62,11 @@ def ingest_job(argv: Sequence[str]) -> int:
 def promote_job(argv: Sequence[str]) -> int:
     """Run the promotion job as :func:`ingest_job` runs its own; return the status."""
     return _exit_status("promote_columns.py", parse_promote_arguments, argv)
+
+
+def maintain_job(argv: Sequence[str]) -> int:
+    """Run the maintenance job as :func:`ingest_job` runs its own; return the status."""
+    return _exit_status("maintain_tables.py", parse_maintain_arguments, argv)
 
 
 def _exit_status(program: str, parse: Callable[[Sequence[str]], CommandConfig], argv: Sequence[str]) -> int:
@@ -119,6 +127,8 @@ def _run(config: CommandConfig) -> None:
             _ingest(config)
         case PromoteConfig():
             _promote(config)
+        case MaintainConfig():
+            _maintain(config)
         case QueryConfig():
             _query(config)
         case StatusConfig():
@@ -157,6 +167,23 @@ def _promote(config: PromoteConfig) -> None:
         print(f"{len(done.added)} columns added and filled for {done.rows:,} rows")
     elif not done.finished:
         print("nothing to do: each of these has its column already")
+
+
+def _maintain(config: MaintainConfig) -> None:
+    check_lake(config.lake, config.database)
+    from dicom_udf.lake.maintenance import maintain  # noqa: PLC0415
+
+    done = maintain(config)
+    if config.format == "table":
+        if done.batches_finished:
+            verb = "to finish" if config.dry_run else "finished"
+            print(f"staged batches of dead runs {verb}: {done.batches_finished:,}")
+        if done.batches_left:
+            print(f"batches that the next run of their source goes on with: {done.batches_left:,}")
+    rows = [dataclasses.astuple(table) for table in done.tables]
+    _write([field.name for field in dataclasses.fields(done.tables[0])], rows, config.format)
+    if config.dry_run:
+        print("nothing was written: this is what --dry-run false would do", file=sys.stderr)
 
 
 def _query(config: QueryConfig) -> None:

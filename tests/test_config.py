@@ -17,6 +17,7 @@ from dicom_udf.config import (
     CommandConfig,
     FailuresConfig,
     IngestConfig,
+    MaintainConfig,
     QueryConfig,
     StatusConfig,
     VerifyConfig,
@@ -101,6 +102,11 @@ def test_any_sql_reaches_the_query(sql: str, lake: str, form: str) -> None:
         (["failures", "--lake", "/l"], FailuresConfig(lake="/l")),
         (["failures", "--lake=/l", "--code=TRUNCATED", "--limit=0"], FailuresConfig("/l", code="TRUNCATED", limit=0)),
         (["verify", "--lake", "/l"], VerifyConfig(lake="/l")),
+        (["maintain", "--lake", "/l"], MaintainConfig(lake="/l")),
+        (
+            ["maintain", "--lake=/l", "--dry-run=true", "--target-file-size=128MiB", "--sort-by=modality,kvp"],
+            MaintainConfig(lake="/l", dry_run=True, target_file_size=128 << 20, sort_by=("modality", "kvp")),
+        ),
         (["columns"], ColumnsConfig()),
         (["columns", "--search", "dose", "--lake", "/l"], ColumnsConfig(search="dose", lake="/l")),
         (["query", "-- a comment\nSELECT 1", "--lake", "/l"], QueryConfig("-- a comment\nSELECT 1", "/l")),
@@ -231,6 +237,7 @@ def test_a_command_that_cannot_be_run_is_refused(argv: list[str], sentence: str)
         ("failures", FailuresConfig),
         ("columns", ColumnsConfig),
         ("verify", VerifyConfig),
+        ("maintain", MaintainConfig),
     ],
 )
 def test_help_names_every_option_and_its_default(
@@ -250,6 +257,7 @@ def test_help_names_every_option_and_its_default(
         assert field.metadata["help"] in told
         if field.default not in (None, (), dataclasses.MISSING):
             default = str(field.default).lower() if isinstance(field.default, bool) else field.default
+            default = ",".join(default) if isinstance(default, tuple) else default
             assert f"[default: {default}]" in told
 
 
