@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -158,8 +159,9 @@ def describe_columns(*, search: str | None = None, lake: str | None = None, data
         names += ("values",)
         counts = _count_values(lake, database)
         known = {row[0] for row in rows}
-        blank = [None] * (len(COLUMN_FIELDS) - 2)
-        rows += [(name, kind, *blank) for name, (kind, _) in counts.items() if name not in known]
+        comments = _comments(lake, database)
+        blank = [None] * (len(COLUMN_FIELDS) - 3)
+        rows += [(name, kind, *blank, comments.get(name)) for name, (kind, _) in counts.items() if name not in known]
         rows = [(*row, counts[row[0]][1] if row[0] in counts else None) for row in rows]
     if search is not None:
         wanted = search.casefold()
@@ -268,6 +270,15 @@ def _count_values(lake: str, database: str) -> dict[str, tuple[str, int]]:
     counts = ", ".join(f'count("{name}")' for name in types)
     row = next(answer(tables, f"SELECT {counts} FROM instances").rows)
     return {name: (kind, count) for (name, kind), count in zip(types.items(), row, strict=True)}
+
+
+def _comments(lake: str, database: str) -> dict[str, str]:
+    """Return the comments of the columns of ``instances``, promoted ones too, as Iceberg's metadata has them."""
+    folder = Path(lake) / database / "instances"
+    text = (folder / "metadata" / f"v{current_version(folder)}.metadata.json").read_text(encoding="utf-8")
+    metadata = json.loads(text)
+    (schema,) = (one for one in metadata["schemas"] if one["schema-id"] == metadata["current-schema-id"])
+    return {field["name"]: field["doc"] for field in schema["fields"] if "doc" in field}
 
 
 def _tags(path: Sequence[int]) -> str:

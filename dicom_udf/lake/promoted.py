@@ -95,9 +95,10 @@ def add_columns(lake: Lake, promotion: Promotion, promoted: Sequence[Promoted]) 
     transaction.commitTransaction()
 
 
-def end_promotion(lake: Lake) -> None:
-    """Say that all promoted columns are filled."""
-    _instances(lake).updateProperties().remove(_UNDER_WAY).commit()
+def end_promotion(lake: Lake, promotion: Promotion) -> None:
+    """Say that a promotion's columns are filled; one that another run has begun since then is left alone."""
+    if left_promotion(lake) == promotion:
+        _instances(lake).updateProperties().remove(_UNDER_WAY).commit()
 
 
 def current_snapshot(lake: Lake) -> int | None:

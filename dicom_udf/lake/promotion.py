@@ -94,7 +94,7 @@ def _fill(lake: Lake, promotion: Promotion, promoted: Sequence[Promoted]) -> Non
     """Publish one snapshot in which all rows have the promotion's columns, and take note of it."""
     to_fill = [one for one in promoted if one.column in promotion.columns]
     publish(lake, "instances", promotion.run, begun=promotion.begun, write=lambda: _rewrite(lake, to_fill))
-    end_promotion(lake)
+    end_promotion(lake, promotion)
 
 
 def _rewrite(lake: Lake, promoted: Sequence[Promoted]) -> None:

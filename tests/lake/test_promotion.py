@@ -9,6 +9,7 @@ from dicom_udf.cli import promote_job
 from dicom_udf.config import IngestConfig, PromoteConfig
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.ingest import ingest
+from dicom_udf.inspection import describe_columns
 from dicom_udf.lake import open_lake, promotion, publish
 from dicom_udf.lake.promoted import left_promotion
 from dicom_udf.lake.promotion import promote
@@ -117,6 +118,8 @@ def test_rows_that_are_there_have_the_values_under_typed_and_commented_columns(p
     field = promoted.open().table("instances").schema["b_value"]
     assert field.dataType.simpleString() == "double"
     assert field.metadata["comment"] == "(0019,xx0C) ACME 1, private. Promoted."
+    (told,) = describe_columns(search="acme", lake=str(promoted.root)).rows
+    assert (told[0], *told[-2:]) == ("b_value", field.metadata["comment"], 3)
 
 
 def test_a_second_run_with_the_same_arguments_writes_nothing_and_says_so(promoted, capsys):
