@@ -158,12 +158,16 @@ def lake_lease(lake: str, holder: str, *, wait: float = 0.0) -> Lease:
     """
     store = LocalStore(str(Path(lake) / "_ingest" / "lease"), mkdir=True)
     deadline = time.monotonic() + wait
+    is_told = False
     while True:
         try:
             return take_lease(store, holder)
-        except RunFailedError:
+        except RunFailedError as error:
             if time.monotonic() >= deadline:
                 raise
+            if not is_told:
+                _log.info("waiting up to %.0f s: %s", wait, error)
+                is_told = True
         time.sleep(min(5.0, wait))
 
 
