@@ -164,7 +164,8 @@ def _promote(config: PromoteConfig) -> None:
     for one in done.added:
         print(f"{one.column} {one.type.replace('_ntz', '')}: {one.comment}")
     if done.added:
-        print(f"{len(done.added)} columns added and filled for {done.rows:,} rows")
+        number = f"{len(done.added)} column{'s' * (len(done.added) > 1)}"
+        print(f"{number} added and filled for {done.rows:,} rows")
     elif not done.finished:
         print("nothing to do: each of these has its column already")
 
@@ -176,14 +177,19 @@ def _maintain(config: MaintainConfig) -> None:
     done = maintain(config)
     if config.format == "table":
         if done.batches_finished:
-            verb = "to finish" if config.dry_run else "finished"
-            print(f"staged batches of dead runs {verb}: {done.batches_finished:,}")
+            told = "that a run works on, or left to be finished" if config.dry_run else "of dead runs finished"
+            print(f"staged batches {told}: {done.batches_finished:,}")
         if done.batches_left:
             print(f"batches that the next run of their source goes on with: {done.batches_left:,}")
     rows = [dataclasses.astuple(table) for table in done.tables]
     _write([field.name for field in dataclasses.fields(done.tables[0])], rows, config.format)
     if config.dry_run:
         print("nothing was written: this is what --dry-run false would do", file=sys.stderr)
+    if done.broken:
+        raise RunFailedError(
+            f"{len(done.broken)} invariants don't hold ({', '.join(one.invariant.name for one in done.broken)}), so "
+            "nothing was deleted; see 'dicom-lake verify'"
+        )
 
 
 def _query(config: QueryConfig) -> None:

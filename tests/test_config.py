@@ -220,6 +220,10 @@ def test_an_argument_that_cannot_be_used_is_named(argv: list[str], sentence: str
         (["query", " ", "--lake", "l"], "argument SQL: is empty; see dicom-lake query --help"),
         (["ingest", "a", "b", "--lake", "l"], "unrecognized arguments: b"),
         (["failures", "--lake", "l", "--limit=-1"], "argument --limit: must be a whole number"),
+        (["maintain", "--lake", "l", "--orphan-days", "0"], "argument --orphan-days: must be 1 or more"),
+        (["maintain", "--lake", "l", "--sort-by", "kvp,"], "argument --sort-by: must be different names of columns"),
+        (["maintain", "--lake", "l", "--sort-by", "kvp,kvp"], "argument --sort-by: must be different names of columns"),
+        (["maintain", "--lake", "l", "--sort-by", "kvp; x"], "argument --sort-by: must be different names of columns"),
     ],
 )
 def test_a_command_that_cannot_be_run_is_refused(argv: list[str], sentence: str) -> None:

@@ -15,6 +15,7 @@ from dicom_udf.errors import FailureCode
 
 __all__ = [
     "attributes",
+    "columns",
     "count",
     "database",
     "failure_code",
@@ -122,6 +123,14 @@ def attributes(text: str) -> tuple[str, ...]:
     if not found:
         raise argparse.ArgumentTypeError("is empty; give keywords like 'ReasonForVisit;MilitaryRank'")
     return found
+
+
+def columns(text: str) -> tuple[str, ...]:
+    """Read names of columns separated by commas."""
+    names = tuple(part.strip() for part in text.split(","))
+    if not all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names) or len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError("must be different names of columns, separated by commas")
+    return names
 
 
 def url(text: str) -> str:

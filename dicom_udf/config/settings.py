@@ -7,6 +7,7 @@ from typing import Literal
 
 from dicom_udf.config.options import (
     attributes,
+    columns,
     count,
     database,
     failure_code,
@@ -425,7 +426,7 @@ class MaintainConfig:
 
     sort_by: tuple[str, ...] = field(
         default=("modality", "series_instance_uid"),
-        metadata=option("columns that compacted files of instances are sorted by", parse=patterns, metavar="COLUMNS"),
+        metadata=option("columns that compacted files of instances are sorted by", parse=columns, metavar="COLUMNS"),
     )
     """Names of columns of one value, separated by commas: what people filter by, the coarsest first."""
 
@@ -444,6 +445,16 @@ class MaintainConfig:
         metadata=option("files younger than so many days are no orphans; at least 1", parse=number, metavar="DAYS"),
     )
     """Longer than any run takes: files that are being written belong to no snapshot yet."""
+
+    verify: bool = field(
+        default=True,
+        metadata=option(
+            "checks the invariants first: where one is broken nothing is deleted, and the exit status is 1",
+            parse=switch,
+            metavar="SWITCH",
+        ),
+    )
+    """Old snapshots are the way back, so they stay while something is wrong. A dry run doesn't check."""
 
     wait: int = field(
         default=3600,

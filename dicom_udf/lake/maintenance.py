@@ -3,7 +3,7 @@
 No row changes. A compaction rewrites the small files of a partition into few of the target size, sorted by what people
 filter by. A dry run asks the same planners and writes nothing. Procedures publish what they do: no ``spark.wap.id`` is
 set. A batch that is staged and not yet published is safe: its files belong to a snapshot of the table, so they are no
-orphans, and snapshots expire only where no batch is left unfinished (DESIGN §6).
+orphans, and snapshots expire only where no batch is left unfinished (DESIGN §6) and every invariant holds.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.recovery import finish_left_batches
 from dicom_udf.lake.session import CATALOG, lake_session
 from dicom_udf.lake.tables import Lake, open_lake
+from dicom_udf.lake.verification import Finding, check_invariants
 
 __all__ = ["LakeUpkeep", "TableUpkeep", "maintain"]
 
@@ -72,11 +73,13 @@ class LakeUpkeep:
         batches_finished: Staged batches of dead runs that were committed.
         batches_left: Batches that an earlier run planned and didn't read; the next run of its source goes on.
         tables: One each.
+        broken: What was found of invariants that don't hold; then nothing was deleted.
     """
 
     batches_finished: int
     batches_left: int
     tables: tuple[TableUpkeep, ...]
+    broken: tuple[Finding, ...] = ()
 
 
 def maintain(config: MaintainConfig) -> LakeUpkeep:
@@ -99,9 +102,11 @@ def maintain(config: MaintainConfig) -> LakeUpkeep:
         finished = finish_left_batches(lake)
         staged, planned = _left_batches(lake)
         if staged:
-            _log.warning("%d staged batches are unfinished: no snapshot expires", staged)
-        tables = tuple(_maintained(lake, table, config, may_expire=not staged) for table in _tables(lake))
-        return LakeUpkeep(finished, staged + planned, tables)
+            _log.warning("%d staged batches are unfinished: nothing is deleted", staged)
+        broken = _broken(lake) if config.verify and not staged else ()
+        may_delete = not (staged or broken)
+        tables = tuple(_maintained(lake, table, config, may_delete=may_delete) for table in _tables(lake))
+        return LakeUpkeep(finished, staged + planned, tables, broken)
 
 
 def _tables(lake: Lake) -> list[str]:
@@ -129,6 +134,17 @@ def _check(lake: Lake, config: MaintainConfig) -> None:
             raise ConfigurationError(
                 f"--sort-by: instances has no column {column} of one value; see dicom-lake columns"
             )
+
+
+def _broken(lake: Lake) -> tuple[Finding, ...]:
+    names = {table: lake.name(table) for table in TABLES}
+    findings = check_invariants(lambda sql: lake.spark.sql(sql).collect(), names)
+    broken = tuple(finding for finding in findings if finding.wrong)
+    for one in broken:
+        uris = ", ".join(one.source_uris)
+        counted = f"{one.wrong:,} of {one.checked:,} {one.invariant.unit}"
+        _log.warning("wrong for %s: %s: %s", counted, one.invariant.meaning, uris)
+    return broken
 
 
 def _left_batches(lake: Lake) -> tuple[int, int]:
@@ -193,16 +209,16 @@ def _expiring(lake: Lake, table: str, config: MaintainConfig) -> int:
 # --- Doing it
 
 
-def _maintained(lake: Lake, table: str, config: MaintainConfig, *, may_expire: bool) -> TableUpkeep:
+def _maintained(lake: Lake, table: str, config: MaintainConfig, *, may_delete: bool) -> TableUpkeep:
     began = time.monotonic()
     lake.check_lease()
     files, written, size = _compact(lake, table, config)
     lake.check_lease()
     manifests = _rewrite_manifests(lake, table)
     lake.check_lease()
-    expired, deleted = _expire(lake, table, config) if may_expire else (0, 0)
+    expired, deleted = _expire(lake, table, config) if may_delete else (0, 0)
     lake.check_lease()
-    orphans = _remove_orphans(lake, table, config, dry_run=False)
+    orphans = _remove_orphans(lake, table, config, dry_run=False) if may_delete else 0
     _log.info("%s.%s is in order after %.1f s", lake.database, table, time.monotonic() - began)
     return TableUpkeep(table, files, written, size, manifests, expired, deleted, orphans)
 
