@@ -10,8 +10,10 @@ READY := $(VENV)/.ready
 
 # Tests that need more than PyPI and Maven Central; where a program is missing, its tests skip.
 TOOLS := dcmtk or archivers or versitygw
+# Tests that kill the job at every step: minutes.
+CRASHES := crash
 
-.PHONY: run test test-fast test-spark test-tools tools check format docs bench clean help
+.PHONY: run test test-fast test-spark test-tools test-crashes tools check format docs bench clean help
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -33,10 +35,13 @@ test-fast: $(READY)  ## The tests without Spark: seconds
 	$(BIN)/python -m pytest -m "not spark and not ($(TOOLS))" -q
 
 test-spark: $(READY)  ## The tests with Spark
-	$(BIN)/python -m pytest -m "spark and not ($(TOOLS))" -q
+	$(BIN)/python -m pytest -m "spark and not ($(TOOLS) or $(CRASHES))" -q
 
 test-tools: $(READY)  ## The tests with DCMTK, programs that make archives, and a real S3 server
 	$(BIN)/python -m pytest -m "$(TOOLS)" -q
+
+test-crashes: $(READY)  ## The job killed at every step, writers that meet, random histories
+	$(BIN)/python -m pytest -m "$(CRASHES)" -q
 
 tools:  ## Install what test-tools uses: versitygw by Go, the rest by apt
 	.ci/install

@@ -134,6 +134,7 @@ def _ingest_batches(lake: Lake, plan: Plan, reading: Reading) -> StagedCounts:
     counts, live = StagedCounts(), LiveCounts(lake)
     with Progress(plan.to_read, live.poll):
         for batch in plan.batches:
+            lake.check_lease()  # whoever took over has finished and cleared away what this run left
             stage_batch(lake, batch, reading, live=live)
             staged = staged_counts(lake, batch)
             commit_batch(lake, batch, staged)

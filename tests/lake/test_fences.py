@@ -1,0 +1,112 @@
+"""Writers that meet: a second is turned away, a sleeper changes nothing, lost answers and foreign commits cost time."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from dicom_udf.errors import RunFailedError
+from dicom_udf.lake import finish_left_batches, lake_lease, open_lake, publish
+from dicom_udf.lake.lease import LeaseLostError
+from tests.lake.test_crashes import TABLES, change, fill, rows, run
+
+pytestmark = [pytest.mark.spark, pytest.mark.crash]
+
+
+@pytest.fixture(scope="module")
+def work(spark, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("fences")
+    fill(folder / "source")
+    run(folder / "source", folder / "lake")
+    shutil.copytree(folder, f"{folder}.saved")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(work):
+    change(work / "source")
+    run(work / "source", work / "lake")
+    return {table: rows(work / "lake", table) for table in TABLES}
+
+
+@pytest.fixture
+def restored(work, expected) -> Path:
+    shutil.rmtree(work)
+    shutil.copytree(f"{work}.saved", work)
+    change(work / "source")
+    return work
+
+
+def assert_right(work, expected) -> None:
+    for table in TABLES:
+        assert rows(work / "lake", table) == expected[table], table
+
+
+def at_publish(monkeypatch, call, what) -> None:
+    """Have something happen between the last look at the lease and the ``call``-th publish."""
+    real, calls = publish._publish, []
+
+    def wrapped(lake, table, snapshot):
+        calls.append(table)
+        if len(calls) == call:
+            what(lake, table, snapshot, real)
+        else:
+            real(lake, table, snapshot)
+
+    monkeypatch.setattr(publish, "_publish", wrapped)
+
+
+def test_a_second_run_is_turned_away_and_writes_nothing(restored, expected):
+    before = sorted(path for path in (restored / "lake").rglob("*") if "_ingest" not in path.parts)
+    with lake_lease(str(restored / "lake"), "other"), pytest.raises(RunFailedError, match="run other is writing"):
+        run(restored / "source", restored / "lake")
+    assert sorted(path for path in (restored / "lake").rglob("*") if "_ingest" not in path.parts) == before
+    run(restored / "source", restored / "lake")
+    assert_right(restored, expected)
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 4, 5, 6])
+def test_a_sleeper_that_wakes_after_another_has_finished_changes_nothing(restored, expected, monkeypatch, call):
+    def sleep(lake, table, snapshot, real):
+        # Its lease has expired; another run takes over, finishes the batch, and goes on.
+        lease = lake.lease
+        assert lease._make(lease._number + 1, expires=0.0)
+        finish_left_batches(open_lake(str(restored / "lake"), "dicom"))
+        real(lake, table, snapshot)
+
+    at_publish(monkeypatch, call, sleep)
+    is_last_batch = call > 3  # nothing is left to be stopped
+    with nullcontext() if is_last_batch else pytest.raises(LeaseLostError):
+        run(restored / "source", restored / "lake")
+    monkeypatch.undo()
+    run(restored / "source", restored / "lake")
+    assert_right(restored, expected)
+
+
+@pytest.mark.parametrize("call", [1, 4])
+def test_a_compaction_that_comes_between_costs_nothing_but_time(restored, expected, monkeypatch, call):
+    def compact(lake, table, snapshot, real):
+        # A session of its own, as another program is; the compaction's snapshot becomes the current one.
+        other = open_lake(str(restored / "lake"), "dicom")
+        other.spark.sql(
+            f"CALL lake.system.rewrite_data_files(table => 'dicom.{table}', options => map('rewrite-all', 'true'))"
+        )
+        real(lake, table, snapshot)
+
+    at_publish(monkeypatch, call, compact)
+    run(restored / "source", restored / "lake")
+    assert_right(restored, expected)
+
+
+@pytest.mark.parametrize("call", [1, 4])
+def test_a_commit_whose_answer_was_lost_is_found(restored, expected, monkeypatch, call):
+    def lose(lake, table, snapshot, real):
+        real(lake, table, snapshot)
+        real(lake, table, snapshot)  # fails: it is published already; what Java raises is all that the caller sees
+
+    at_publish(monkeypatch, call, lose)
+    run(restored / "source", restored / "lake")
+    assert_right(restored, expected)

@@ -1,0 +1,41 @@
+"""A lake of another version: an older one gets what it lacks, a newer one is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from dicom_udf.columns import instances_table
+from dicom_udf.config import IngestConfig
+from dicom_udf.errors import RunFailedError
+from dicom_udf.ingest import ingest
+from dicom_udf.lake import open_lake
+from dicom_udf.query import run_query
+from tests.lake.test_crashes import write
+
+pytestmark = pytest.mark.spark
+
+
+def test_an_older_lake_gets_new_columns_and_a_newer_one_is_refused(spark, tmp_path):
+    source, root = tmp_path / "source", str(tmp_path / "lake")
+    source.mkdir()
+    write(source / "old.dcm", 1, "20240101")
+    config = IngestConfig(source=str(source), lake=root)
+    ingest(config)
+    lake = open_lake(root, "dicom")
+    name = lake.name("instances")
+    # As a version had made it that didn't declare these yet.
+    lake.spark.sql(f"ALTER TABLE {name} DROP COLUMNS (kvp, body_part_examined)")
+    lake.spark.sql(f"ALTER TABLE {name} UNSET TBLPROPERTIES ('dicom-lake.schema-version')")
+    write(source / "new.dcm", 2, "20240101")
+    assert ingest(config).objects_new == 1
+    answer = run_query("SELECT sop_instance_uid, kvp FROM instances ORDER BY 1", root)
+    assert list(answer.rows) == [("1.2.3.1", None), ("1.2.3.2", 120.0)]
+    columns = {field.name: field for field in lake.spark.table(name).schema.fields}
+    assert set(columns) == {field.name for field in instances_table().fields}
+    assert columns["kvp"].metadata["comment"].startswith("(0018,0060) KVP")
+
+    lake.spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ('dicom-lake.schema-version' = '99')")
+    with pytest.raises(
+        RunFailedError, match=r"instances has schema version 99, this software knows \d+ \("
+    ):
+        ingest(config)
