@@ -198,14 +198,17 @@ def typed(want: Wanted, vr: VR, items: Sequence[Item]) -> tuple[Any, str | None]
         vr: The VR in the file.
         items: What its bytes, or its JSON, hold; at least one.
     """
-    if VRS[want.vr].kind == "name":
+    column = VRS[want.vr]
+    # The spelling that the JSON has decides, where spelling matters: a column may be filled from either.
+    if vr.kind == "decimal" and column.type != "double":
+        items = [None if item is None else _respell_decimal(str(item)) for item in items]
+    elif vr.kind == "name" and column.kind != "name":
+        items = [None if item is None else _respell_name(str(item)) for item in items]
+    if column.kind == "name":
         return _name(want, items), None
-    convert = VRS[want.vr].convert
+    convert = column.convert
     if convert is None:
         return None, NOT_TYPED
-    if convert in (to_string, to_text) and vr.kind in _RESPELT:
-        # A text column of another kind of element takes the spelling of the JSON, whichever of both it comes from.
-        items = [None if item is None else _RESPELT[vr.kind](str(item)) for item in items]
     if len(items) == 1 and not want.multiple:
         value = convert(items[0])
         return (None, value.reason) if isinstance(value, Unfit) else (value if value != "" else None, None)
@@ -229,6 +232,8 @@ def _single(convert: Callable[[Any], Any], kept: Sequence[Any], reason: str | No
 
 
 def _respell_decimal(text: str) -> str:
+    if _is_json_number(text):
+        return text
     json = _decimal_json(text)
     return text if json.startswith('"') else json
 
@@ -236,8 +241,6 @@ def _respell_decimal(text: str) -> str:
 def _respell_name(text: str) -> str:
     return "=".join([group.rstrip(" \0") for group in text.split("=")[:3]]).rstrip("=")
 
-
-_RESPELT: dict[str, Callable[[str], str]] = {"decimal": _respell_decimal, "name": _respell_name}
 
 _GROUPS = {"ideographic": 1, "phonetic": 2}
 

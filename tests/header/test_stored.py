@@ -5,7 +5,7 @@ from functools import cache
 from io import BytesIO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.datadict import DicomDictionary
 from pydicom.dataset import Dataset
@@ -85,10 +85,14 @@ def test_a_declared_attribute_gives_the_same_from_the_stored_header_of_every_shi
         assert reasons.items() <= header.invalid_values.items()
 
 
-SPELLINGS = ["", " ", "7", "007", "+1.", "-.5E+2", "1e400", "20240229", "10:14", "a=b^=", "=", "NaN"]
+SPELLINGS = [
+    "", " ", "7", "007", "+1.", ".0", "-.5E+2", "1e400", "20240229", "20240229==", "10:14", "a=b^=",
+    "=", "NaN", "0" * 22 + "7",
+]  # fmt: skip
 TYPED = sorted(name for name, vr in VRS.items() if vr.type is not None and " " not in name)
 
 
+@settings(max_examples=400)
 @given(
     st.sampled_from(TYPED), st.sampled_from(TYPED), st.booleans(),
     st.one_of(
