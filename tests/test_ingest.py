@@ -140,6 +140,54 @@ def test_a_run_that_dies_before_a_commit_is_finished_by_the_next(run, lake, monk
     assert opened.staging_tables() == []
 
 
+def test_a_worker_killed_amid_its_task_costs_a_retry_and_no_row(run, lake, source, monkeypatch):
+    from dicom_udf.lake import stage
+
+    real = stage._read_tasks
+
+    def dying(batches, **settings):  # a function in a function travels to the executors as it is
+        import os
+        import signal
+
+        from pyspark import TaskContext
+
+        context = TaskContext.get()
+        for batch in real(batches, **settings):
+            yield batch
+            if context.attemptNumber() < 2 and context.partitionId() < 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(stage, "_read_tasks", dying)
+    expected = json.loads((source / "expected.json").read_text())
+    report = run()
+    assert (report.instances, report.failures) == (expected["instances"], expected["failures"])
+    assert report.objects_read == report.objects_listed
+    assert lake().table("instances").count() == expected["instances"]
+
+
+def test_a_reader_sees_the_old_table_or_the_new_one(run, tmp_path, monkeypatch, source):
+    from dicom_udf.lake import publish
+    from dicom_udf.query import run_query
+
+    seen = []
+    real = publish._publish
+
+    def count():
+        return next(iter(run_query("SELECT count(*) FROM instances", str(tmp_path / "lake")).rows))[0]
+
+    def watched(lake, table, snapshot):
+        before = count()
+        real(lake, table, snapshot)
+        seen.append((table, before, count()))
+
+    first = run().instances
+    monkeypatch.setattr(publish, "_publish", watched)
+    shutil.copytree(source / "ct_abdomen", source / "more")
+    added = run().instances
+    assert added > 1
+    assert seen == [("instances", first, first + added), ("objects", first + added, first + added)]
+
+
 @pytest.mark.parametrize("partition_by", ["day", "month", "year"])
 def test_the_partition_transform_is_a_setting(run, lake, partition_by):
     run(partition_by=partition_by)
