@@ -11,8 +11,10 @@ import pytest
 from dicom_udf.cli import main
 from dicom_udf.config import IngestConfig
 from dicom_udf.ingest import ingest
+from dicom_udf.inspection import verify_lake
 from dicom_udf.lake.session import lake_session
 from dicom_udf.lake.verification import EXAMPLES, INVARIANTS, check_invariants
+from dicom_udf.query import open_tables
 from tests.local_lake import files
 
 SAMPLE = Path(__file__).parents[2] / "sample_dcm"
@@ -160,6 +162,23 @@ def test_a_lake_that_is_right_exits_0_with_a_line_each_and_writes_nothing(lake, 
     assert [line.split()[0] for line in out] == ["ok"] * len(INVARIANTS)
     assert [line.endswith(one.meaning) for line, one in zip(out, INVARIANTS, strict=True)] == [True] * len(out)
     assert files(Path(lake)) == before
+
+
+@pytest.mark.spark
+def test_a_commit_between_opening_and_checking_is_no_breach(lake, monkeypatch):
+    """As an ingest beside it would have it: instances are there, their ledger rows follow."""
+    session, opened = lake_session(lake), []
+    session.sql("UPDATE lake.dicom.objects SET instances = instances + 1 WHERE source_uri LIKE '%.zip'")
+
+    def open_and_commit(*names):
+        opened.append(open_tables(*names))
+        if len(opened) == 1:
+            session.sql("UPDATE lake.dicom.objects SET instances = instances - 1 WHERE source_uri LIKE '%.zip'")
+        return opened[-1]
+
+    monkeypatch.setattr("dicom_udf.inspection.open_tables", open_and_commit)
+    assert verify_lake(lake, "dicom").broken == ()
+    assert len(opened) == 2
 
 
 @pytest.mark.spark
