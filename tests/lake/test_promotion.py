@@ -1,17 +1,20 @@
 """Promotion on a real lake: rows that are there, rows that come later, and promotions that die on the way."""
 
 import zipfile
+from io import BytesIO
 
 import pytest
 
 from dicom_udf import ingest as pipeline
 from dicom_udf.cli import promote_job
+from dicom_udf.columns import parse_promoted
 from dicom_udf.config import IngestConfig, PromoteConfig
 from dicom_udf.errors import ConfigurationError
+from dicom_udf.header import Selection, read_header
 from dicom_udf.ingest import ingest
 from dicom_udf.inspection import describe_columns
 from dicom_udf.lake import open_lake, promotion, publish
-from dicom_udf.lake.promoted import left_promotion
+from dicom_udf.lake.promoted import filled, left_promotion
 from dicom_udf.lake.promotion import promote
 
 from ..header.files import encode, minimal
@@ -214,3 +217,43 @@ def test_a_batch_that_was_staged_before_a_promotion_has_its_columns_when_it_is_c
     assert lake.promote(*PLACES).rows == 0
     pipeline.finish_left_batches(lake.open())
     assert lake.rows(*COLUMNS) == expected("old_")
+
+
+TYPES = {
+    "string": "a\\b",
+    "double": "0.5\\-1e3",
+    "bigint": "7\\-9223372036854775808",
+    "date": "20240229\\19000101",
+    "timestamp": "20240229101530.25\\2024010203",
+    "decimal(20,0)": "18446744073709551615\\0",
+}
+
+
+def test_each_type_is_filled_as_the_reader_gives_it(spark):
+    """Values of every type, one and several, on their way through Spark."""
+    data_set = minimal()
+    data_set.add_new((0x0019, 0x10), "LO", "ACME 1")
+    asked = []
+    for number, (kind, several) in enumerate(TYPES.items()):
+        for shape, text in ((kind, several.partition("\\")[0]), (f"array<{kind}>", several)):
+            low = 2 * number + shape.startswith("array")
+            data_set.add_new((0x0019, 0x1000 | low), "UT" if shape == "string" else "LO", text)
+            asked.append(parse_promoted(f"0019,xx{low:02x}|ACME 1:{shape}:c{low}"))
+    read = read_header(BytesIO(encode(data_set)), selection=Selection(tuple(one.wanted for one in asked)))
+    row = (read.json, None, None, None)
+    columns = "header string, header_file_meta string, header_omitted array<string>, invalid_values map<string,string>"
+    given = filled(spark.createDataFrame([row], columns), asked)
+    (values,) = given.select(*(one.column for one in asked)).collect()
+    assert values.asDict() == read.values
+    types = {field.name: field.dataType.simpleString() for field in given.schema}
+    assert {one.column: one.type for one in asked}.items() <= types.items()
+    assert None not in values.asDict().values()
+
+
+@pytest.mark.parametrize("text", ['"00321066":', '["00321066":]', '{"00321066":7}', '{"00321066":{"vr":"??"}}'])
+def test_a_header_that_another_program_wrote_costs_no_row(spark, text):
+    columns = "header string, header_file_meta string, header_omitted array<string>, invalid_values map<string,string>"
+    rows = spark.createDataFrame([(text, None, None, {"StudyDate": "not a date"})], columns)
+    (row,) = filled(rows, [parse_promoted("ReasonForVisit")]).collect()
+    assert row["reason_for_visit"] is None
+    assert row["invalid_values"]["StudyDate"] == "not a date"
