@@ -181,6 +181,8 @@ def _maintain(config: MaintainConfig) -> None:
             print(f"staged batches {told}: {done.batches_finished:,}")
         if done.batches_left:
             print(f"batches that the next run of their source goes on with: {done.batches_left:,}")
+        if done.stages_removed:
+            print(f"stages of dead runs {'to remove' if config.dry_run else 'removed'}: {done.stages_removed:,}")
     rows = [dataclasses.astuple(table) for table in done.tables]
     _write([field.name for field in dataclasses.fields(done.tables[0])], rows, config.format)
     if config.dry_run:

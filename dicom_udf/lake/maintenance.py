@@ -1,21 +1,17 @@
-"""Upkeep of a lake by Iceberg's own procedures: compaction, manifests, snapshots, orphan files, what dead runs left.
+"""Upkeep of a lake: what dead runs left, then table by table; no row changes. A dry run writes nothing.
 
-No row changes. A compaction rewrites the small files of a partition into few of the target size, sorted by what people
-filter by. A dry run asks the same planners and writes nothing. Procedures publish what they do: no ``spark.wap.id`` is
-set. A batch that is staged and not yet published is safe: its files belong to a snapshot of the table, so they are no
-orphans, and snapshots expire only where no batch is left unfinished (DESIGN §6) and every invariant holds.
+A batch that is staged and not yet published is safe: its files belong to a snapshot of the table, so they are no
+orphans, and nothing is deleted while a batch is left unfinished (DESIGN §6) or an invariant is broken.
 """
 
 from __future__ import annotations
 
 import logging
+import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from dicom_udf.config import TABLES, MaintainConfig, check_lake
 from dicom_udf.errors import ConfigurationError, RunFailedError
@@ -24,45 +20,12 @@ from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.recovery import finish_left_batches
 from dicom_udf.lake.session import CATALOG, lake_session
 from dicom_udf.lake.tables import Lake, open_lake
+from dicom_udf.lake.upkeep import TableUpkeep, maintain_table, plan_table
 from dicom_udf.lake.verification import Finding, check_invariants
 
-__all__ = ["LakeUpkeep", "TableUpkeep", "maintain"]
-
-_SORTED_BY = {"failures": ("code", "source_uri"), "objects": ("source_uri",)}
-"""The ledger is joined by source_uri, and a source is a prefix of it."""
-
-_COMMIT_BYTES = 8 << 30
-"""A compaction commits after about so many bytes, ten times at the most: what a crash costs."""
-
-_MANIFEST_BYTES = 8 << 20
-"""Iceberg's own size of a manifest (commit.manifest.target-size-bytes)."""
+__all__ = ["LakeUpkeep", "maintain"]
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class TableUpkeep:
-    """What was done to a table, or would be.
-
-    Attributes:
-        table: Its name.
-        files_rewritten: Data files that were compacted.
-        files_written: Data files that took their place.
-        bytes_rewritten: Size of the former.
-        manifests_rewritten: Manifests that were replaced by fewer.
-        snapshots_expired: Snapshots that can't be read any more.
-        files_deleted: Files that only those needed; None in a dry run.
-        orphan_files: Files that belong to no snapshot: deleted.
-    """
-
-    table: str
-    files_rewritten: int
-    files_written: int
-    bytes_rewritten: int
-    manifests_rewritten: int
-    snapshots_expired: int
-    files_deleted: int | None
-    orphan_files: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +35,15 @@ class LakeUpkeep:
     Attributes:
         batches_finished: Staged batches of dead runs that were committed.
         batches_left: Batches that an earlier run planned and didn't read; the next run of its source goes on.
+        stages_removed: Folders in the staging database that are no tables: of runs that died while they made or dropped
+            one.
         tables: One each.
         broken: What was found of invariants that don't hold; then nothing was deleted.
     """
 
     batches_finished: int
     batches_left: int
+    stages_removed: int
     tables: tuple[TableUpkeep, ...]
     broken: tuple[Finding, ...] = ()
 
@@ -94,19 +60,22 @@ def maintain(config: MaintainConfig) -> LakeUpkeep:
         lake = Lake(lake_session(config.lake, master=config.master), config.database)
         _check(lake, config)
         staged, planned = _left_batches(lake)
-        return LakeUpkeep(staged, planned, tuple(_planned(lake, table, config) for table in _tables(lake)))
-    holder = new_run(datetime.now(UTC))
-    with lake_lease(config.lake, holder, wait=config.wait) as lease:
+        tables = tuple(plan_table(lake, table, config) for table in _tables(lake))
+        return LakeUpkeep(staged, planned, len(_dead_stages(lake, config)), tables)
+    with lake_lease(config.lake, new_run(datetime.now(UTC)), wait=config.wait) as lease:
         lake = open_lake(config.lake, config.database, master=config.master, lease=lease)
         _check(lake, config)
         finished = finish_left_batches(lake)
         staged, planned = _left_batches(lake)
         if staged:
             _log.warning("%d staged batches are unfinished: nothing is deleted", staged)
+        dead = _dead_stages(lake, config)
+        for folder in dead:
+            shutil.rmtree(folder)
         broken = _broken(lake) if config.verify and not staged else ()
         may_delete = not (staged or broken)
-        tables = tuple(_maintained(lake, table, config, may_delete=may_delete) for table in _tables(lake))
-        return LakeUpkeep(finished, staged + planned, tables, broken)
+        tables = tuple(maintain_table(lake, table, config, may_delete=may_delete) for table in _tables(lake))
+        return LakeUpkeep(finished, staged + planned, len(dead), tables, broken)
 
 
 def _tables(lake: Lake) -> list[str]:
@@ -118,7 +87,7 @@ def _check(lake: Lake, config: MaintainConfig) -> None:
     for setting in ("spark.wap.id", "spark.wap.branch"):
         lake.spark.conf.unset(setting)
     for table in _tables(lake):
-        place = Path(unquote(urlsplit(lake.load(table).location()).path)).resolve()
+        place = Path(lake.load(table).location().removeprefix("file:")).resolve()
         if place != (Path(config.lake) / config.database / table).resolve():
             # Its metadata names the files of the lake that it was copied from: those would be deleted.
             raise RunFailedError(
@@ -158,141 +127,16 @@ def _left_batches(lake: Lake) -> tuple[int, int]:
     return len(staged), len(plans - {name.removeprefix("stage_").rpartition("_")[0] for name in staged})
 
 
-# --- What would be done
+def _dead_stages(lake: Lake, config: MaintainConfig) -> list[Path]:
+    """Find the folders of staging tables that aren't tables, or no longer, and that nothing was written to lately."""
+    staging = Path(config.lake) / f"{config.database}_staging"
+    if not staging.is_dir():
+        return []
+    names = lake.staging_tables()
+    oldest = time.time() - config.orphan_days * 86400
+    folders = [entry for entry in staging.iterdir() if entry.is_dir()]
+    return [folder for folder in folders if folder.name not in names and _last_written(folder) < oldest]
 
 
-def _planned(lake: Lake, table: str, config: MaintainConfig) -> TableUpkeep:
-    files, written, size = _compaction(lake, table, config)
-    return TableUpkeep(
-        table=table,
-        files_rewritten=files,
-        files_written=written,
-        bytes_rewritten=size,
-        manifests_rewritten=_surplus_manifests(lake, table),
-        snapshots_expired=_expiring(lake, table, config),
-        files_deleted=None,
-        orphan_files=_remove_orphans(lake, table, config, dry_run=True),
-    )
-
-
-def _compaction(lake: Lake, table: str, config: MaintainConfig) -> tuple[int, int, int]:
-    """Ask Iceberg's planner: files to rewrite, files to write, bytes to rewrite."""
-    jvm: Any = lake.spark._jvm
-    planner = jvm.org.apache.iceberg.actions.BinPackRewriteFilePlanner(lake.load(table))
-    planner.init(_rewrite_options(config))
-    files = written = size = 0
-    for group in _each(planner.plan().groups()):
-        files += group.inputFileNum()
-        written += group.expectedOutputFiles()
-        size += group.inputFilesSizeInBytes()
-    return files, written, size
-
-
-def _surplus_manifests(lake: Lake, table: str) -> int:
-    """Count the manifests, 0 where they are about as few as they can be."""
-    iceberg = lake.load(table)
-    snapshot = iceberg.currentSnapshot()
-    if snapshot is None:
-        return 0
-    sizes = [manifest.length() for manifest in _each(snapshot.allManifests(iceberg.io()))]
-    needed = -(-sum(sizes) // _MANIFEST_BYTES)
-    return len(sizes) if len(sizes) > 2 * needed else 0
-
-
-def _expiring(lake: Lake, table: str, config: MaintainConfig) -> int:
-    """Ask Iceberg which snapshots would expire; applied, and not committed."""
-    millis = int(_days_ago(config.snapshot_days).timestamp() * 1000)
-    expiry = lake.load(table).expireSnapshots().expireOlderThan(millis).retainLast(config.keep_snapshots)
-    return sum(1 for _ in _each(expiry.apply()))
-
-
-# --- Doing it
-
-
-def _maintained(lake: Lake, table: str, config: MaintainConfig, *, may_delete: bool) -> TableUpkeep:
-    began = time.monotonic()
-    lake.check_lease()
-    files, written, size = _compact(lake, table, config)
-    lake.check_lease()
-    manifests = _rewrite_manifests(lake, table)
-    lake.check_lease()
-    expired, deleted = _expire(lake, table, config) if may_delete else (0, 0)
-    lake.check_lease()
-    orphans = _remove_orphans(lake, table, config, dry_run=False) if may_delete else 0
-    _log.info("%s.%s is in order after %.1f s", lake.database, table, time.monotonic() - began)
-    return TableUpkeep(table, files, written, size, manifests, expired, deleted, orphans)
-
-
-def _compact(lake: Lake, table: str, config: MaintainConfig) -> tuple[int, int, int]:
-    _, _, size = _compaction(lake, table, config)
-    if not size:
-        return 0, 0, 0
-    options = _rewrite_options(config)
-    options["max-concurrent-file-group-rewrites"] = str(lake.spark.sparkContext.defaultParallelism)
-    if size > _COMMIT_BYTES:
-        commits = min(10, -(-size // _COMMIT_BYTES))
-        options |= {"partial-progress.enabled": "true", "partial-progress.max-commits": str(commits)}
-    columns = config.sort_by if table == "instances" else _SORTED_BY[table]
-    pairs = ", ".join(f"'{key}', '{value}'" for key, value in options.items())
-    found = _call(
-        lake, table, "rewrite_data_files",
-        f"strategy => 'sort', sort_order => '{', '.join(columns)}', options => map({pairs})",
-    )[0]  # fmt: skip
-    if found["failed_data_files_count"]:
-        raise RunFailedError(
-            f"{found['failed_data_files_count']} files of {lake.name(table)} could not be compacted; the rest is done, "
-            "run it again"
-        )
-    return found["rewritten_data_files_count"], found["added_data_files_count"], found["rewritten_bytes_count"]
-
-
-def _rewrite_manifests(lake: Lake, table: str) -> int:
-    if not _surplus_manifests(lake, table):
-        return 0
-    return int(_call(lake, table, "rewrite_manifests", "use_caching => false")[0]["rewritten_manifests_count"])
-
-
-def _expire(lake: Lake, table: str, config: MaintainConfig) -> tuple[int, int]:
-    """Expire snapshots; return how many, and how many files only they needed."""
-    expired = _expiring(lake, table, config)
-    if not expired:
-        return 0, 0
-    moment = f"{_days_ago(config.snapshot_days):%Y-%m-%d %H:%M:%S}"
-    found = _call(
-        lake, table, "expire_snapshots",
-        f"older_than => TIMESTAMP '{moment}', retain_last => {config.keep_snapshots}, stream_results => true",
-    )[0]  # fmt: skip
-    return expired, sum(count for count in found if count)
-
-
-def _remove_orphans(lake: Lake, table: str, config: MaintainConfig, *, dry_run: bool) -> int:
-    """Delete files below the table that no snapshot knows; those of a run that died before its commit."""
-    moment = f"{_days_ago(config.orphan_days):%Y-%m-%d %H:%M:%S}"
-    # Listing S3 as folders takes a request for each partition; by prefix one for each thousand files.
-    prefix = str(lake.load(table).location().startswith("s3")).lower()
-    arguments = f"older_than => TIMESTAMP '{moment}', dry_run => {str(dry_run).lower()}, prefix_listing => {prefix}"
-    return len(_call(lake, table, "remove_orphan_files", arguments))
-
-
-def _call(lake: Lake, table: str, procedure: str, arguments: str) -> list[Any]:
-    return lake.spark.sql(
-        f"CALL {CATALOG}.system.{procedure}(table => '{lake.database}.{table}', {arguments})"
-    ).collect()
-
-
-def _rewrite_options(config: MaintainConfig) -> dict[str, str]:
-    return {
-        "target-file-size-bytes": str(config.target_file_size),
-        "min-input-files": str(config.min_input_files),
-    }
-
-
-def _days_ago(days: int) -> datetime:
-    return datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
-
-
-def _each(iterable: Any) -> Iterator[Any]:
-    """Go through a Java collection or stream."""
-    iterator = iterable.iterator()
-    while iterator.hasNext():
-        yield iterator.next()
+def _last_written(folder: Path) -> float:
+    return max(entry.stat().st_mtime for entry in (folder, *folder.rglob("*")))

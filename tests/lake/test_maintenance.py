@@ -34,7 +34,7 @@ MODALITIES = ["MR", "CT", "US", "PT", "MR", "CT"]
 @pytest.fixture(scope="module")
 def template(spark, tmp_path_factory):
     """A lake of two dates and six small files at each, each from a commit of its own; and a copy of it."""
-    root = tmp_path_factory.mktemp("maintenance") / "a lake"
+    root = tmp_path_factory.mktemp("maintenance") / "a lake's é 100%20"
     lake = open_lake(str(root), "dicom")
     for number, modality in enumerate(MODALITIES):
         add(lake, number, modality)
@@ -97,6 +97,12 @@ def snapshots(lake):
     return lake.spark.sql(f"SELECT * FROM {lake.name('instances')}.snapshots ORDER BY committed_at").collect()
 
 
+def age(root):
+    """Make every file and folder older than what is kept for its youth."""
+    for entry in (root, *root.rglob("*")):
+        os.utime(entry, (OLD, OLD))
+
+
 def orphan(root, name, *, modified):
     file = root / "dicom" / "instances" / "data" / "study_date=2020-01-01" / name
     file.write_bytes(b"left by a run that died")
@@ -105,6 +111,7 @@ def orphan(root, name, *, modified):
 
 
 def test_a_dry_run_writes_nothing_and_tells_what_is_then_done(root, lake, config):
+    age(root)
     old, young = orphan(root, "old.parquet", modified=OLD), orphan(root, "young.parquet", modified=time.time())
     had, before = rows(lake), files(root)
 
@@ -150,13 +157,14 @@ def replacement(lake):
 
 
 @pytest.mark.parametrize(("write", "grows_by", "tries"), [(append, 2, 1), (replacement, 0, 2)])
-def test_a_batch_that_is_staged_while_files_are_compacted_is_published_once(lake, config, write, grows_by, tries):
+def test_a_batch_that_is_staged_while_files_are_compacted_is_published_once(root, lake, config, write, grows_by, tries):
     """The compaction publishes itself, though the tables are written by write-audit-publish."""
     before, compacted = rows(lake), []
 
     def stage():
         write(lake)
         assert rows(lake) == before, "staged and not yet published"
+        age(root)
         compacted.append(maintain(replace(config, snapshot_days=7)).tables[0].files_rewritten)
 
     for _ in range(2):
@@ -169,7 +177,7 @@ def test_a_batch_that_is_staged_while_files_are_compacted_is_published_once(lake
 
 
 def test_a_large_compaction_commits_in_parts(lake, config, monkeypatch):
-    monkeypatch.setattr("dicom_udf.lake.maintenance._COMMIT_BYTES", 1)
+    monkeypatch.setattr("dicom_udf.lake.upkeep._COMMIT_BYTES", 1)
     before = rows(lake)
     assert maintain(replace(config, snapshot_days=7)).tables[0].files_rewritten == 12
     assert [row["operation"] for row in snapshots(lake)].count("replace") == 3, "two dates, and the manifests"
@@ -201,6 +209,17 @@ def test_a_staged_batch_of_a_dead_run_is_finished(spark, tmp_path, monkeypatch):
     assert verify_lake(settings.lake, "dicom").broken == ()
     assert open_lake(settings.lake, "dicom").table("instances").count() == 3
     assert open_lake(settings.lake, "dicom").staging_tables() == []
+
+
+def test_what_a_run_left_that_died_while_it_made_or_dropped_a_stage_is_removed(lake, root, config):
+    staging = root / "dicom_staging"
+    for name in ("stage_dead_1", "stage_young_1"):
+        (staging / name / "data").mkdir(parents=True)
+        (staging / name / "data" / "part.parquet").write_bytes(b"left")
+    age(staging / "stage_dead_1")
+    assert maintain(replace(config, dry_run=True)).stages_removed == 1
+    assert maintain(config).stages_removed == 1
+    assert [folder.name for folder in staging.iterdir()] == ["stage_young_1"]
 
 
 def test_no_snapshot_expires_while_a_batch_is_left_staged(lake, config, monkeypatch):
