@@ -21,17 +21,16 @@ from dicom_udf.config.arguments import (
     to_arguments,
 )
 from dicom_udf.config.checks import TABLES, VIEWS, check_ingest, check_lake, is_lake
+from dicom_udf.config.ingest_settings import IngestConfig
 from dicom_udf.config.settings import (
     ColumnsConfig,
     CommandConfig,
     FailuresConfig,
-    IngestConfig,
-    MaintainConfig,
-    PromoteConfig,
     QueryConfig,
     StatusConfig,
     VerifyConfig,
 )
+from dicom_udf.config.upkeep_settings import MaintainConfig, PromoteConfig
 
 __all__ = [
     "TABLES",

@@ -10,17 +10,16 @@ from itertools import chain
 from typing import Any, NoReturn
 
 from dicom_udf import __version__
+from dicom_udf.config.ingest_settings import IngestConfig
 from dicom_udf.config.settings import (
     ColumnsConfig,
     CommandConfig,
     FailuresConfig,
-    IngestConfig,
-    MaintainConfig,
-    PromoteConfig,
     QueryConfig,
     StatusConfig,
     VerifyConfig,
 )
+from dicom_udf.config.upkeep_settings import MaintainConfig, PromoteConfig
 from dicom_udf.errors import ConfigurationError
 
 __all__ = [

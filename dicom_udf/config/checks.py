@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dicom_udf.config.settings import IngestConfig
+from dicom_udf.config.ingest_settings import IngestConfig
 from dicom_udf.errors import ConfigurationError
 
 __all__ = ["TABLES", "VIEWS", "check_ingest", "check_lake", "is_lake"]

@@ -9,11 +9,17 @@ import argparse
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dicom_udf.errors import FailureCode
 
 __all__ = [
+    "DATABASE",
+    "FORMAT",
+    "LAKE",
+    "LOG_LEVEL",
+    "LogLevel",
+    "OutputFormat",
     "attributes",
     "columns",
     "count",
@@ -182,3 +188,12 @@ def option(
         group: Heading in the help.
     """
     return {"help": help_text, "parse": parse, "metavar": metavar, "choices": choices, "group": group}
+
+
+OutputFormat = Literal["table", "csv", "json"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+LAKE = option("the lake: a local folder", parse=location, metavar="LAKE", group="what and where")
+DATABASE = option("database of the tables in the lake", parse=database, metavar="NAME")
+FORMAT = option("form of the answer", choices=("table", "csv", "json"))
+LOG_LEVEL = option("how much is logged to stderr; DEBUG adds tracebacks", choices=("DEBUG", "INFO", "WARNING", "ERROR"))

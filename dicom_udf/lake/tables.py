@@ -29,6 +29,8 @@ _PROPERTIES = {
     "write.parquet.compression-codec": "zstd",
     "write.distribution-mode": "hash",
     "write.spark.fanout.enabled": "false",
+    # A replaced object costs its own rows, not the files that they lie in; maintenance compacts.
+    "write.merge.mode": "merge-on-read",
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "100",
     _VERSION: str(SCHEMA_VERSION),

@@ -1,0 +1,232 @@
+"""The settings of an ingest, frozen. A field carries its option in its metadata, so the two can't drift apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from dicom_udf.config.options import (
+    DATABASE,
+    LOG_LEVEL,
+    LogLevel,
+    local_file,
+    location,
+    number,
+    option,
+    patterns,
+    ratio,
+    run_id,
+    size,
+    switch,
+    url,
+)
+
+__all__ = ["IngestConfig"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestConfig:
+    """One run that brings a lake up to date with a source, a manifest or an inventory."""
+
+    source: str | None = field(
+        default=None,
+        metadata=option(
+            "DICOM files and archives: a local folder or file, or s3://bucket/prefix",
+            parse=location,
+            metavar="SOURCE",
+            group="what and where",
+        ),
+    )
+    """Absolute path (the parser makes it so) or URL, because rows name their object by it."""
+
+    manifest: str | None = field(
+        default=None,
+        metadata=option(
+            "instead of SOURCE: a list of objects as Parquet, CSV or JSON lines, with bucket and key, or uri",
+            parse=location,
+            metavar="FILE",
+            group="what and where",
+        ),
+    )
+    """Local or ``s3://``. Optional columns size, etag, last_modified; what is missing is asked by HEAD. Nothing that
+    a manifest leaves out counts as deleted."""
+
+    inventory: str | None = field(
+        default=None,
+        metadata=option(
+            "instead of SOURCE: the manifest.json of an S3 Inventory in Parquet or CSV",
+            parse=location,
+            metavar="FILE",
+            group="what and where",
+        ),
+    )
+    """Local or ``s3://``. An inventory is late by a day or more, so nothing counts as deleted."""
+
+    lake: str = field(
+        metadata=option(
+            "the lake: a local folder, made if missing", parse=location, metavar="LAKE", group="what and where"
+        )
+    )
+    """Absolute path, because Iceberg's metadata stores it in every file's name."""
+
+    catalog: Literal["hadoop", "glue"] = field(
+        default="hadoop",
+        metadata=option("keeper of the tables: the lake's own folder, or AWS Glue", choices=("hadoop", "glue")),
+    )
+    """``hadoop`` needs no service, which suits a laptop; Athena reads only what is in ``glue``."""
+
+    database: str = field(default="dicom", metadata=DATABASE)
+    """Lower-case letters, digits, underscores: what Glue, Spark and Athena all take unquoted."""
+
+    partition_by: Literal["day", "month", "year"] = field(
+        default="day",
+        metadata=option(
+            "granularity of the partitions by study_date, fixed when the lake is made", choices=("day", "month", "year")
+        ),
+    )
+    """A commit costs about 24 ms for each partition touched: month or year suits archives of many sparse dates."""
+
+    report: str | None = field(
+        default=None, metadata=option("write the run's report here as JSON", parse=local_file, metavar="FILE.json")
+    )
+    """Absolute path; its folder must exist. Nothing is written when None."""
+
+    include: tuple[str, ...] = field(
+        default=(),
+        metadata=option("only names that match one of these, e.g. '*.dcm,*.zip'", parse=patterns, metavar="PATTERNS"),
+    )
+    """Globs, separated by commas, on the key below the source: ``*`` crosses ``/``, ``?``, ``[a-z]``."""
+
+    exclude: tuple[str, ...] = field(
+        default=(),
+        metadata=option("no names that match one of these, e.g. 'tmp/*'", parse=patterns, metavar="PATTERNS"),
+    )
+    """As ``include``; an object that matches both is left out. What these leave out is never taken for deleted."""
+
+    deletes: Literal["propagate", "keep"] = field(
+        default="propagate",
+        metadata=option(
+            "rows of objects that a whole listing no longer has: take them away, or keep them",
+            choices=("propagate", "keep"),
+        ),
+    )
+    """A manifest or an inventory never takes rows away."""
+
+    allow_mass_delete: bool = field(
+        default=False,
+        metadata=option(
+            "true lets a listing take away half of what the lake has of the source, or all; else the run stops",
+            parse=switch,
+            metavar="SWITCH",
+        ),
+    )
+    """A bucket that was emptied, unmounted or mistyped looks the same as one whose objects were deleted."""
+
+    max_fault_ratio: float = field(
+        default=1.0,
+        metadata=option(
+            "exit with 1 when faults / (instances + faults) is above this; 0 to 1, rightly skipped files don't count",
+            parse=ratio,
+            metavar="RATIO",
+        ),
+    )
+    """Without unit. 1 never fails: one bad file in a million is the normal state of an archive."""
+
+    master: str | None = field(
+        default=None,
+        metadata=option(
+            "Spark master of a run started by plain Python, e.g. local[4] [default: local[*]]", metavar="URL"
+        ),
+    )
+    """None leaves the choice to the platform (Glue, EMR) or takes every core of the machine."""
+
+    run_id: str | None = field(
+        default=None,
+        metadata=option(
+            "name of this run in ingest_run_id [default: Glue's JOB_RUN_ID, or a new one]", parse=run_id, metavar="ID"
+        ),
+    )
+    """Letters, digits, ``.``, ``_``, ``-``: it becomes part of a path."""
+
+    s3_endpoint: str | None = field(
+        default=None,
+        metadata=option("an S3-compatible server instead of AWS", parse=url, metavar="URL", group="S3"),
+    )
+    """``http(s)://host:port``. Credentials come by boto3's chain in any case."""
+
+    s3_region: str | None = field(
+        default=None, metadata=option("region [default: as S3 says of the bucket]", metavar="NAME", group="S3")
+    )
+    """Needed only where the bucket's region may not be asked for."""
+
+    s3_path_style: bool | None = field(
+        default=None,
+        metadata=option(
+            "URLs as endpoint/bucket instead of bucket.endpoint, true or false [default: true with --s3-endpoint]",
+            parse=switch,
+            metavar="SWITCH",
+            group="S3",
+        ),
+    )
+    """AWS wants false, most other servers true."""
+
+    split_probe_bytes: int = field(
+        default=32 << 20,
+        metadata=option(
+            "objects of this size are looked at whether they are zips to split; a 32nd of it where the name says .zip",
+            parse=size,
+            metavar="BYTES",
+            group="archives",
+        ),
+    )
+    """A probe is one request; smaller objects cost none beside the one that reads them."""
+
+    split_members: int = field(
+        default=2_000,
+        metadata=option("members of a zip in one task at most", parse=number, metavar="N", group="archives"),
+    )
+    """What a retried task reads again."""
+
+    split_bytes: int = field(
+        default=1 << 30,
+        metadata=option("bytes of a zip in one task, about", parse=size, metavar="BYTES", group="archives"),
+    )
+    """Of the stored zip, pixels included."""
+
+    max_archive_depth: int = field(
+        default=3,
+        metadata=option("archives inside each other that are read", parse=number, metavar="N", group="archives"),
+    )
+    """An object's own archive is 1; tar.gz counts once."""
+
+    max_archive_members: int = field(
+        default=1_000_000,
+        metadata=option("files in one object that are read", parse=number, metavar="N", group="archives"),
+    )
+    """Nested ones included; the rest is one ARCHIVE_LIMIT row."""
+
+    max_inflated_bytes: int = field(
+        default=1 << 40,
+        metadata=option("bytes inflated for one object", parse=size, metavar="BYTES", group="archives"),
+    )
+    """Bounds the time that a bomb takes."""
+
+    max_inflation_ratio: int = field(
+        default=1_100,
+        metadata=option("inflated over packed bytes of one member", parse=number, metavar="N", group="archives"),
+    )
+    """Looked at after the first MiB; deflate can't do more than 1,032."""
+
+    max_nested_bytes: int = field(
+        default=16 << 30,
+        metadata=option(
+            "size of an archive inside another that has to be kept to be read",
+            parse=size,
+            metavar="BYTES",
+            group="archives",
+        ),
+    )
+    """Local disk of an executor that one task may take; stored members are read in place and don't count."""
+
+    log_level: LogLevel = field(default="INFO", metadata=LOG_LEVEL)
+    """INFO tells what a run did in a few lines; no level ever logs an attribute's value."""

@@ -1,0 +1,143 @@
+"""The settings of what changes a lake that is there: promotion and maintenance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dicom_udf.config.options import (
+    DATABASE,
+    FORMAT,
+    LAKE,
+    LOG_LEVEL,
+    LogLevel,
+    OutputFormat,
+    attributes,
+    columns,
+    count,
+    number,
+    option,
+    size,
+    switch,
+)
+
+__all__ = ["MaintainConfig", "PromoteConfig"]
+
+
+@dataclass(frozen=True, slots=True)
+class PromoteConfig:
+    """Attributes that become columns of ``instances``."""
+
+    attributes: tuple[str, ...] = field(
+        metadata=option(
+            "KEYWORD[:column] or 'gggg,xxee|CREATOR:type[:column]', separated by semicolons; type is string, double, "
+            "bigint, date, timestamp, decimal(20,0) or array<one of these>",
+            parse=attributes,
+            metavar="ATTRIBUTES",
+            group="what and where",
+        )
+    )
+    """As :func:`dicom_udf.columns.parse_promoted` reads them. A keyword's type is the dictionary's."""
+
+    lake: str = field(metadata=LAKE)
+    """Absolute path."""
+
+    database: str = field(default="dicom", metadata=DATABASE)
+    """As in :class:`IngestConfig`."""
+
+    wait: int = field(
+        default=3600,
+        metadata=option("seconds to wait for another run that writes to the lake", parse=count, metavar="SECONDS"),
+    )
+    """0 fails at once."""
+
+    master: str | None = field(
+        default=None,
+        metadata=option(
+            "Spark master of a run started by plain Python, e.g. local[4] [default: local[*]]", metavar="URL"
+        ),
+    )
+    """As in :class:`IngestConfig`."""
+
+    log_level: LogLevel = field(default="INFO", metadata=LOG_LEVEL)
+    """As in :class:`IngestConfig`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaintainConfig:
+    """Upkeep of a lake: no row changes."""
+
+    lake: str = field(metadata=LAKE)
+    """Absolute path."""
+
+    database: str = field(default="dicom", metadata=DATABASE)
+    """As in :class:`IngestConfig`."""
+
+    dry_run: bool = field(
+        default=False,
+        metadata=option("true tells what would be done, and writes nothing", parse=switch, metavar="SWITCH"),
+    )
+    """Takes no lease either, so it may look at a lake that a run writes to."""
+
+    target_file_size: int = field(
+        default=256 << 20,
+        metadata=option("size of a compacted file; 128MiB to 512MiB suit Athena", parse=size, metavar="BYTES"),
+    )
+    """A partition that holds less becomes one file."""
+
+    min_input_files: int = field(
+        default=5,
+        metadata=option("files of the wrong size that make a partition worth compacting", parse=number, metavar="N"),
+    )
+    """Rewriting costs what writing did, so a partition isn't rewritten for each small file that is added."""
+
+    sort_by: tuple[str, ...] = field(
+        default=("modality", "series_instance_uid"),
+        metadata=option("columns that compacted files of instances are sorted by", parse=columns, metavar="COLUMNS"),
+    )
+    """Names of columns of one value, separated by commas: what people filter by, the coarsest first."""
+
+    snapshot_days: int = field(
+        default=7, metadata=option("snapshots younger than so many days stay", parse=count, metavar="DAYS")
+    )
+    """What a query may take, and how far back a mistake can be undone. An unfinished batch's never expire."""
+
+    keep_snapshots: int = field(
+        default=10, metadata=option("the newest so many snapshots of a table stay", parse=number, metavar="N")
+    )
+    """However old they are."""
+
+    orphan_days: int = field(
+        default=3,
+        metadata=option("files younger than so many days are no orphans; at least 1", parse=number, metavar="DAYS"),
+    )
+    """Longer than any run takes: files that are being written belong to no snapshot yet."""
+
+    verify: bool = field(
+        default=True,
+        metadata=option(
+            "checks the invariants first: where one is broken nothing is deleted, and the exit status is 1",
+            parse=switch,
+            metavar="SWITCH",
+        ),
+    )
+    """Old snapshots are the way back, so they stay while something is wrong. A dry run doesn't check."""
+
+    wait: int = field(
+        default=3600,
+        metadata=option("seconds to wait for another run that writes to the lake", parse=count, metavar="SECONDS"),
+    )
+    """0 fails at once."""
+
+    format: OutputFormat = field(default="table", metadata=FORMAT)
+    """As in :class:`QueryConfig`."""
+
+    master: str | None = field(
+        default=None,
+        metadata=option(
+            "Spark master of a run started by plain Python, e.g. local[4] [default: local[*]]", metavar="URL"
+        ),
+    )
+    """As in :class:`IngestConfig`."""
+
+    log_level: LogLevel = field(default="INFO", metadata=LOG_LEVEL)
+    """As in :class:`IngestConfig`."""
