@@ -73,12 +73,12 @@ def test_the_version_is_that_of_the_package(dicom_lake):
         (["status", "--lake", "{tmp}/missing"], "there is no lake at {tmp}/missing"),
         (["status", "--lake", "{tmp}"], "{tmp} is no lake"),
         (["query", "SELECT 1", "--lake", "{tmp}"], "{tmp} is no lake"),
-        (["query", "SELECT 1", "--lake", "s3://b/l"], "the lake can't be an s3:// URL in this version"),
+        (["query", "SELECT 1", "--lake", "s3://bucket/l"], "the lake can't be an s3:// URL in this version"),
         (["failures", "--lake", "{tmp}", "--code", "BAD"], "argument --code: must be one of NOT_DICOM, DICOMDIR"),
         (["columns", "--lake", "{tmp}"], "{tmp} is no lake"),
         (["ingest", "{tmp}/missing", "--lake", "{tmp}/lake"], "the source {tmp}/missing doesn't exist"),
-        (["ingest", "{tmp}", "--lake", "s3://b/l"], "the lake can't be an s3:// URL in this version"),
-        (["ingest", "s3://b/k", "--lake", "{tmp}/lake"], "the source can't be an s3:// URL in this version"),
+        (["ingest", "{tmp}", "--lake", "s3://bucket/l"], "the lake can't be an s3:// URL in this version"),
+        (["ingest", "s3://b/k", "--lake", "{tmp}/lake"], "argument SOURCE: names no bucket; write s3://bucket/prefix"),
     ],
 )
 def test_a_bad_argument_is_one_line_and_status_2_and_nothing_is_written(dicom_lake, tmp_path, words, sentence):
