@@ -16,6 +16,7 @@ from dicom_udf.config.options import (
     count,
     number,
     option,
+    ratio,
     size,
     switch,
 )
@@ -89,6 +90,16 @@ class MaintainConfig:
         metadata=option("files of the wrong size that make a partition worth compacting", parse=number, metavar="N"),
     )
     """Rewriting costs what writing did, so a partition isn't rewritten for each small file that is added."""
+
+    max_deleted_ratio: float = field(
+        default=0.1,
+        metadata=option(
+            "part of a file's rows that may be deleted before it is rewritten without them; 0: none",
+            parse=ratio,
+            metavar="RATIO",
+        ),
+    )
+    """Deleted rows are hidden at once, and gone from the store when the file is rewritten and its snapshots expired."""
 
     sort_by: tuple[str, ...] = field(
         default=("modality", "series_instance_uid"),

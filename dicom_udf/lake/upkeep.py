@@ -135,6 +135,8 @@ def _compact(lake: Lake, table: str, config: MaintainConfig) -> tuple[int, int, 
         return 0, 0, 0
     options = _rewrite_options(config)
     options["max-concurrent-file-group-rewrites"] = str(lake.spark.sparkContext.defaultParallelism)
+    # New files are younger than every delete file, so those that hid rows of the old ones are seen to hide none and go.
+    options |= {"use-starting-sequence-number": "false", "remove-dangling-deletes": "true"}
     if size > _COMMIT_BYTES:
         commits = min(10, -(-size // _COMMIT_BYTES))
         options |= {"partial-progress.enabled": "true", "partial-progress.max-commits": str(commits)}
@@ -187,9 +189,11 @@ def _call(lake: Lake, table: str, procedure: str, arguments: str) -> list[Any]:
 
 
 def _rewrite_options(config: MaintainConfig) -> dict[str, str]:
+    deleted = ("delete-ratio-threshold", str(config.max_deleted_ratio))
     return {
         "target-file-size-bytes": str(config.target_file_size),
         "min-input-files": str(config.min_input_files),
+        **dict([deleted if config.max_deleted_ratio else ("delete-file-threshold", "1")]),
     }
 
 

@@ -211,6 +211,22 @@ def test_a_staged_batch_of_a_dead_run_is_finished(spark, tmp_path, monkeypatch):
     assert open_lake(settings.lake, "dicom").staging_tables() == []
 
 
+def test_deleted_rows_are_gone_from_files_where_they_are_many(lake, config):
+    """A replaced object's rows are hidden by delete files until then."""
+    maintain(config)
+    lake.spark.sql(f"""MERGE INTO {lake.name("instances")} t USING (SELECT 'file:///s/0' AS uri) s
+        ON t.source_uri = s.uri WHEN MATCHED THEN DELETE""")
+    left = rows(lake)
+    hiding = [path for path in data_files(lake) if path.endswith("deletes.parquet")]
+    assert len(hiding) == 2, "one row of six is hidden at each date"
+    told = {ratio: maintain(replace(config, dry_run=True, max_deleted_ratio=ratio)) for ratio in (0.5, 0.1, 0.0)}
+    assert {ratio: one.tables[0].files_rewritten for ratio, one in told.items()} == {0.5: 0, 0.1: 2, 0.0: 2}
+
+    assert maintain(replace(config, max_deleted_ratio=0.0)).tables[0].files_rewritten == 2
+    assert rows(lake) == left
+    assert sum(pq.ParquetFile(path).metadata.num_rows for path in data_files(lake)) == len(left)
+
+
 def test_what_a_run_left_that_died_while_it_made_or_dropped_a_stage_is_removed(lake, root, config):
     staging = root / "dicom_staging"
     for name in ("stage_dead_1", "stage_young_1"):
