@@ -20,7 +20,15 @@ LOCAL = [
     "duckdb-extension-avro==1.5.5",
 ]
 
-DEV = ["moto[server]>=5.2,<6", "pytest>=8", "chispa>=0.10", "hypothesis>=6.100", "ruff>=0.6", "mypy>=1.11", "import-linter>=2"]
+DEV = [
+    "moto[server]>=5.2,<6",
+    "pytest>=8",
+    "chispa>=0.10",
+    "hypothesis>=6.100",
+    "ruff>=0.6",
+    "mypy>=1.11",
+    "import-linter>=2",
+]
 
 setup(
     name="dicom-lake",

@@ -47,9 +47,7 @@ def test_deletes_are_kept_propagated_or_stop_the_run(run, tmp_path):
 
     for number in range(1, 6):
         (source / f"{number}.dcm").unlink()
-    with pytest.raises(
-        RunFailedError, match=r"has 9 objects of file://.*, and only 4 are listed now; nothing"
-    ):
+    with pytest.raises(RunFailedError, match=r"has 9 objects of file://.*, and only 4 are listed now; nothing"):
         run()
     assert len(objects(tmp_path)) == 9
     assert run(deletes="keep").objects_unchanged == 4
