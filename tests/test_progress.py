@@ -60,7 +60,7 @@ def test_a_log_gets_plain_lines(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_where_nothing_is_to_be_read_nothing_is_shown(caplog: pytest.LogCaptureFixture) -> None:
     terminal = Terminal()
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, "dicom_udf.progress"):
         for stream in (terminal, io.StringIO()):
             with Progress(0, lambda: (0, 0, 0), stream=stream):
                 pass
@@ -93,7 +93,8 @@ def test_progress_that_cannot_be_asked_for_does_not_fail_the_work(caplog: pytest
         asked.set()
         raise ConnectionError("gateway is gone")
 
-    with caplog.at_level(logging.DEBUG), Progress(3, poll, stream=Terminal(), interval=0.001) as progress:
+    level = caplog.at_level(logging.DEBUG, "dicom_udf.progress")
+    with level, Progress(3, poll, stream=Terminal(), interval=0.001) as progress:
         assert asked.wait(10)
         progress._thread.join(10)
         assert not progress._thread.is_alive(), "it asks no more"
