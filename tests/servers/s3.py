@@ -26,7 +26,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-__all__ = ["NO_VERSITYGW", "S3Server", "find_versitygw", "moto_s3", "place", "set_etag", "versitygw"]
+__all__ = ["NO_VERSITYGW", "S3Server", "find_versitygw", "free_port", "moto_s3", "place", "set_etag", "versitygw"]
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
@@ -111,7 +111,7 @@ def versitygw(folder: Path) -> Iterator[S3Server]:
     program = find_versitygw()
     if program is None:
         raise FileNotFoundError(NO_VERSITYGW)
-    server = S3Server(f"http://127.0.0.1:{_free_port()}")
+    server = S3Server(f"http://127.0.0.1:{free_port()}")
     command = [
         program, "--access", server.access_key, "--secret", server.secret_key, "--region", server.region,
         "--port", server.endpoint.removeprefix("http://"), "--health", "/health",
@@ -139,7 +139,8 @@ def set_etag(path: Path, etag: str) -> None:
     os.setxattr(path, "user.etag", f'"{etag}"'.encode())
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
