@@ -71,14 +71,14 @@ def test_the_sample_in_s3_gives_what_it_gives_on_disk(run, client, tmp_path):
 
 
 def test_patterns_bound_what_is_read_and_what_counts_as_deleted(run, client, tmp_path):
-    for name in ("a.dcm", "b.dcm", "notes.txt", "tmp/c.dcm"):
+    for name in ("a.dcm", "b.dcm", "d.dcm", "notes.txt", "tmp/c.dcm"):
         client.put_object(Bucket="source", Key=name, Body=CT)
-    assert run(source="s3://source").objects_new == 4
+    assert run(source="s3://source").objects_new == 5
     for name in ("b.dcm", "notes.txt", "tmp/c.dcm"):
         client.delete_object(Bucket="source", Key=name)
     report = run(source="s3://source", include=("*.dcm",), exclude=("tmp/*",))
-    assert (report.objects_listed, report.objects_deleted) == (1, 1)
-    assert sorted(ledger(tmp_path)) == ["a.dcm", "notes.txt", "tmp/c.dcm"]
+    assert (report.objects_listed, report.objects_deleted) == (2, 1)
+    assert sorted(ledger(tmp_path)) == ["a.dcm", "d.dcm", "notes.txt", "tmp/c.dcm"]
 
 
 def test_a_manifest_adds_and_deletes_nothing(run, client, tmp_path):
