@@ -12,6 +12,8 @@ READY := $(VENV)/.ready
 TOOLS := dcmtk or archivers or versitygw
 # Tests that kill the job at every step: minutes.
 CRASHES := crash
+# Two processes at once, a file of tests in one: the tests with Spark mostly wait for one thread that plans queries.
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 .PHONY: run test test-fast test-spark test-tools test-crashes tools check format docs bench clean help
 
@@ -32,16 +34,16 @@ run: $(READY)  ## Ingest sample_dcm/ into ./lake, print the report and the answe
 test: test-fast test-spark  ## All tests that need nothing but PyPI and Maven Central
 
 test-fast: $(READY)  ## The tests without Spark: seconds
-	$(BIN)/python -m pytest -m "not spark and not ($(TOOLS))" -q
+	$(PYTEST) -m "not spark and not ($(TOOLS))"
 
 test-spark: $(READY)  ## The tests with Spark
-	$(BIN)/python -m pytest -m "spark and not ($(TOOLS) or $(CRASHES))" -q
+	$(PYTEST) -m "spark and not ($(TOOLS) or $(CRASHES))"
 
 test-tools: $(READY)  ## The tests with DCMTK, programs that make archives, and a real S3 server
-	$(BIN)/python -m pytest -m "$(TOOLS)" -q
+	$(PYTEST) -m "$(TOOLS)"
 
 test-crashes: $(READY)  ## The job killed at every step, writers that meet, random histories
-	$(BIN)/python -m pytest -m "$(CRASHES)" -q
+	$(PYTEST) -m "$(CRASHES)"
 
 tools:  ## Install what test-tools uses: versitygw by Go, the rest by apt
 	.ci/install

@@ -23,6 +23,7 @@ LOCAL = [
 DEV = [
     "moto[server]>=5.2,<6",
     "pytest>=8",
+    "pytest-xdist>=3.6",
     "chispa>=0.10",
     "hypothesis>=6.100",
     "ruff>=0.6",

@@ -79,7 +79,7 @@ def test_every_choice_of_the_dictionary_has_a_line() -> None:
     assert chosen <= VRS.keys() | {"NONE"}
 
 
-@pytest.mark.parametrize("vr", VRS.values(), ids=str)
+@pytest.mark.parametrize("vr", VRS.values(), ids=lambda vr: vr.name)
 def test_a_vr_has_a_type_exactly_where_it_has_a_converter(vr: Any) -> None:
     assert (vr.type is None) == (vr.convert is None)
     assert vr.type is None or vr.type in TYPES
