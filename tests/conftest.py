@@ -1,6 +1,9 @@
 """One Spark session for all tests that need one."""
 
+import fcntl
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +23,10 @@ def spark():
     from tests.servers.s3 import S3Server
 
     os.environ.update(S3Server("").environment)
-    session = lake_session("/nonexistent", master="local[2,4]")
+    with (Path(tempfile.gettempdir()) / "dicom-lake-tests.lock").open("w") as lock:
+        fcntl.flock(
+            lock, fcntl.LOCK_EX
+        )  # the first of two processes fetches Iceberg's jar, which Ivy can't do twice at once
+        session = lake_session("/nonexistent", master="local[2,4]")
     yield session
     session.sparkContext.stop()
