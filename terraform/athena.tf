@@ -1,0 +1,58 @@
+locals {
+  athena_results_prefix = "athena-results/"
+
+  # One statement a file; its first two lines are comments: a title, and what the query tells.
+  queries = {
+    for name in fileset("${local.repository}/queries", "*.sql") :
+    trimsuffix(name, ".sql") => file("${local.repository}/queries/${name}")
+  }
+
+  # Columns that may identify a person: those whose attribute has an action in PS3.15 Table E.1-1, and those that hold
+  # whole headers or the names of objects and members.
+  declared_attributes = [
+    for line in slice(split("\n", trimspace(file("${local.repository}/dicom_udf/columns/attributes.tsv"))), 1, length(split("\n", trimspace(file("${local.repository}/dicom_udf/columns/attributes.tsv"))))) :
+    { column = split("\t", line)[4], action = split("\t", line)[7] }
+  ]
+  identifying_columns = sort(concat(
+    [for attribute in local.declared_attributes : attribute.column if attribute.action != ""],
+    ["header", "header_file_meta", "invalid_values", "source_member", "source_uri"],
+  ))
+}
+
+resource "aws_athena_workgroup" "this" {
+  name        = var.name
+  description = "Queries of the database ${var.database}: encrypted results, bounded scans"
+  tags        = local.tags
+  # Saved queries and the history of queries go with it.
+  force_destroy = true
+
+  configuration {
+    enforce_workgroup_configuration    = true
+    publish_cloudwatch_metrics_enabled = true
+    bytes_scanned_cutoff_per_query     = var.athena_bytes_cutoff
+
+    engine_version {
+      selected_engine_version = "Athena engine version 3"
+    }
+
+    result_configuration {
+      output_location       = "s3://${aws_s3_bucket.artifacts.bucket}/${local.athena_results_prefix}"
+      expected_bucket_owner = local.account
+
+      encryption_configuration {
+        encryption_option = "SSE_KMS"
+        kms_key_arn       = local.kms_key_arn
+      }
+    }
+  }
+}
+
+resource "aws_athena_named_query" "this" {
+  for_each = local.queries
+
+  name        = trimspace(trimprefix(split("\n", each.value)[0], "--"))
+  description = trimspace(trimprefix(split("\n", each.value)[1], "--"))
+  workgroup   = aws_athena_workgroup.this.name
+  database    = aws_glue_catalog_database.this[var.database].name
+  query       = each.value
+}

@@ -1,0 +1,143 @@
+# Three buckets: the source (DICOM files; made unless an existing one is named), the lake (Iceberg tables), and the
+# artifacts (scripts, wheels, results of queries).
+
+resource "aws_s3_bucket" "source" {
+  count = var.source_bucket == null ? 1 : 0
+
+  bucket        = local.source_bucket
+  force_destroy = !var.deletion_protection
+  tags          = local.tags
+}
+
+resource "aws_s3_bucket" "lake" {
+  bucket        = local.lake_bucket
+  force_destroy = !var.deletion_protection
+  tags          = local.tags
+
+  # Destroyed before the databases: a bucket that isn't empty stays, and so do its tables.
+  depends_on = [aws_glue_catalog_database.this]
+}
+
+resource "aws_s3_bucket" "artifacts" {
+  bucket        = local.artifacts_bucket
+  force_destroy = true # nothing in it that can't be made again
+  tags          = local.tags
+}
+
+resource "aws_s3_bucket_public_access_block" "this" {
+  for_each = local.buckets
+
+  bucket                  = each.value.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "this" {
+  for_each = local.buckets
+
+  bucket = each.value.id
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
+  for_each = local.buckets
+
+  bucket = each.value.id
+  rule {
+    # Without a bucket key each object would cost a request to KMS.
+    bucket_key_enabled = true
+    apply_server_side_encryption_by_default {
+      sse_algorithm     = "aws:kms"
+      kms_master_key_id = local.kms_key_arn
+    }
+  }
+}
+
+resource "aws_s3_bucket_versioning" "this" {
+  for_each = local.buckets
+
+  bucket = each.value.id
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  for_each = local.buckets
+
+  bucket = each.value.id
+
+  # No rule expires what is current in the source or the lake: Iceberg and the jobs delete their own files.
+  rule {
+    id     = "versions"
+    status = "Enabled"
+    filter {}
+    noncurrent_version_expiration {
+      noncurrent_days = var.noncurrent_version_days
+    }
+    # A marker without versions behind it still slows listings.
+    expiration {
+      expired_object_delete_marker = true
+    }
+  }
+
+  rule {
+    id     = "uploads"
+    status = "Enabled"
+    filter {}
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
+  }
+
+  dynamic "rule" {
+    for_each = each.key == "artifacts" ? [local.athena_results_prefix] : []
+    content {
+      id     = "results"
+      status = "Enabled"
+      filter {
+        prefix = rule.value
+      }
+      expiration {
+        days = var.athena_results_days
+      }
+      noncurrent_version_expiration {
+        noncurrent_days = 1
+      }
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.this]
+}
+
+resource "aws_s3_bucket_policy" "this" {
+  for_each = local.buckets
+
+  bucket = each.value.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "TlsOnly"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:*"
+      Resource  = [each.value.arn, "${each.value.arn}/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
+
+  # Both change the bucket's access at once otherwise, which S3 answers with a conflict.
+  depends_on = [aws_s3_bucket_public_access_block.this]
+}
+
+resource "aws_s3_bucket_logging" "this" {
+  for_each = var.access_log_bucket == null ? {} : local.buckets
+
+  bucket        = each.value.id
+  target_bucket = var.access_log_bucket
+  target_prefix = "${each.value.bucket}/"
+}

@@ -1,0 +1,41 @@
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+  # .name is deprecated in version 6 of the provider, .region is unknown in version 5; both have .id.
+  region     = data.aws_region.current.id
+  repository = "${path.module}/.."
+
+  tags = merge({ "dicom-lake" = var.name }, var.tags)
+
+  # Written out, not read from the bucket, so that the databases don't depend on it: see protection.tf.
+  lake_bucket      = "${var.name}-${local.account}-${local.region}-lake"
+  artifacts_bucket = "${var.name}-${local.account}-${local.region}-artifacts"
+  source_bucket    = coalesce(var.source_bucket, "${var.name}-${local.account}-${local.region}-source")
+
+  lake   = "s3://${local.lake_bucket}/lake"
+  source = trimsuffix("s3://${local.source_bucket}/${var.source_prefix}", "/")
+
+  # Every bucket that is made here, and its resource.
+  buckets = merge(
+    { lake = aws_s3_bucket.lake, artifacts = aws_s3_bucket.artifacts },
+    { for bucket in aws_s3_bucket.source : "source" => bucket },
+  )
+
+  # Minutes, hours, day of the month, month, day of the week, year; a ? for one of the two days:
+  # https://docs.aws.amazon.com/glue/latest/dg/monitor-data-warehouse-schedule.html
+  cron = join("", [
+    "^cron\\([0-9,/*-]+ [0-9,/*-]+ ",
+    "([0-9,/*LW-]+ [0-9A-Z,/*-]+ [?]|[?] [0-9A-Z,/*-]+ [0-9A-Z,/*L#-]+)",
+    " [0-9,/*-]+\\)$",
+  ])
+
+  staging_database = "${var.database}_staging"
+  jobs             = ["ingest", "maintain", "promote"]
+  job_names        = { for job in local.jobs : job => "${var.name}-${job}" }
+}

@@ -1,0 +1,141 @@
+output "source" {
+  description = "Where DICOM files go."
+  value       = local.source
+}
+
+output "lake" {
+  description = "The lake: --lake of every command."
+  value       = local.lake
+}
+
+output "database" {
+  description = "Glue database of the tables."
+  value       = aws_glue_catalog_database.this[var.database].name
+}
+
+output "buckets" {
+  description = "Names of the buckets: source, lake, artifacts."
+  value = {
+    source    = local.source_bucket
+    lake      = aws_s3_bucket.lake.bucket
+    artifacts = aws_s3_bucket.artifacts.bucket
+  }
+}
+
+output "kms_key_arn" {
+  description = "Key that encrypts buckets, logs and alarms."
+  value       = local.kms_key_arn
+}
+
+output "kms_key_policy_statements" {
+  description = "What the policy of a given key must say, as JSON."
+  value       = jsonencode(local.kms_service_statements)
+}
+
+output "job_names" {
+  description = "Names of the Glue jobs: ingest, maintain, promote."
+  value       = { for job in local.jobs : job => aws_glue_job.this[job].name }
+}
+
+output "role_arns" {
+  description = "Roles of the jobs."
+  value       = { for job in local.jobs : job => aws_iam_role.job[job].arn }
+}
+
+output "queue_url" {
+  description = "Queue of S3's events; null without events."
+  value       = one(aws_sqs_queue.events[*].url)
+}
+
+output "dead_letter_queue_url" {
+  description = "Events that the job couldn't read; null without events."
+  value       = one(aws_sqs_queue.dead_letters[*].url)
+}
+
+output "error_queue_url" {
+  description = "One message for each file that gave no header; null unless error_queue_enabled."
+  value       = one(aws_sqs_queue.errors[*].url)
+}
+
+output "waker_name" {
+  description = "Lambda that starts the ingest; null without events."
+  value       = one(aws_lambda_function.waker[*].function_name)
+}
+
+output "workgroup" {
+  description = "Athena workgroup."
+  value       = aws_athena_workgroup.this.name
+}
+
+output "reader_policy_arn" {
+  description = "IAM policy for people who query: attach it to their role."
+  value       = aws_iam_policy.reader.arn
+}
+
+output "identifying_columns" {
+  description = "Columns of each table that may identify a person, for column-level grants and de-identified views."
+  value = {
+    instances = local.identifying_columns
+    failures  = ["source_member", "source_uri"]
+    objects   = ["source_uri"]
+  }
+}
+
+output "alarm_topic_arn" {
+  description = "SNS topic of the alarms."
+  value       = local.topic_arn
+}
+
+output "alarm_names" {
+  description = "CloudWatch alarms; each has a runbook in docs/how_to/runbooks."
+  value       = sort(concat(values(aws_cloudwatch_metric_alarm.this)[*].alarm_name, aws_cloudwatch_metric_alarm.no_success[*].alarm_name))
+}
+
+output "log_groups" {
+  description = "Log groups of the jobs: <job>-output has the program's lines, <job>-error Spark's."
+  value       = { for name, group in aws_cloudwatch_log_group.job : name => group.name }
+}
+
+output "start_ingest_command" {
+  description = "Lists the whole source and ingests what is new, changed or gone."
+  value       = "aws glue start-job-run --region ${local.region} --job-name ${aws_glue_job.this["ingest"].name} --arguments '${jsonencode(local.sweep_arguments)}'"
+}
+
+output "start_event_ingest_command" {
+  description = "Ingests what the queue has; null without events."
+  value       = var.events_enabled ? "aws glue start-job-run --region ${local.region} --job-name ${aws_glue_job.this["ingest"].name} --arguments '${jsonencode(local.event_arguments)}'" : null
+}
+
+output "query_command" {
+  description = "Asks Athena how many instances of each modality there are."
+  value       = "aws athena start-query-execution --region ${local.region} --work-group ${aws_athena_workgroup.this.name} --query-execution-context Database=${var.database} --query-string 'SELECT modality, count(*) AS instances FROM instances GROUP BY 1 ORDER BY 2 DESC'"
+}
+
+output "source_bucket_policy_statements" {
+  description = "What the owner of a source bucket in another account adds to its policy, as JSON; null otherwise."
+  value = local.source_is_foreign ? jsonencode([
+    {
+      Sid       = "DicomLakeList"
+      Effect    = "Allow"
+      Principal = { AWS = aws_iam_role.job["ingest"].arn }
+      Action    = "s3:ListBucket"
+      Resource  = local.source_bucket_arn
+    },
+    {
+      Sid       = "DicomLakeRead"
+      Effect    = "Allow"
+      Principal = { AWS = aws_iam_role.job["ingest"].arn }
+      Action    = "s3:GetObject"
+      Resource  = "${local.source_bucket_arn}/${var.source_prefix}*"
+    },
+  ]) : null
+}
+
+output "enable_source_events_command" {
+  description = "Turns on EventBridge for an existing source bucket and keeps the notifications that it has; its owner runs it. Null where the bucket was made here, or without events."
+  value = var.events_enabled && var.source_bucket != null ? join(" && ", [
+    "aws s3api get-bucket-notification-configuration --bucket ${local.source_bucket} > notifications.json",
+    "jq '. + {EventBridgeConfiguration: {}}' notifications.json > merged.json",
+    "aws s3api put-bucket-notification-configuration --bucket ${local.source_bucket} --notification-configuration file://merged.json",
+  ]) : null
+}

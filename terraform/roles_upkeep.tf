@@ -1,0 +1,44 @@
+# Maintenance and promotion know the lake, and have no right to the source.
+
+locals {
+  upkeep_statements = concat(
+    [
+      {
+        Sid      = "ListLake"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = local.lake_bucket_arn
+      },
+      {
+        # Deletes: what no snapshot needs any more, leases of old generations, staging tables.
+        Sid      = "WriteLake"
+        Effect   = "Allow"
+        Action   = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+        Resource = "${local.lake_bucket_arn}/lake/*"
+      },
+      {
+        Sid      = "Tables"
+        Effect   = "Allow"
+        Action   = ["glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"]
+        Resource = local.tables_arns
+      },
+      {
+        Sid      = "StagingTables"
+        Effect   = "Allow"
+        Action   = ["glue:DeleteTable", "glue:GetDatabase", "glue:GetTable", "glue:GetTables"]
+        Resource = local.staging_arns
+      },
+      {
+        Sid       = "LakeKey"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = local.kms_key_arn
+        Condition = local.by_s3
+      },
+    ],
+    local.lake_formation_statements,
+  )
+
+  maintain_statements = local.upkeep_statements
+  promote_statements  = local.upkeep_statements
+}

@@ -1,0 +1,87 @@
+# Buckets: encrypted, versioned, private, TLS only. What expires is asked of S3 itself, in the test of an apply.
+
+mock_provider "aws" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+variables {
+  dist_path = "tests/dist"
+}
+
+run "three_buckets_by_default" {
+  command = plan
+
+  assert {
+    condition     = toset(keys(aws_s3_bucket_policy.this)) == toset(["artifacts", "lake", "source"])
+    error_message = "Every bucket made here has a policy."
+  }
+  assert {
+    condition = alltrue([for set in [
+      keys(aws_s3_bucket_public_access_block.this), keys(aws_s3_bucket_ownership_controls.this), keys(aws_s3_bucket_versioning.this),
+      keys(aws_s3_bucket_server_side_encryption_configuration.this), keys(aws_s3_bucket_lifecycle_configuration.this),
+    ] : set == keys(aws_s3_bucket_policy.this)])
+    error_message = "Every bucket made here has all of its settings."
+  }
+  assert {
+    condition     = alltrue([for policy in aws_s3_bucket_policy.this : jsondecode(policy.policy).Statement[0].Condition.Bool["aws:SecureTransport"] == "false" && jsondecode(policy.policy).Statement[0].Effect == "Deny"])
+    error_message = "Requests without TLS are denied."
+  }
+  assert {
+    condition     = alltrue([for block in aws_s3_bucket_public_access_block.this : block.block_public_acls && block.block_public_policy && block.ignore_public_acls && block.restrict_public_buckets])
+    error_message = "No bucket can be made public."
+  }
+  assert {
+    condition     = alltrue([for rules in aws_s3_bucket_server_side_encryption_configuration.this : alltrue([for rule in rules.rule : rule.bucket_key_enabled && rule.apply_server_side_encryption_by_default[0].sse_algorithm == "aws:kms"])])
+    error_message = "Every bucket is encrypted by the key, and has a bucket key."
+  }
+  assert {
+    condition     = !aws_s3_bucket.lake.force_destroy && !aws_s3_bucket.source[0].force_destroy && terraform_data.protection.input == "on"
+    error_message = "The lake and the source survive terraform destroy."
+  }
+  assert {
+    condition     = length(aws_s3_bucket_logging.this) == 0
+    error_message = "Access logs are optional."
+  }
+}
+
+run "an_existing_source_bucket_is_left_alone" {
+  command = plan
+  variables {
+    source_bucket        = "archive"
+    source_bucket_region = "eu-central-1"
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket.source) == 0 && length(aws_s3_bucket_notification.source) == 0 && !contains(keys(aws_s3_bucket_policy.this), "source")
+    error_message = "Nothing of an existing bucket is changed, its notifications least of all."
+  }
+  assert {
+    condition     = strcontains(output.enable_source_events_command, "jq '. + {EventBridgeConfiguration: {}}'")
+    error_message = "The command merges into what the bucket has."
+  }
+}
+
+run "protection_off_lets_destroy_delete_objects" {
+  command = plan
+  variables {
+    deletion_protection = false
+  }
+
+  assert {
+    condition     = aws_s3_bucket.lake.force_destroy && aws_s3_bucket.source[0].force_destroy && terraform_data.protection.input == "off"
+    error_message = "What is not protected goes with all that is in it."
+  }
+}
+
+run "access_logs_of_every_bucket" {
+  command = plan
+  variables {
+    access_log_bucket = "access-logs"
+  }
+
+  assert {
+    condition     = { for name, logging in aws_s3_bucket_logging.this : name => logging.target_prefix } == { for name, bucket in output.buckets : name => "${bucket}/" }
+    error_message = "Each bucket logs under its own name."
+  }
+}

@@ -1,0 +1,111 @@
+# Logs, alarms, the dashboard.
+
+mock_provider "aws" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+variables {
+  dist_path = "tests/dist"
+}
+
+run "logs_are_kept_and_encrypted_under_the_names_that_glue_uses" {
+  command = plan
+
+  assert {
+    condition     = output.log_groups["ingest-output"] == "/aws-glue/dicom-lake/dicom-lake-role/dicom-lake-ingest/output" && length(aws_cloudwatch_log_group.job) == 6
+    error_message = "<prefix>/<security configuration>-role/<role>/<kind>"
+  }
+  assert {
+    condition     = alltrue([for group in concat(values(aws_cloudwatch_log_group.job), aws_cloudwatch_log_group.waker) : group.retention_in_days == 90])
+    error_message = "A group keeps its logs for ever."
+  }
+}
+
+run "an_alarm_for_each_runbook" {
+  command = plan
+
+  assert {
+    condition     = toset([for name in output.alarm_names : trimprefix(name, "dicom-lake-")]) == toset([for name in fileset("../docs/how_to/runbooks", "*.md") : trimsuffix(name, ".md") if !contains(["README.md"], name)])
+    error_message = "Alarms and runbooks differ."
+  }
+  assert {
+    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.this), aws_cloudwatch_metric_alarm.no_success) : length(alarm.alarm_actions) == 1])
+    error_message = "An alarm tells nobody."
+  }
+}
+
+run "without_events_there_are_no_alarms_about_queues" {
+  command = plan
+  variables {
+    events_enabled              = false
+    alarm_hours_without_success = null
+  }
+
+  assert {
+    condition     = toset(output.alarm_names) == toset(["dicom-lake-run_failed", "dicom-lake-fault_ratio"])
+    error_message = "Alarms are about what is there."
+  }
+}
+
+run "a_given_topic" {
+  command = plan
+  variables {
+    alarm_topic_arn = "arn:aws:sns:eu-central-1:123456789012:on-call"
+  }
+
+  assert {
+    condition     = length(aws_sns_topic.alarms) == 0 && aws_cloudwatch_event_target.failed_run.arn == "arn:aws:sns:eu-central-1:123456789012:on-call"
+    error_message = "Alarms go to the given topic."
+  }
+}
+
+run "addresses" {
+  command = plan
+  variables {
+    alarm_emails = ["a@example.org", "b@example.org"]
+  }
+
+  assert {
+    condition     = length(aws_sns_topic_subscription.email) == 2
+    error_message = "An address isn't subscribed."
+  }
+}
+
+run "a_dashboard_with_every_failure_code" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for code in local.failure_codes : strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "report.failures.${code}")])
+    error_message = "A code is missing."
+  }
+}
+
+run "no_dashboard" {
+  command = plan
+  variables {
+    dashboard_enabled = false
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_dashboard.this) == 0
+    error_message = "The dashboard can be left out."
+  }
+}
+
+run "a_name_of_its_own" {
+  command = plan
+  variables {
+    name = "radiology-lake"
+    tags = { team = "imaging" }
+  }
+
+  assert {
+    condition     = alltrue([for name in concat(values(output.job_names), values(output.buckets), output.alarm_names, [output.workgroup]) : startswith(name, "radiology-lake")])
+    error_message = "Two installations would clash."
+  }
+  assert {
+    condition     = aws_s3_bucket.lake.tags == tomap({ "dicom-lake" = "radiology-lake", team = "imaging" })
+    error_message = "Tags reach the resources."
+  }
+}
