@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 from functools import partial
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dicom_udf.columns import Promoted, failures_table, instances_table, objects_table, quote_text
@@ -43,7 +43,7 @@ def commit_batch(lake: Lake, batch: Batch, counts: StagedCounts) -> None:
         "objects": (_ledger_rows(staged), counts.objects),
     }
     for table, (rows, count) in frames.items():
-        frame = rows.select(*_names(table, promoted))
+        frame = rows.select(*_columns(rows, table, promoted))
         if not batch.is_new:
             write = partial(_merge, lake, table, frame, count, batch)
         elif count:
@@ -53,10 +53,15 @@ def commit_batch(lake: Lake, batch: Batch, counts: StagedCounts) -> None:
         publish(lake, table, batch.id, begun=batch.begun, write=write)
 
 
-def _names(table: str, promoted: Sequence[Promoted]) -> list[str]:
+def _columns(rows: DataFrame, table: str, promoted: Sequence[Promoted]) -> list[Column]:
+    """The table's columns; null where an older version of this software has staged the rows and didn't know one."""
     further = tuple(one.field for one in promoted)
     tables = {"instances": instances_table(further), "failures": failures_table(), "objects": objects_table()}
-    return [field.name for field in tables[table].fields]
+    there = set(rows.columns)
+    return [
+        F.col(field.name) if field.name in there else F.lit(None).cast(field.type).alias(field.name)
+        for field in tables[table].fields
+    ]
 
 
 def _ledger_rows(staged: DataFrame) -> DataFrame:
