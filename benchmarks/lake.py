@@ -23,6 +23,7 @@ import pyarrow as pa
 from benchmarks.corpus import make_series
 from benchmarks.job import machine, versions
 from dicom_udf.columns import arrow_schema, spark_ddl
+from dicom_udf.config import LakePlace
 from dicom_udf.lake import (
     Batch,
     Lake,
@@ -135,7 +136,7 @@ def history(folder: Path, template: dict[str, Any], options: argparse.Namespace)
 
 
 def opened(root: Path, options: argparse.Namespace) -> Lake:
-    return open_lake(str(root), "dicom", partition_by="month", master=f"local[{options.cores}]")
+    return open_lake(LakePlace(str(root)), partition_by="month", master=f"local[{options.cores}]")
 
 
 def lake_objects(lake: Lake) -> Any:

@@ -171,7 +171,7 @@ def _promote(config: PromoteConfig) -> None:
 
 
 def _maintain(config: MaintainConfig) -> None:
-    check_lake(config.lake, config.database)
+    check_lake(config.place)
     from dicom_udf.lake.maintenance import maintain  # noqa: PLC0415
 
     done = maintain(config)
@@ -197,14 +197,14 @@ def _maintain(config: MaintainConfig) -> None:
 def _query(config: QueryConfig) -> None:
     from dicom_udf.query import run_query  # noqa: PLC0415
 
-    answer = run_query(config.sql, config.lake, config.database)
+    answer = run_query(config.sql, config.place)
     _write(answer.columns, answer.rows, config.format)
 
 
 def _status(config: StatusConfig) -> None:
     from dicom_udf.inspection import lake_status  # noqa: PLC0415
 
-    status = lake_status(config.lake, config.database)
+    status = lake_status(config.place)
     if config.format == "table":
         print(f"lake {config.lake}, database {config.database}\n{status.to_text()}", end="")
     else:
@@ -215,7 +215,7 @@ def _status(config: StatusConfig) -> None:
 def _failures(config: FailuresConfig) -> None:
     from dicom_udf.inspection import list_failures  # noqa: PLC0415
 
-    answer, total = list_failures(config.lake, config.database, code=config.code, limit=config.limit)
+    answer, total = list_failures(config.place, code=config.code, limit=config.limit)
     _write(answer.columns, answer.rows, config.format)
     if config.limit and total > config.limit:
         print(f"{config.limit:,} of {total:,} failures; --limit 0 lists all", file=sys.stderr)
@@ -224,7 +224,7 @@ def _failures(config: FailuresConfig) -> None:
 def _columns(config: ColumnsConfig) -> None:
     from dicom_udf.inspection import describe_columns  # noqa: PLC0415
 
-    answer = describe_columns(search=config.search, lake=config.lake, database=config.database)
+    answer = describe_columns(search=config.search, place=config.place)
     if config.format == "table":
         _write_columns([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
     else:
@@ -234,7 +234,7 @@ def _columns(config: ColumnsConfig) -> None:
 def _verify(config: VerifyConfig) -> None:
     from dicom_udf.inspection import verify_lake  # noqa: PLC0415
 
-    result = verify_lake(config.lake, config.database)
+    result = verify_lake(config.place)
     if config.format == "table":
         print(result.to_text(), end="")
     else:

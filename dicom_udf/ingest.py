@@ -19,6 +19,7 @@ from dicom_udf.lake import (
     commit_batch,
     drop_run,
     finish_left_batches,
+    lake_faults,
     lake_lease,
     make_plan,
     new_run,
@@ -54,14 +55,12 @@ def ingest(config: IngestConfig) -> Report:
         RunFailedError: The run could not go on.
     """
     check_ingest(config)
-    access = S3Access(endpoint=config.s3_endpoint, region=config.s3_region, path_style=config.s3_path_style)
+    place, access = config.place, config.access
     store = _open(config, access)
     started, began = time.monotonic(), datetime.now(UTC).replace(tzinfo=None)
     run = new_run(began)
-    with lake_lease(config.lake, run) as lease:
-        lake = open_lake(
-            config.lake, config.database, partition_by=config.partition_by, master=config.master, lease=lease
-        )
+    with lake_faults(place), lake_lease(place, run) as lease:
+        lake = open_lake(place, partition_by=config.partition_by, master=config.master, lease=lease)
         finish_left_batches(lake)
         stamp = Stamp(run_id=config.run_id or run, time=began)
         listed = write_listing(lake, run, store.list())
@@ -100,7 +99,7 @@ def _open(config: IngestConfig, access: S3Access) -> Store:
         return open_inventory(config.inventory, access=access, patterns=patterns)
     return open_store(
         config.source or "",
-        exclude=config.lake,
+        exclude=config.place.root,
         access=access,
         patterns=patterns,
         may_be_empty=config.allow_mass_delete,

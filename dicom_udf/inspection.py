@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dicom_udf.config import TABLES, check_lake
+from dicom_udf.config import TABLES, LakePlace, check_lake
 from dicom_udf.errors import FailureCode, RunFailedError
 from dicom_udf.query import Answer, answer, current_version, open_tables
 from dicom_udf.rendering import aligned, bytes_text, visible
@@ -90,13 +90,13 @@ class LakeStatus:
         return aligned(lines)
 
 
-def lake_status(lake: str, database: str) -> LakeStatus:
+def lake_status(place: LakePlace) -> LakeStatus:
     """Count what a lake holds.
 
     Raises:
         ConfigurationError: There is no such lake.
     """
-    tables = open_tables(lake, database)
+    tables = open_tables(place)
     instances, undated, first, last = next(
         answer(
             tables,
@@ -118,23 +118,24 @@ def lake_status(lake: str, database: str) -> LakeStatus:
         failures=failures,
         last_run_id=run_id,
         last_run_time=run_time,
-        bytes_on_disk=sum(file.stat().st_size for file in (Path(lake) / database).rglob("*") if file.is_file()),
+        bytes_on_disk=sum(
+            file.stat().st_size for file in (Path(place.root) / place.database).rglob("*") if file.is_file()
+        ),
     )
 
 
-def list_failures(lake: str, database: str, *, code: str | None = None, limit: int = 0) -> tuple[Answer, int]:
+def list_failures(place: LakePlace, *, code: str | None = None, limit: int = 0) -> tuple[Answer, int]:
     """List the files that gave no header, faults before what was rightly skipped.
 
     Args:
-        lake: The lake's folder.
-        database: Its database.
+        place: The lake.
         code: Only failures of this code.
         limit: At most so many rows; 0 for all.
 
     Returns:
         The rows, and how many there are without the limit.
     """
-    tables = open_tables(lake, database)
+    tables = open_tables(place)
     condition = f" WHERE code = '{FailureCode(code)}'" if code else ""
     (total,) = next(answer(tables, f"SELECT count(*) FROM failures{condition}").rows)
     limited = f" LIMIT {limit:d}" if limit else ""
@@ -146,20 +147,19 @@ def list_failures(lake: str, database: str, *, code: str | None = None, limit: i
     return rows, total
 
 
-def describe_columns(*, search: str | None = None, lake: str | None = None, database: str = "dicom") -> Answer:
+def describe_columns(*, search: str | None = None, place: LakePlace | None = None) -> Answer:
     """Describe the columns of ``instances``: :data:`COLUMN_FIELDS`, and ``values`` where a lake is given.
 
     Args:
         search: Only columns that have this in their name, tag, keyword or description; case doesn't matter.
-        lake: Counts the rows with a value in each column; the lake's own further columns are listed too.
-        database: Its database.
+        place: A lake: counts its rows with a value in each column; its own further columns are listed too.
     """
     rows, names = _declared_columns(), COLUMN_FIELDS
-    if lake is not None:
+    if place is not None:
         names += ("values",)
-        counts = _count_values(lake, database)
+        counts = _count_values(place)
         known = {row[0] for row in rows}
-        comments = _comments(lake, database)
+        comments = _comments(place)
         blank = [None] * (len(COLUMN_FIELDS) - 3)
         rows += [(name, kind, *blank, comments.get(name)) for name, (kind, _) in counts.items() if name not in known]
         rows = [(*row, counts[row[0]][1] if row[0] in counts else None) for row in rows]
@@ -212,7 +212,7 @@ class Verification:
         return text
 
 
-def verify_lake(lake: str, database: str) -> Verification:
+def verify_lake(place: LakePlace) -> Verification:
     """Check the invariants of a local lake, without writing and without Spark.
 
     Tables are committed one after the other: where one of them moved on meanwhile, what is wrong is looked at again.
@@ -223,15 +223,15 @@ def verify_lake(lake: str, database: str) -> Verification:
     """
     from dicom_udf.lake.verification import check_invariants  # noqa: PLC0415 - imports Spark's Python side
 
-    check_lake(lake, database)
+    check_lake(place)
     for _ in range(_VERIFY_TRIES):
-        versions = _versions(lake, database)
+        versions = _versions(place)
         missing = [table for table, version in versions.items() if version is None]
         if missing:
             raise RunFailedError(f"the lake has no table {' and '.join(missing)}; the next ingest makes it")
-        findings = check_invariants(partial(_all_rows, open_tables(lake, database)))
-        result = Verification(findings, _unfinished(lake, database))
-        if not result.broken or _versions(lake, database) == versions:
+        findings = check_invariants(partial(_all_rows, open_tables(place)))
+        result = Verification(findings, _unfinished(place))
+        if not result.broken or _versions(place) == versions:
             break
     return result
 
@@ -240,12 +240,12 @@ def _all_rows(tables: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ..
     return list(answer(tables, sql).rows)
 
 
-def _versions(lake: str, database: str) -> dict[str, int | None]:
-    return {table: current_version(Path(lake) / database / table) for table in TABLES}
+def _versions(place: LakePlace) -> dict[str, int | None]:
+    return {table: current_version(Path(place.root) / place.database / table) for table in TABLES}
 
 
-def _unfinished(lake: str, database: str) -> tuple[str, ...]:
-    return tuple(sorted(folder.name for folder in (Path(lake) / f"{database}_staging").glob("stage_*")))
+def _unfinished(place: LakePlace) -> tuple[str, ...]:
+    return tuple(sorted(folder.name for folder in (Path(place.root) / place.staging).glob("stage_*")))
 
 
 def _declared_columns() -> list[tuple[Any, ...]]:
@@ -263,18 +263,18 @@ def _declared_columns() -> list[tuple[Any, ...]]:
     return rows
 
 
-def _count_values(lake: str, database: str) -> dict[str, tuple[str, int]]:
+def _count_values(place: LakePlace) -> dict[str, tuple[str, int]]:
     """Return DuckDB's type and the number of rows that have a value, by column of ``instances`` in its order."""
-    tables = open_tables(lake, database)
+    tables = open_tables(place)
     types = {row[0]: row[1].lower() for row in answer(tables, "DESCRIBE instances").rows}
     counts = ", ".join(f'count("{name}")' for name in types)
     row = next(answer(tables, f"SELECT {counts} FROM instances").rows)
     return {name: (kind, count) for (name, kind), count in zip(types.items(), row, strict=True)}
 
 
-def _comments(lake: str, database: str) -> dict[str, str]:
+def _comments(place: LakePlace) -> dict[str, str]:
     """Return the comments of the columns of ``instances``, promoted ones too, as Iceberg's metadata has them."""
-    folder = Path(lake) / database / "instances"
+    folder = Path(place.root) / place.database / "instances"
     text = (folder / "metadata" / f"v{current_version(folder)}.metadata.json").read_text(encoding="utf-8")
     metadata = json.loads(text)
     (schema,) = (one for one in metadata["schemas"] if one["schema-id"] == metadata["current-schema-id"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dicom_udf.config import TABLES, VIEWS, check_lake
+from dicom_udf.config import TABLES, VIEWS, LakePlace, check_lake
 from dicom_udf.errors import ConfigurationError, RunFailedError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Answer:
     rows: Iterator[tuple[Any, ...]]
 
 
-def run_query(sql: str, lake: str, database: str = "dicom") -> Answer:
+def run_query(sql: str, place: LakePlace) -> Answer:
     """Answer one SQL statement that reads.
 
     The tables ``instances``, ``failures`` and ``objects`` and the views ``unique_instances``, ``series`` and
@@ -47,20 +47,19 @@ def run_query(sql: str, lake: str, database: str = "dicom") -> Answer:
 
     Args:
         sql: A ``SELECT`` or what DuckDB makes one of (``WITH``, ``FROM``, ``DESCRIBE``, ``SUMMARIZE``, ``PIVOT``).
-        lake: The lake's folder.
-        database: Its database.
+        place: The lake.
 
     Raises:
         ConfigurationError: The lake isn't one, or the statement can't be understood.
         RunFailedError: The statement failed while it ran, or the engine isn't installed.
     """
-    tables = open_tables(lake, database)
+    tables = open_tables(place)
     if _NAMES_VIEWS.search(sql):
         _add_views(tables)
     return answer(tables, sql)
 
 
-def open_tables(lake: str, database: str) -> duckdb.DuckDBPyConnection:
+def open_tables(place: LakePlace) -> duckdb.DuckDBPyConnection:
     """Open a DuckDB database in memory that shows the lake's tables as views.
 
     A view is pinned to the version of its table that is current now.
@@ -69,11 +68,11 @@ def open_tables(lake: str, database: str) -> duckdb.DuckDBPyConnection:
         ConfigurationError: The lake isn't one.
         RunFailedError: DuckDB or its Iceberg extension isn't installed.
     """
-    check_lake(lake, database)
+    check_lake(place)
     connection = _connect()
-    connection.execute(f"CREATE SCHEMA {_name(database)}; USE {_name(database)}")
+    connection.execute(f"CREATE SCHEMA {_name(place.database)}; USE {_name(place.database)}")
     for table in TABLES:
-        folder = Path(lake) / database / table
+        folder = Path(place.root) / place.database / table
         version = current_version(folder)
         if version is not None:
             # Moved paths: the metadata holds absolute ones, and a copied or moved lake must not read the first one's.

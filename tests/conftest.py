@@ -19,14 +19,15 @@ def spark():
 
     Executors have the environment that Java was started in: all S3 servers of the tests have one user.
     """
+    from dicom_udf.config import LakePlace
     from dicom_udf.lake.session import lake_session
     from tests.servers.s3 import S3Server
 
     os.environ.update(S3Server("").environment)
+    # The first of two processes fetches Iceberg's jars, which Ivy can't do twice at once. Jars can't be added later, so
+    # what lakes in S3 need is there from the start.
     with (Path(tempfile.gettempdir()) / "dicom-lake-tests.lock").open("w") as lock:
-        fcntl.flock(
-            lock, fcntl.LOCK_EX
-        )  # the first of two processes fetches Iceberg's jar, which Ivy can't do twice at once
-        session = lake_session("/nonexistent", master="local[2,4]")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        session = lake_session(LakePlace("s3://nowhere/lake", catalog="glue"), master="local[2,4]")
     yield session
     session.sparkContext.stop()

@@ -19,6 +19,7 @@ from pydicom.data import get_testdata_file
 
 import dicom_udf
 from dicom_udf import cli
+from dicom_udf.config import LakePlace
 from dicom_udf.errors import FailureCode, RunFailedError
 from dicom_udf.lake.session import lake_session
 from tests.local_lake import files, make_lake
@@ -46,7 +47,7 @@ def dicom_lake(capsys):
 @pytest.fixture(scope="module")
 def lake(spark, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lake")
-    make_lake(lake_session(str(folder)))
+    make_lake(lake_session(LakePlace(str(folder))))
     return folder
 
 
@@ -73,11 +74,11 @@ def test_the_version_is_that_of_the_package(dicom_lake):
         (["status", "--lake", "{tmp}/missing"], "there is no lake at {tmp}/missing"),
         (["status", "--lake", "{tmp}"], "{tmp} is no lake"),
         (["query", "SELECT 1", "--lake", "{tmp}"], "{tmp} is no lake"),
-        (["query", "SELECT 1", "--lake", "s3://bucket/l"], "the lake can't be an s3:// URL in this version"),
+        (["query", "SELECT 1", "--lake", "s3://bucket/l"], "a lake in S3 needs AWS Glue to keep its tables"),
         (["failures", "--lake", "{tmp}", "--code", "BAD"], "argument --code: must be one of NOT_DICOM, DICOMDIR"),
         (["columns", "--lake", "{tmp}"], "{tmp} is no lake"),
         (["ingest", "{tmp}/missing", "--lake", "{tmp}/lake"], "the source {tmp}/missing doesn't exist"),
-        (["ingest", "{tmp}", "--lake", "s3://bucket/l"], "the lake can't be an s3:// URL in this version"),
+        (["ingest", "{tmp}", "--lake", "s3://bucket/l"], "a lake in S3 needs AWS Glue to keep its tables"),
         (["ingest", "s3://b/k", "--lake", "{tmp}/lake"], "argument SOURCE: names no bucket; write s3://bucket/prefix"),
     ],
 )

@@ -17,6 +17,7 @@ from dicom_udf.config import (
     CommandConfig,
     FailuresConfig,
     IngestConfig,
+    LakePlace,
     MaintainConfig,
     QueryConfig,
     StatusConfig,
@@ -63,6 +64,9 @@ ingest_configs = st.builds(
     s3_endpoint=st.none() | st.just("http://127.0.0.1:7070"),
     s3_region=st.none() | st.just("eu-central-1"),
     s3_path_style=st.none() | st.booleans(),
+    aws_endpoint=st.none() | st.just("http://127.0.0.1:5000"),
+    kms_key=st.none() | st.just("arn:aws:kms:eu-central-1:123456789012:key/0-a"),
+    create_database=st.booleans(),
     split_probe_bytes=st.integers(1, 1 << 40),
     split_members=st.integers(1, 1 << 40),
     split_bytes=st.integers(1, 1 << 40),
@@ -85,7 +89,9 @@ def test_a_value_may_be_a_word_of_its_own(config: IngestConfig) -> None:
 
 @given(ingest_configs)
 def test_the_command_and_the_job_read_the_same_settings(config: IngestConfig) -> None:
-    source, *options = to_arguments(config)
+    options = to_arguments(config)
+    [source] = [option for option in options if option.startswith("--source=")]
+    options.remove(source)
     assert parse_command(["ingest", *options, "--", source.removeprefix("--source=")]) == config
 
 
@@ -100,7 +106,10 @@ def test_any_sql_reaches_the_query(sql: str, lake: str, form: str) -> None:
     [
         (["status", "--lake", "/l"], StatusConfig(lake="/l")),
         (["failures", "--lake", "/l"], FailuresConfig(lake="/l")),
-        (["failures", "--lake=/l", "--code=TRUNCATED", "--limit=0"], FailuresConfig("/l", code="TRUNCATED", limit=0)),
+        (
+            ["failures", "--lake=/l", "--code=TRUNCATED", "--limit=0"],
+            FailuresConfig(lake="/l", code="TRUNCATED", limit=0),
+        ),
         (["verify", "--lake", "/l"], VerifyConfig(lake="/l")),
         (["maintain", "--lake", "/l"], MaintainConfig(lake="/l")),
         (
@@ -109,7 +118,7 @@ def test_any_sql_reaches_the_query(sql: str, lake: str, form: str) -> None:
         ),
         (["columns"], ColumnsConfig()),
         (["columns", "--search", "dose", "--lake", "/l"], ColumnsConfig(search="dose", lake="/l")),
-        (["query", "-- a comment\nSELECT 1", "--lake", "/l"], QueryConfig("-- a comment\nSELECT 1", "/l")),
+        (["query", "-- a comment\nSELECT 1", "--lake", "/l"], QueryConfig(sql="-- a comment\nSELECT 1", lake="/l")),
     ],
 )
 def test_each_command_has_its_settings(argv: list[str], config: CommandConfig) -> None:
@@ -195,6 +204,7 @@ def test_no_option_of_ours_has_a_name_that_glue_takes() -> None:
         (["--source=s3:///key", "--lake=l"], "argument --source: names no bucket"),
         ([*REQUIRED, "--include", ",,"], "argument --include: is empty"),
         ([*REQUIRED, "--s3-endpoint", "127.0.0.1:7070"], "argument --s3-endpoint: must be a URL"),
+        ([*REQUIRED, "--kms-key", "alias/lake"], "argument --kms-key: must be the ARN of a KMS key"),
         ([*REQUIRED, "--s3-path-style", "yes"], "argument --s3-path-style: must be true or false"),
         ([*REQUIRED, "--split-members", "0"], "argument --split-members: must be 1 or more"),
         ([*REQUIRED, "--split-bytes", "1GB"], "argument --split-bytes: must be a size in bytes, or like 32MiB"),
@@ -334,8 +344,15 @@ def test_a_lake_may_lie_in_its_source(source: Path) -> None:
             "give one of --source, --manifest and --inventory; given: --source and --manifest",
         ),
         ({"source": None}, "give one of --source, --manifest and --inventory; given: none"),
-        ({"lake": "s3://b/k"}, "the lake can't be an s3:// URL in this version"),
-        ({"catalog": "glue"}, "--catalog glue is not supported by this version"),
+        ({"lake": "s3://b/k"}, "a lake in S3 needs AWS Glue to keep its tables; add --catalog glue for s3://b/k"),
+        ({"catalog": "glue"}, "--catalog glue needs a lake in S3, and {tmp}/lake is a local folder"),
+        ({"kms_key": "arn:aws:kms:eu-central-1:000000000000:key/k"}, "--kms-key is for lakes in S3"),
+        ({"catalog": "glue", "lake": "s3://b//k"}, "the prefix of the lake s3://b//k can't be used"),
+        ({"catalog": "glue", "lake": "s3://b/a/../k"}, "the prefix of the lake s3://b/a/../k can't be used"),
+        ({"catalog": "glue", "lake": "s3://b/a b"}, "the prefix of the lake s3://b/a b can't be used"),
+        ({"catalog": "glue", "lake": "s3://b/lake", "source": "s3://b/lake/in"}, "lies in the lake s3://b/lake"),
+        ({"catalog": "glue", "lake": "s3://b/lake", "source": "s3://b/lake"}, "lies in the lake s3://b/lake"),
+        ({"catalog": "glue", "lake": "s3://b", "source": "s3://b/in"}, "lies in the lake s3://b"),
         ({"lake": "{tmp}/file"}, "the lake {tmp}/file is a file"),
         ({"lake": "{tmp}/file/below"}, "because {tmp}/file is a file"),
         ({"lake": "{tmp}/full"}, "the folder {tmp}/full has content but is no lake"),
@@ -386,14 +403,48 @@ def test_what_is_no_lake_cannot_be_read(tmp_path: Path, lake: str, database: str
     (tmp_path / "empty").mkdir()
     make_lake(make_lake(tmp_path / "lake", "b"), "a")
     with pytest.raises(ConfigurationError) as refusal:
-        check_lake(str(tmp_path / lake), database)
+        check_lake(LakePlace(str(tmp_path / lake), database))
     assert sentence.format(tmp=tmp_path) in str(refusal.value)
 
 
 def test_a_lake_can_be_read(tmp_path: Path) -> None:
-    check_lake(str(make_lake(tmp_path / "lake")), "dicom")
+    check_lake(LakePlace(str(make_lake(tmp_path / "lake"))))
 
 
-def test_an_s3_lake_cannot_be_read_yet() -> None:
-    with pytest.raises(ConfigurationError, match="can't be an s3:// URL"):
-        check_lake("s3://bucket/lake", "dicom")
+def test_a_lake_in_s3_needs_the_glue_catalog_to_be_read() -> None:
+    with pytest.raises(ConfigurationError, match="add --catalog glue"):
+        check_lake(LakePlace("s3://bucket/lake"))
+    check_lake(LakePlace("s3://bucket/lake", catalog="glue"))
+
+
+@pytest.mark.parametrize("source", ["s3://b/in", "s3://b", "s3://b/lake2", "s3://other/lake"])
+def test_a_lake_in_s3_may_lie_in_or_beside_its_source(source: str) -> None:
+    check_ingest(IngestConfig(source=source, lake="s3://b/lake/", catalog="glue"))
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "endpoint"),
+    [
+        (None, {}, None),
+        (None, {"AWS_ENDPOINT_URL": "http://all:1"}, "http://all:1"),
+        (None, {"AWS_ENDPOINT_URL": "http://all:1", "AWS_ENDPOINT_URL_GLUE": "http://glue:2/"}, "http://glue:2"),
+        (None, {"AWS_ENDPOINT_URL_S3": "http://s3:3"}, None),
+        ("http://given:4", {"AWS_ENDPOINT_URL": "http://all:1", "AWS_ENDPOINT_URL_GLUE": "x"}, "http://given:4"),
+    ],
+)
+def test_an_endpoint_is_the_option_s_then_the_service_s_then_the_general_one(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, environment: dict[str, str], endpoint: str | None
+) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_GLUE", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    config = StatusConfig(lake="s3://b/l", catalog="glue", aws_endpoint=given)
+    assert config.place.aws_endpoint == endpoint
+
+
+def test_a_place_has_no_slash_at_its_end_and_knows_its_parts() -> None:
+    place = IngestConfig(source="/s", lake="s3://b/a/l/", catalog="glue", database="d").place
+    assert (place.root, place.bucket, place.prefix, place.staging) == ("s3://b/a/l", "b", "a/l/", "d_staging")
+    assert place.location("d", "t") == "s3://b/a/l/d/t"
+    assert (LakePlace("s3://b").prefix, LakePlace("s3://b").location("d")) == ("", "s3://b/d")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dicom_udf.columns import instances_table
-from dicom_udf.config import IngestConfig, QueryConfig, parse_command
+from dicom_udf.config import IngestConfig, LakePlace, QueryConfig, parse_command
 from dicom_udf.errors import ConfigurationError, FailureCode
 from dicom_udf.ingest import ingest
 from dicom_udf.query import run_query
@@ -170,7 +170,7 @@ QUERIES = [(page, parse_command(shlex.split(line)[1:])) for page, line in SHELL 
 @pytest.mark.spark
 @pytest.mark.parametrize(("page", "number"), SQL, ids=[f"{name(page)}[{number}]" for page, number in SQL])
 def test_a_sql_example_has_an_answer(sample_lake: str, page: Path, number: int) -> None:
-    answer = run_query(blocks(page, "sql")[number], sample_lake)
+    answer = run_query(blocks(page, "sql")[number], LakePlace(sample_lake))
     list(answer.rows)
     assert answer.columns
 
@@ -178,7 +178,7 @@ def test_a_sql_example_has_an_answer(sample_lake: str, page: Path, number: int) 
 @pytest.mark.spark
 @pytest.mark.parametrize(("page", "query"), QUERIES, ids=[f"{name(page)}: {query.sql}" for page, query in QUERIES])
 def test_a_query_on_a_command_line_has_an_answer(sample_lake: str, page: Path, query: QueryConfig) -> None:
-    assert list(run_query(query.sql, sample_lake).rows)
+    assert list(run_query(query.sql, LakePlace(sample_lake)).rows)
 
 
 def shown(value: object) -> str:
@@ -204,7 +204,9 @@ def test_the_readme_names_types_and_number_of_columns_as_they_are() -> None:
 def test_the_row_in_the_readme_is_a_row_of_the_lake(sample_lake: str) -> None:
     row = {column: value for column, _, value in readme_row()}
     row["source_uri"] = row["source_uri"].replace("...", str(ROOT))
-    answer = run_query(f"SELECT {', '.join(row)} FROM instances WHERE source_uri = '{row['source_uri']}'", sample_lake)
+    answer = run_query(
+        f"SELECT {', '.join(row)} FROM instances WHERE source_uri = '{row['source_uri']}'", LakePlace(sample_lake)
+    )
     (values,) = answer.rows
     found = {column: shown(value) for column, value in zip(answer.columns, values, strict=True)}
     assert found | {"header": found["header"][: len(row["header"])]} == row
@@ -215,7 +217,7 @@ def test_make_run_ends_with_the_answer_in_the_readme(sample_lake: str) -> None:
     recipe = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
     query = re.search(r'dicom-lake query "(.*?)" --lake', recipe)
     assert query is not None
-    answer = run_query(query.group(1), sample_lake)
+    answer = run_query(query.group(1), LakePlace(sample_lake))
     stream = io.StringIO()
     write_rows(answer.columns, answer.rows, form="table", stream=stream)
     (block,) = blocks(README, "text")

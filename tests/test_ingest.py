@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_files
 
-from dicom_udf.config import IngestConfig
+from dicom_udf.config import IngestConfig, LakePlace
 from dicom_udf.ingest import ingest
 from dicom_udf.lake import open_lake
 
@@ -39,7 +39,7 @@ def run(spark, tmp_path, source):
 @pytest.fixture
 def lake(spark, tmp_path):
     """The lake as a reader sees it, opened when it is asked for."""
-    return lambda: open_lake(str(tmp_path / "lake"), "dicom")
+    return lambda: open_lake(LakePlace(str(tmp_path / "lake")))
 
 
 def rows_by_file(lake, table):
@@ -173,7 +173,7 @@ def test_a_reader_sees_the_old_table_or_the_new_one(run, tmp_path, monkeypatch, 
     real = publish._publish
 
     def count():
-        return next(iter(run_query("SELECT count(*) FROM instances", str(tmp_path / "lake")).rows))[0]
+        return next(iter(run_query("SELECT count(*) FROM instances", LakePlace(str(tmp_path / "lake"))).rows))[0]
 
     def watched(lake, table, snapshot):
         before = count()
@@ -229,7 +229,7 @@ def test_no_file_of_the_pydicom_wheel_is_lost_loose_zipped_or_tarred(spark, tmp_
     rows = {}
     for kind, place in {"loose": folder, **packed}.items():
         report = ingest(IngestConfig(source=str(place), lake=str(tmp_path / f"lake-{kind}")))
-        opened = open_lake(str(tmp_path / f"lake-{kind}"), "dicom")
+        opened = open_lake(LakePlace(str(tmp_path / f"lake-{kind}")))
         rows[kind] = Counter(
             (row["sop_instance_uid"], row["header"])
             for row in opened.table("instances")

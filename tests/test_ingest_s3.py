@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_udf.config import IngestConfig
+from dicom_udf.config import IngestConfig, LakePlace
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.ingest import ingest
 from dicom_udf.lake import open_lake
@@ -54,7 +54,7 @@ def run(spark, server, tmp_path):
 
 
 def ledger(tmp_path):
-    rows = open_lake(str(tmp_path / "lake"), "dicom").table("objects").collect()
+    rows = open_lake(LakePlace(str(tmp_path / "lake"))).table("objects").collect()
     return {row["source_uri"].removeprefix("s3://source/"): row for row in rows}
 
 
@@ -107,7 +107,7 @@ def test_a_zip_that_tasks_share_is_one_object(run, client, tmp_path):
     assert (report.objects_read, report.instances, report.failures) == (2, 26, {"NOT_DICOM": 1})
     row = ledger(tmp_path)["large.zip"]
     assert (row["instances"], row["failures"], row["status"]) == (25, 1, "ingested")
-    rows = open_lake(str(tmp_path / "lake"), "dicom").table("instances").select("source_member").collect()
+    rows = open_lake(LakePlace(str(tmp_path / "lake"))).table("instances").select("source_member").collect()
     names = Counter(row["source_member"] for row in rows)
     assert names == Counter([None, *(f"{n}.dcm" for n in range(20)), *(f"{n}.dcm#2" for n in range(5))])
 

@@ -21,16 +21,18 @@ JOB = Path(__file__).parents[1] / "glue_jobs" / "promote_columns.py"
     ids=["words", "semicolons", "spaces"],
 )
 def test_attributes_are_words_or_parted_by_semicolons(words, tmp_path):
-    assert parse_command(["promote", *words, "--lake", str(tmp_path)]) == PromoteConfig(BOTH, str(tmp_path))
+    assert parse_command(["promote", *words, "--lake", str(tmp_path)]) == PromoteConfig(
+        attributes=BOTH, lake=str(tmp_path)
+    )
 
 
 def test_the_job_takes_the_same_as_an_option_beside_glues_own(tmp_path):
     words = ["--JOB_NAME", "x", "--attributes", ";".join(BOTH), "--enable-metrics", "--lake", str(tmp_path)]
-    assert parse_promote_arguments(words) == PromoteConfig(BOTH, str(tmp_path))
+    assert parse_promote_arguments(words) == PromoteConfig(attributes=BOTH, lake=str(tmp_path))
 
 
 def test_settings_written_as_options_are_read_back(tmp_path):
-    config = PromoteConfig(BOTH, str(tmp_path), database="other", wait=0, master="local[2]")
+    config = PromoteConfig(attributes=BOTH, lake=str(tmp_path), database="other", wait=0, master="local[2]")
     assert parse_promote_arguments(to_arguments(config)) == config
 
 

@@ -5,9 +5,11 @@
     IngestConfig ── parse_ingest_arguments(argv)    python, spark-submit, AWS Glue: only ``--name value``
          │
          └───────── parse_command(argv)             the command ``dicom-lake``: SOURCE and SQL are positional
-    QueryConfig · StatusConfig · FailuresConfig · ColumnsConfig · VerifyConfig
+    QueryConfig · StatusConfig · FailuresConfig · ColumnsConfig · VerifyConfig · MaintainConfig · PromoteConfig
+         │
+         └───────── .place  ->  LakePlace: root, database, catalog, how S3 and AWS are reached
 
-Parsing looks at the words alone; ``check_ingest`` and ``check_lake`` look at the disk. All of them raise
+Parsing looks at the words alone; ``check_ingest`` and ``check_lake`` look at the disk too, at no network. All raise
 :class:`~dicom_udf.errors.ConfigurationError` with one sentence that names the argument and the remedy.
 """
 
@@ -20,8 +22,10 @@ from dicom_udf.config.arguments import (
     parse_promote_arguments,
     to_arguments,
 )
-from dicom_udf.config.checks import TABLES, VIEWS, check_ingest, check_lake, is_lake
+from dicom_udf.config.checks import TABLES, VIEWS, check_catalog, check_ingest, check_lake, is_lake
 from dicom_udf.config.ingest_settings import IngestConfig
+from dicom_udf.config.lake_options import CatalogOptions, LakeOptions, WriterOptions
+from dicom_udf.config.place import LakePlace, S3Access, service_endpoint
 from dicom_udf.config.settings import (
     ColumnsConfig,
     CommandConfig,
@@ -35,15 +39,21 @@ from dicom_udf.config.upkeep_settings import MaintainConfig, PromoteConfig
 __all__ = [
     "TABLES",
     "VIEWS",
+    "CatalogOptions",
     "ColumnsConfig",
     "CommandConfig",
     "FailuresConfig",
     "IngestConfig",
+    "LakeOptions",
+    "LakePlace",
     "MaintainConfig",
     "PromoteConfig",
     "QueryConfig",
+    "S3Access",
     "StatusConfig",
     "VerifyConfig",
+    "WriterOptions",
+    "check_catalog",
     "check_ingest",
     "check_lake",
     "is_lake",
@@ -51,5 +61,6 @@ __all__ = [
     "parse_ingest_arguments",
     "parse_maintain_arguments",
     "parse_promote_arguments",
+    "service_endpoint",
     "to_arguments",
 ]

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from dicom_udf import __version__
 from dicom_udf.config.ingest_settings import IngestConfig
+from dicom_udf.config.lake_options import WriterOptions
 from dicom_udf.config.settings import (
     ColumnsConfig,
     CommandConfig,
@@ -72,6 +73,9 @@ example:
   dicom-lake query "SELECT modality, count(*) FROM instances GROUP BY 1" --lake ./lake
 
 Exit status: 0 done, 1 the run failed, 2 bad arguments. 'dicom-lake COMMAND --help' tells more."""
+
+_GROUPS = ("what and where", "settings", "lake", "AWS", "archives", "other")
+"""Headings in the help, in their order."""
 
 _COMMANDS: dict[str, tuple[type[CommandConfig], str, str]] = {
     # name: settings, the field that is positional, what it does
@@ -221,11 +225,11 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 
 def _add_options(parser: _Parser, config_class: type[CommandConfig], positional: str = "") -> None:
-    groups = {
-        title: parser.add_argument_group(title) for title in ("what and where", "settings", "S3", "archives", "other")
-    }
+    groups = {title: parser.add_argument_group(title) for title in _GROUPS}
     groups["other"].add_argument("-h", "--help", action="help", help="print this and stop")
-    for field in dataclasses.fields(config_class):
+    shared = {field.name for field in dataclasses.fields(WriterOptions)}
+    # What is a command's own comes first under each heading.
+    for field in sorted(dataclasses.fields(config_class), key=lambda field: field.name in shared):
         option = field.metadata
         group = groups[option["group"]]
         required = field.default is dataclasses.MISSING

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from dicom_udf.config.ingest_settings import IngestConfig
+from dicom_udf.config.place import LakePlace
 from dicom_udf.errors import ConfigurationError
 
-__all__ = ["TABLES", "VIEWS", "check_ingest", "check_lake", "is_lake"]
+__all__ = ["TABLES", "VIEWS", "check_catalog", "check_ingest", "check_lake", "is_lake"]
 
 TABLES = ("instances", "failures", "objects")
 """The tables of a lake (DESIGN §3), in the order in which a batch is committed."""
@@ -25,31 +27,57 @@ def is_lake(lake: Path | str, database: str) -> bool:
 def check_ingest(config: IngestConfig) -> None:
     """Check that a run can begin: the source is there, the lake is one or can become one, the report can be written.
 
+    What is in S3 is asked for by the run itself.
+
     Raises:
         ConfigurationError: With the argument and the remedy.
     """
-    if config.catalog == "glue":
-        raise ConfigurationError("--catalog glue is not supported by this version; use --catalog hadoop")
-    _refuse_s3("lake", config.lake)
+    place = config.place
+    check_catalog(place)
     _check_one_origin(config)
-    lake = Path(config.lake)
-    if config.source is not None and not config.source.startswith("s3://"):
+    is_local_source = config.source is not None and not config.source.startswith("s3://")
+    if config.source is not None and is_local_source:
         _check_source(Path(config.source))
-    _check_place_of_lake(lake, config.database)
-    if config.source is not None and not config.source.startswith("s3://"):
-        _check_apart(Path(config.source), lake)
+    if not place.is_glue:
+        _check_place_of_lake(Path(place.root), place.database)
+    if config.source is not None and is_local_source is not place.is_glue:
+        _check_apart(config.source, place)
     if config.report is not None:
         _check_report(Path(config.report))
 
 
-def check_lake(lake: str, database: str) -> None:
-    """Check that a local lake is there to be read.
+def check_catalog(place: LakePlace) -> None:
+    """Check that a lake's place and the keeper of its tables go together.
 
     Raises:
-        ConfigurationError: It isn't; names the databases that the folder has instead.
+        ConfigurationError: They don't, or the lake's prefix isn't one that every reader takes as it is.
     """
-    _refuse_s3("lake", lake)
-    folder = Path(lake)
+    is_s3 = place.root.startswith("s3://")
+    if is_s3 and not place.is_glue:
+        raise ConfigurationError(f"a lake in S3 needs AWS Glue to keep its tables; add --catalog glue for {place.root}")
+    if place.is_glue and not is_s3:
+        raise ConfigurationError(
+            f"--catalog glue needs a lake in S3, and {place.root} is a local folder; give --lake s3://bucket/prefix"
+        )
+    if place.kms_key is not None and not is_s3:
+        raise ConfigurationError(f"--kms-key is for lakes in S3, and {place.root} is a local folder; leave it out")
+    if is_s3 and not re.fullmatch(r"([A-Za-z0-9_=+@-][A-Za-z0-9._=+@-]*/)*", place.prefix):
+        raise ConfigurationError(
+            f"the prefix of the lake {place.root} can't be used; give names of letters, digits and '._=+@-' between "
+            "single slashes"
+        )
+
+
+def check_lake(place: LakePlace) -> None:
+    """Check that a lake can be there to be read; whether one in S3 is there, its readers find out.
+
+    Raises:
+        ConfigurationError: It isn't; names the databases that a local folder has instead.
+    """
+    check_catalog(place)
+    if place.is_glue:
+        return
+    lake, database, folder = place.root, place.database, Path(place.root)
     if not folder.exists():
         raise ConfigurationError(f"there is no lake at {lake}; 'dicom-lake ingest SOURCE --lake {lake}' makes one")
     if not folder.is_dir():
@@ -64,11 +92,6 @@ def check_lake(lake: str, database: str) -> None:
     raise ConfigurationError(
         f"{lake} is no lake: it has no tables of database {database!r}; give the folder that ingest was given"
     )
-
-
-def _refuse_s3(argument: str, location: str) -> None:
-    if location.startswith("s3://"):
-        raise ConfigurationError(f"the {argument} can't be an s3:// URL in this version; give a local folder")
 
 
 def _check_one_origin(config: IngestConfig) -> None:
@@ -104,11 +127,16 @@ def _check_place_of_lake(lake: Path, database: str) -> None:
         raise ConfigurationError(f"nothing can be written in {place} by this user; grant it write permission")
 
 
-def _check_apart(source: Path, lake: Path) -> None:
+def _check_apart(source: str, place: LakePlace) -> None:
     # The other way round is fine: a lake inside the source is left out of the listing.
-    source, lake = source.resolve(), lake.resolve()
-    if source.is_relative_to(lake):
-        raise ConfigurationError(f"the source {source} lies in the lake {lake}; give a lake apart from the source")
+    if place.is_glue:
+        is_inside = f"{source.rstrip('/')}/".startswith(f"{place.root}/")
+    else:
+        is_inside = Path(source).resolve().is_relative_to(Path(place.root).resolve())
+    if is_inside:
+        raise ConfigurationError(
+            f"the source {source} lies in the lake {place.root}; give a lake apart from the source"
+        )
 
 
 def _check_report(report: Path) -> None:

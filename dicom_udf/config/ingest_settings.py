@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from dicom_udf.config.lake_options import WriterOptions
 from dicom_udf.config.options import (
-    DATABASE,
     LOG_LEVEL,
     LogLevel,
     local_file,
@@ -18,14 +18,13 @@ from dicom_udf.config.options import (
     run_id,
     size,
     switch,
-    url,
 )
 
 __all__ = ["IngestConfig"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IngestConfig:
+class IngestConfig(WriterOptions):
     """One run that brings a lake up to date with a source, a manifest or an inventory."""
 
     source: str | None = field(
@@ -61,22 +60,6 @@ class IngestConfig:
         ),
     )
     """Local or ``s3://``. An inventory is late by a day or more, so nothing counts as deleted."""
-
-    lake: str = field(
-        metadata=option(
-            "the lake: a local folder, made if missing", parse=location, metavar="LAKE", group="what and where"
-        )
-    )
-    """Absolute path, because Iceberg's metadata stores it in every file's name."""
-
-    catalog: Literal["hadoop", "glue"] = field(
-        default="hadoop",
-        metadata=option("keeper of the tables: the lake's own folder, or AWS Glue", choices=("hadoop", "glue")),
-    )
-    """``hadoop`` needs no service, which suits a laptop; Athena reads only what is in ``glue``."""
-
-    database: str = field(default="dicom", metadata=DATABASE)
-    """Lower-case letters, digits, underscores: what Glue, Spark and Athena all take unquoted."""
 
     partition_by: Literal["day", "month", "year"] = field(
         default="day",
@@ -132,14 +115,6 @@ class IngestConfig:
     )
     """Without unit. 1 never fails: one bad file in a million is the normal state of an archive."""
 
-    master: str | None = field(
-        default=None,
-        metadata=option(
-            "Spark master of a run started by plain Python, e.g. local[4] [default: local[*]]", metavar="URL"
-        ),
-    )
-    """None leaves the choice to the platform (Glue, EMR) or takes every core of the machine."""
-
     run_id: str | None = field(
         default=None,
         metadata=option(
@@ -147,28 +122,6 @@ class IngestConfig:
         ),
     )
     """Letters, digits, ``.``, ``_``, ``-``: it becomes part of a path."""
-
-    s3_endpoint: str | None = field(
-        default=None,
-        metadata=option("an S3-compatible server instead of AWS", parse=url, metavar="URL", group="S3"),
-    )
-    """``http(s)://host:port``. Credentials come by boto3's chain in any case."""
-
-    s3_region: str | None = field(
-        default=None, metadata=option("region [default: as S3 says of the bucket]", metavar="NAME", group="S3")
-    )
-    """Needed only where the bucket's region may not be asked for."""
-
-    s3_path_style: bool | None = field(
-        default=None,
-        metadata=option(
-            "URLs as endpoint/bucket instead of bucket.endpoint, true or false [default: true with --s3-endpoint]",
-            parse=switch,
-            metavar="SWITCH",
-            group="S3",
-        ),
-    )
-    """AWS wants false, most other servers true."""
 
     split_probe_bytes: int = field(
         default=32 << 20,

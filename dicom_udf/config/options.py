@@ -25,6 +25,7 @@ __all__ = [
     "count",
     "database",
     "failure_code",
+    "key_arn",
     "local_file",
     "location",
     "number",
@@ -146,6 +147,13 @@ def url(text: str) -> str:
     return text.rstrip("/")
 
 
+def key_arn(text: str) -> str:
+    """Read the ARN of a KMS key: an alias or a bare id means another key in another account."""
+    if not re.fullmatch(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+", text):
+        raise argparse.ArgumentTypeError("must be the ARN of a KMS key, arn:aws:kms:REGION:ACCOUNT:key/ID")
+    return text
+
+
 def run_id(text: str) -> str:
     """Read a name that is safe as a part of a path."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", text):
@@ -193,7 +201,12 @@ def option(
 OutputFormat = Literal["table", "csv", "json"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
-LAKE = option("the lake: a local folder", parse=location, metavar="LAKE", group="what and where")
-DATABASE = option("database of the tables in the lake", parse=database, metavar="NAME")
+LAKE = option(
+    "the lake: a local folder, or s3://bucket/prefix with --catalog glue",
+    parse=location,
+    metavar="LAKE",
+    group="what and where",
+)
+DATABASE = option("database of the tables in the lake", parse=database, metavar="NAME", group="lake")
 FORMAT = option("form of the answer", choices=("table", "csv", "json"))
 LOG_LEVEL = option("how much is logged to stderr; DEBUG adds tracebacks", choices=("DEBUG", "INFO", "WARNING", "ERROR"))

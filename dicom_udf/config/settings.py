@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dicom_udf.config.ingest_settings import IngestConfig
+from dicom_udf.config.lake_options import CatalogOptions, LakeOptions
 from dicom_udf.config.options import (
-    DATABASE,
     FORMAT,
     LAKE,
     LOG_LEVEL,
@@ -16,6 +16,7 @@ from dicom_udf.config.options import (
     failure_code,
     option,
 )
+from dicom_udf.config.place import LakePlace
 from dicom_udf.config.upkeep_settings import MaintainConfig, PromoteConfig
 
 __all__ = [
@@ -28,18 +29,12 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class QueryConfig:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryConfig(LakeOptions):
     """One SQL statement on a local lake."""
 
     sql: str = field(metadata=option("one statement in DuckDB's SQL", metavar="SQL", group="what and where"))
     """Tables and views by their bare names, e.g. instances, failures, objects, series."""
-
-    lake: str = field(metadata=LAKE)
-    """Absolute path."""
-
-    database: str = field(default="dicom", metadata=DATABASE)
-    """As in :class:`IngestConfig`."""
 
     format: OutputFormat = field(default="table", metadata=FORMAT)
     """``table`` for people; ``csv`` (RFC 4180) and ``json`` (one object a line) lose nothing."""
@@ -48,15 +43,9 @@ class QueryConfig:
     """Only the answer by default."""
 
 
-@dataclass(frozen=True, slots=True)
-class StatusConfig:
-    """What a local lake holds."""
-
-    lake: str = field(metadata=LAKE)
-    """Absolute path."""
-
-    database: str = field(default="dicom", metadata=DATABASE)
-    """As in :class:`IngestConfig`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusConfig(LakeOptions):
+    """What a lake holds."""
 
     format: OutputFormat = field(default="table", metadata=FORMAT)
     """As in :class:`QueryConfig`."""
@@ -65,15 +54,9 @@ class StatusConfig:
     """Only the answer by default."""
 
 
-@dataclass(frozen=True, slots=True)
-class FailuresConfig:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailuresConfig(LakeOptions):
     """The files that gave no header."""
-
-    lake: str = field(metadata=LAKE)
-    """Absolute path."""
-
-    database: str = field(default="dicom", metadata=DATABASE)
-    """As in :class:`IngestConfig`."""
 
     code: str | None = field(
         default=None, metadata=option("only failures of this code, e.g. TRUNCATED", parse=failure_code, metavar="CODE")
@@ -90,8 +73,8 @@ class FailuresConfig:
     """Only the answer by default."""
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnsConfig:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnsConfig(CatalogOptions):
     """The columns of ``instances``: what each means, and how often it is filled."""
 
     search: str | None = field(
@@ -99,13 +82,13 @@ class ColumnsConfig:
     )
     """Case doesn't matter."""
 
-    lake: str | None = field(
-        default=None, metadata={**LAKE, "help": "a local lake; adds how many of its rows have a value"}
-    )
-    """Absolute path; None for the declared list alone."""
+    lake: str | None = field(default=None, metadata={**LAKE, "help": "a lake; adds how many of its rows have a value"})
+    """As in :class:`LakeOptions`; None for the declared list alone."""
 
-    database: str = field(default="dicom", metadata=DATABASE)
-    """As in :class:`IngestConfig`."""
+    @property
+    def place(self) -> LakePlace | None:
+        """The lake's place."""
+        return None if self.lake is None else self.place_of(self.lake)
 
     format: OutputFormat = field(default="table", metadata=FORMAT)
     """As in :class:`QueryConfig`."""
@@ -114,15 +97,9 @@ class ColumnsConfig:
     """Only the answer by default."""
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyConfig:
-    """Whether a local lake's tables agree with each other."""
-
-    lake: str = field(metadata=LAKE)
-    """Absolute path."""
-
-    database: str = field(default="dicom", metadata=DATABASE)
-    """As in :class:`IngestConfig`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyConfig(LakeOptions):
+    """Whether a lake's tables agree with each other."""
 
     format: OutputFormat = field(default="table", metadata=FORMAT)
     """As in :class:`QueryConfig`."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dicom_udf.config.lake_options import WriterOptions
 from dicom_udf.config.options import (
-    DATABASE,
     FORMAT,
-    LAKE,
     LOG_LEVEL,
     LogLevel,
     OutputFormat,
@@ -24,8 +23,8 @@ from dicom_udf.config.options import (
 __all__ = ["MaintainConfig", "PromoteConfig"]
 
 
-@dataclass(frozen=True, slots=True)
-class PromoteConfig:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromoteConfig(WriterOptions):
     """Attributes that become columns of ``instances``."""
 
     attributes: tuple[str, ...] = field(
@@ -39,39 +38,19 @@ class PromoteConfig:
     )
     """As :func:`dicom_udf.columns.parse_promoted` reads them. A keyword's type is the dictionary's."""
 
-    lake: str = field(metadata=LAKE)
-    """Absolute path."""
-
-    database: str = field(default="dicom", metadata=DATABASE)
-    """As in :class:`IngestConfig`."""
-
     wait: int = field(
         default=3600,
         metadata=option("seconds to wait for another run that writes to the lake", parse=count, metavar="SECONDS"),
     )
     """0 fails at once."""
 
-    master: str | None = field(
-        default=None,
-        metadata=option(
-            "Spark master of a run started by plain Python, e.g. local[4] [default: local[*]]", metavar="URL"
-        ),
-    )
-    """As in :class:`IngestConfig`."""
-
     log_level: LogLevel = field(default="INFO", metadata=LOG_LEVEL)
     """As in :class:`IngestConfig`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaintainConfig:
+class MaintainConfig(WriterOptions):
     """Upkeep of a lake: no row changes."""
-
-    lake: str = field(metadata=LAKE)
-    """Absolute path."""
-
-    database: str = field(default="dicom", metadata=DATABASE)
-    """As in :class:`IngestConfig`."""
 
     dry_run: bool = field(
         default=False,
@@ -141,14 +120,6 @@ class MaintainConfig:
 
     format: OutputFormat = field(default="table", metadata=FORMAT)
     """As in :class:`QueryConfig`."""
-
-    master: str | None = field(
-        default=None,
-        metadata=option(
-            "Spark master of a run started by plain Python, e.g. local[4] [default: local[*]]", metavar="URL"
-        ),
-    )
-    """As in :class:`IngestConfig`."""
 
     log_level: LogLevel = field(default="INFO", metadata=LOG_LEVEL)
     """As in :class:`IngestConfig`."""

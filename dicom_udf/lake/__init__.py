@@ -2,6 +2,7 @@
 
 from dicom_udf.lake.batch import Batch, drop_run, new_run
 from dicom_udf.lake.commit import commit_batch
+from dicom_udf.lake.faults import lake_faults
 from dicom_udf.lake.lease import Lease, LeaseLostError, lake_lease
 from dicom_udf.lake.plan import Plan, PlanRules, make_plan, write_listing
 from dicom_udf.lake.recovery import finish_left_batches
@@ -21,6 +22,7 @@ __all__ = [
     "commit_batch",
     "drop_run",
     "finish_left_batches",
+    "lake_faults",
     "lake_lease",
     "make_plan",
     "new_run",

@@ -28,7 +28,9 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore
 
+from dicom_udf.config import LakePlace
 from dicom_udf.errors import RunFailedError
+from dicom_udf.sources.s3_requests import TRIES, S3Error, lake_failed, obstore_store
 
 __all__ = ["CLOCK_SKEW", "LEASE_SECONDS", "Lease", "LeaseLostError", "lake_lease", "take_lease"]
 
@@ -103,8 +105,11 @@ class Lease:
         with self._lock:
             if self._lost is None and self._clock() >= self._expires:
                 self._lost = "expired before it was renewed"
-            if self._lost is None and not self._is_newest():
-                self._lost = "was taken over by another run"
+            try:
+                if self._lost is None and not self._is_newest():
+                    self._lost = "was taken over by another run"
+            except (BaseError, OSError) as error:
+                self._lost = f"can't be read ({type(error).__name__})"
             if self._lost is not None:
                 raise LeaseLostError(
                     f"the lease of run {self.holder} {self._lost}; nothing more was written, the next run goes on"
@@ -145,23 +150,26 @@ class Lease:
                     obstore.delete(self._store, _name(number))
 
 
-def lake_lease(lake: str, holder: str, *, wait: float = 0.0) -> Lease:
-    """Take the lease of the lake in a folder; to be used as a context manager.
+def lake_lease(place: LakePlace, holder: str, *, wait: float = 0.0) -> Lease:
+    """Take the lease of a lake; to be used as a context manager.
 
     Args:
-        lake: The lake's folder, absolute; made if missing.
+        place: The lake; a local folder is made if missing.
         holder: A run's key.
         wait: Seconds to wait for another holder, as maintenance and promotion do; an ingest doesn't wait.
 
     Raises:
-        RunFailedError: Another run holds it.
+        ConfigurationError: The lake's bucket doesn't exist.
+        RunFailedError: Another run holds it; or S3 denies it, or can't be reached.
     """
-    store = LocalStore(str(Path(lake) / "_ingest" / "lease"), mkdir=True)
+    store = _store(place)
     deadline = time.monotonic() + wait
     is_told = False
     while True:
         try:
             return take_lease(store, holder)
+        except (BaseError, OSError) as error:
+            raise lake_failed(error, place) if place.is_glue else error from None
         except RunFailedError as error:
             if time.monotonic() >= deadline:
                 raise
@@ -169,6 +177,21 @@ def lake_lease(lake: str, holder: str, *, wait: float = 0.0) -> Lease:
                 _log.info("waiting up to %.0f s: %s", wait, error)
                 is_told = True
         time.sleep(min(5.0, wait))
+
+
+def _store(place: LakePlace) -> Any:
+    if not place.is_glue:
+        return LocalStore(str(Path(place.root) / "_ingest" / "lease"), mkdir=True)
+    try:
+        return obstore_store(
+            place.bucket,
+            place.access,
+            prefix=f"{place.prefix}_ingest/lease",
+            kms_key=place.kms_key,
+            retries=TRIES,
+        )
+    except S3Error as error:
+        raise lake_failed(error, place) from None
 
 
 def take_lease(
@@ -209,7 +232,8 @@ def _make(store: Any, number: int, generation: _Generation) -> bool:
     try:
         obstore.put(store, _name(number), json.dumps(asdict(generation)).encode(), mode="create")
     except AlreadyExistsError:
-        return False
+        # It is ours where the answer to a first try was lost and the request was sent again.
+        return _read(store, number) == generation
     return True
 
 

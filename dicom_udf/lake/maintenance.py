@@ -55,15 +55,15 @@ def maintain(config: MaintainConfig) -> LakeUpkeep:
         ConfigurationError: There is no such lake, or it can't be sorted like that. Nothing has been written.
         RunFailedError: Another run holds the lake longer than ``config.wait``, or a step failed; what was done stays.
     """
-    check_lake(config.lake, config.database)
+    check_lake(config.place)
     if config.dry_run:
-        lake = Lake(lake_session(config.lake, master=config.master), config.database)
+        lake = Lake(lake_session(config.place, master=config.master), config.place)
         _check(lake, config)
         staged, planned = _left_batches(lake)
         tables = tuple(plan_table(lake, table, config) for table in _tables(lake))
         return LakeUpkeep(staged, planned, len(_dead_stages(lake, config)), tables)
-    with lake_lease(config.lake, new_run(datetime.now(UTC)), wait=config.wait) as lease:
-        lake = open_lake(config.lake, config.database, master=config.master, lease=lease)
+    with lake_lease(config.place, new_run(datetime.now(UTC)), wait=config.wait) as lease:
+        lake = open_lake(config.place, master=config.master, lease=lease)
         _check(lake, config)
         finished = finish_left_batches(lake)
         staged, planned = _left_batches(lake)

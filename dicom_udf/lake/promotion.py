@@ -19,6 +19,7 @@ from dicom_udf.columns import Promoted, check_promotable, parse_promoted
 from dicom_udf.config import PromoteConfig, check_lake
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake.batch import new_run
+from dicom_udf.lake.faults import lake_faults
 from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.promoted import (
     Promotion,
@@ -66,11 +67,11 @@ def promote(config: PromoteConfig) -> Promotions:
         RunFailedError: Another run holds the lake, or took it over.
     """
     asked = [parse_promoted(text) for text in config.attributes]
-    check_lake(config.lake, config.database)
+    check_lake(config.place)
     began = datetime.now(UTC).replace(tzinfo=None)
     run = new_run(began)
-    with lake_lease(config.lake, run, wait=config.wait) as lease:
-        lake = open_lake(config.lake, config.database, master=config.master, lease=lease)
+    with lake_faults(config.place), lake_lease(config.place, run, wait=config.wait) as lease:
+        lake = open_lake(config.place, master=config.master, lease=lease)
         known = promoted_columns(lake)
         new = check_promotable(asked, _taken(lake), known)
         left = left_promotion(lake)

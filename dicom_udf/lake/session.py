@@ -9,16 +9,25 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-__all__ = ["CATALOG", "ICEBERG_PACKAGE", "lake_session"]
+from dicom_udf.config import LakePlace
+from dicom_udf.errors import RunFailedError
+from dicom_udf.sources.s3_requests import default_region
+
+__all__ = ["AWS_PACKAGE", "CATALOG", "ICEBERG_PACKAGE", "lake_session"]
 
 CATALOG = "lake"
 """Name of the Iceberg catalog inside the session; readers of the lake never see it."""
 
 ICEBERG_PACKAGE = "org.apache.iceberg:iceberg-spark-runtime-3.5_2.12:1.10.0"
 """The Iceberg runtime of AWS Glue 5.1, from Maven Central."""
+
+AWS_PACKAGE = "org.apache.iceberg:iceberg-aws-bundle:1.10.0"
+"""What Iceberg needs for S3 and the Glue catalog; AWS Glue and EMR bring their own."""
 
 _ICEBERG_EXTENSIONS = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
 
@@ -27,8 +36,8 @@ _ICEBERG_EXTENSIONS = "org.apache.iceberg.spark.extensions.IcebergSparkSessionEx
 _SHORT_RUNS = "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC"
 
 
-def lake_session(lake: str, *, master: str | None = None) -> SparkSession:
-    """Return a session whose catalog :data:`CATALOG` is the Hadoop catalog in the folder ``lake``.
+def lake_session(place: LakePlace, *, master: str | None = None) -> SparkSession:
+    """Return a session whose catalog :data:`CATALOG` is the lake's.
 
     Each call gives a session of its own (catalog, ``spark.wap.id``) on the one Spark application of the process.
     Started by ``spark-submit`` or Glue, the platform's master, jars and sizes stand; only Iceberg's extension and
@@ -36,40 +45,80 @@ def lake_session(lake: str, *, master: str | None = None) -> SparkSession:
     found, Iceberg from Maven Central once.
 
     Args:
-        lake: The lake's folder, absolute.
+        place: The lake. A local one has a Hadoop catalog in its folder, one in S3 the Glue catalog.
         master: Spark master for a session started by plain Python; default ``local[*]``.
+
+    Raises:
+        RunFailedError: The lake is in S3, and the application that runs already has no Iceberg for AWS.
     """
     builder = SparkSession.builder.appName("dicom-lake").config("spark.sql.extensions", _ICEBERG_EXTENSIONS)
     builder = builder.config("spark.serializer", "org.apache.spark.serializer.KryoSerializer")
-    if SparkSession.getActiveSession() is None and "PYSPARK_GATEWAY_PORT" not in os.environ:
-        builder = _local(builder, master or "local[*]")
+    is_own = "PYSPARK_GATEWAY_PORT" not in os.environ
+    if SparkSession.getActiveSession() is None and is_own:
+        builder = _local(builder, master or "local[*]", [ICEBERG_PACKAGE] + [AWS_PACKAGE] * place.is_glue)
     application = builder.getOrCreate()
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+    if is_own:
         application.sparkContext.setLogLevel("ERROR")
         if threading.current_thread() is threading.main_thread():
             # Spark's own handler calls into Java, which fails in the middle of another call.
             signal.signal(signal.SIGINT, signal.default_int_handler)
+        if place.is_glue:
+            _check_aws(application)
     session = application.newSession()
-    for key, value in _catalog_settings(lake).items():
+    for key, value in _catalog_settings(place).items():
         session.conf.set(key, value)
     return session
 
 
-def _catalog_settings(lake: str) -> dict[str, str]:
+def _catalog_settings(place: LakePlace) -> dict[str, str]:
     catalog = f"spark.sql.catalog.{CATALOG}"
+    keeper = _glue_settings(place) if place.is_glue else {"type": "hadoop"}
     return {
         catalog: "org.apache.iceberg.spark.SparkCatalog",
-        f"{catalog}.type": "hadoop",
-        f"{catalog}.warehouse": lake,
+        f"{catalog}.warehouse": place.root,
         # A cached table would hide what another process committed between two steps of a batch.
         f"{catalog}.cache-enabled": "false",
+        **{f"{catalog}.{name}": value for name, value in keeper.items()},
         "spark.sql.session.timeZone": "UTC",
         # Batches of rows are bounded by bytes where they are made; this bounds those that Spark cuts for Python.
         "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
     }
 
 
-def _local(builder: SparkSession.Builder, master: str) -> SparkSession.Builder:
+def _glue_settings(place: LakePlace) -> dict[str, str]:
+    """Return Iceberg's settings for Glue and S3; credentials come by the chain of AWS's library for Java."""
+    settings = {
+        "type": "glue",
+        "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+        "client.region": default_region(place.access),
+        "s3.path-style-access": str(place.access.is_path_style).lower(),
+    }
+    if place.access.endpoint is not None:
+        settings["s3.endpoint"] = place.access.endpoint
+    if place.aws_endpoint is not None:
+        settings["glue.endpoint"] = place.aws_endpoint
+    if place.kms_key is not None:
+        settings |= {"s3.sse.type": "kms", "s3.sse.key": place.kms_key}
+    return settings
+
+
+def _check_aws(application: SparkSession) -> None:
+    """Make sure that a session of plain Python has Iceberg's classes for AWS: jars can't be added to a Spark that runs.
+
+    Raises:
+        RunFailedError: It hasn't.
+    """
+    jvm: Any = application._jvm
+    try:
+        jvm.org.apache.spark.util.Utils.classForName("org.apache.iceberg.aws.glue.GlueCatalog", False, True)
+    except Py4JJavaError:
+        raise RunFailedError(
+            f"the Spark application of this process was started without {AWS_PACKAGE}; open the lake in S3 first, or "
+            "in a process of its own"
+        ) from None
+
+
+def _local(builder: SparkSession.Builder, master: str, packages: list[str]) -> SparkSession.Builder:
     """Add what only a session on one machine needs, and set the environment that its processes start with."""
     _find_java()
     # Executors take their Python from the environment; spark.pyspark.python set in code is ignored (DESIGN §7).
@@ -85,13 +134,21 @@ def _local(builder: SparkSession.Builder, master: str) -> SparkSession.Builder:
         "spark.sql.shuffle.partitions": "8",
     }.items():
         builder = builder.config(key, value)
-    # The jar that an earlier run resolved starts faster, quieter and offline.
-    group, artifact, version = ICEBERG_PACKAGE.split(":")
-    jar = Path.home() / ".ivy2" / "jars" / f"{group}_{artifact}-{version}.jar"
-    if jar.is_file():
-        return builder.config("spark.jars", str(jar))
-    logging.getLogger(__name__).info("fetching %s from Maven Central, once", ICEBERG_PACKAGE)
-    return builder.config("spark.jars.packages", ICEBERG_PACKAGE)
+    # A jar that an earlier run resolved starts faster, quieter and offline.
+    jars = [jar for package in packages if (jar := _fetched(package)).is_file()]
+    missing = [package for package in packages if not _fetched(package).is_file()]
+    if jars:
+        builder = builder.config("spark.jars", ",".join(map(str, jars)))
+    if missing:
+        logging.getLogger(__name__).info("fetching %s from Maven Central, once", " and ".join(missing))
+        builder = builder.config("spark.jars.packages", ",".join(missing))
+    return builder
+
+
+def _fetched(package: str) -> Path:
+    """Where Ivy keeps a package's jar."""
+    group, artifact, version = package.split(":")
+    return Path.home() / ".ivy2" / "jars" / f"{group}_{artifact}-{version}.jar"
 
 
 def _find_java() -> None:

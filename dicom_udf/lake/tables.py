@@ -9,7 +9,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from dicom_udf import __version__
 from dicom_udf.columns import Table, failures_table, instances_table, objects_table, quote_text, spark_ddl
+from dicom_udf.config import LakePlace
 from dicom_udf.errors import RunFailedError
+from dicom_udf.lake.glue_tables import check_fits, check_tables, location_clause, make_databases
 from dicom_udf.lake.lease import Lease
 from dicom_udf.lake.session import CATALOG, lake_session
 
@@ -55,13 +57,18 @@ class Lake:
 
     Attributes:
         spark: A session from :func:`dicom_udf.lake.session.lake_session`.
-        database: Name of the database that readers query.
+        place: Where it is.
         lease: The right to write; None where one process is all there is.
     """
 
     spark: SparkSession
-    database: str
+    place: LakePlace
     lease: Lease | None = None
+
+    @property
+    def database(self) -> str:
+        """Name of the database that readers query."""
+        return self.place.database
 
     def check_lease(self) -> None:
         """Make sure that nobody else writes.
@@ -78,7 +85,7 @@ class Lake:
 
     def staging_name(self, table: str) -> str:
         """Return the full name of a table that only a run sees."""
-        return f"{CATALOG}.{self.database}_staging.{table}"
+        return f"{CATALOG}.{self.place.staging}.{table}"
 
     def table(self, table: str) -> DataFrame:
         """Return a table that readers see, as of now."""
@@ -95,7 +102,7 @@ class Lake:
 
     def staging_tables(self) -> list[str]:
         """Return the names of the staging tables that exist."""
-        rows = self.spark.sql(f"SHOW TABLES IN {CATALOG}.{self.database}_staging").collect()
+        rows = self.spark.sql(f"SHOW TABLES IN {CATALOG}.{self.place.staging}").collect()
         return sorted(row["tableName"] for row in rows)
 
     def create_staging(self, name: str, columns: str) -> None:
@@ -106,7 +113,10 @@ class Lake:
             "write.metadata.metrics.default": "none",
             "write.distribution-mode": "none",
         }
-        self.spark.sql(f"CREATE TABLE {self.staging_name(name)} ({columns}) USING iceberg {_properties(properties)}")
+        location = location_clause(self.place, self.place.staging, name)
+        self.spark.sql(
+            f"CREATE TABLE {self.staging_name(name)} ({columns}) USING iceberg {location} {_properties(properties)}"
+        )
 
     def drop_staging(self, name: str) -> None:
         """Drop a staging table and its files."""
@@ -114,24 +124,31 @@ class Lake:
 
 
 def open_lake(
-    root: str, database: str, *, partition_by: str = "day", master: str | None = None, lease: Lease | None = None
+    place: LakePlace, *, partition_by: str = "day", master: str | None = None, lease: Lease | None = None
 ) -> Lake:
-    """Open the lake in a folder; what it lacks of databases, tables and declared columns is made.
+    """Open a lake; what it lacks of databases, tables and declared columns is made.
 
     Args:
-        root: The lake's folder, absolute; made if missing.
-        database: Database of the tables.
+        place: Where; a local folder is made if missing.
         partition_by: ``day``, ``month`` or ``year`` of study_date; a table that exists keeps its own.
         master: As in :func:`dicom_udf.lake.session.lake_session`.
         lease: The right to write.
 
     Raises:
+        ConfigurationError: The Glue catalog has no such database and none may be made, or its tables are another
+            lake's, or the lake's tables are there and it doesn't know them.
         RunFailedError: A newer version of this software has written to the lake.
     """
-    lake = Lake(lake_session(root, master=master), database, lease)
-    for name in (database, f"{database}_staging"):
-        lake.spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{name}")
+    lake = Lake(lake_session(place, master=master), place, lease)
     tables = {instances_table(): _PARTITIONING[partition_by], failures_table(): None, objects_table(): _BY_URI}
+    if place.is_glue:
+        for table in tables:
+            check_fits(table)
+        make_databases(lake)
+        check_tables(lake)
+    else:
+        for name in (place.database, place.staging):
+            lake.spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{name}")
     for table, partitioning in tables.items():
         _create(lake, table, partitioning)
     for table in tables:
@@ -143,7 +160,8 @@ def _create(lake: Lake, table: Table, partitioning: str | None) -> None:
     partitioned = f"PARTITIONED BY ({partitioning})" if partitioning else ""
     lake.spark.sql(
         f"CREATE TABLE IF NOT EXISTS {lake.name(table.name)} ({spark_ddl(table)}) USING iceberg {partitioned} "
-        f"COMMENT {quote_text(table.comment)} {_properties(_PROPERTIES | _PUBLISHED)}"
+        f"COMMENT {quote_text(table.comment)} {location_clause(lake.place, lake.database, table.name)} "
+        f"{_properties(_PROPERTIES | _PUBLISHED)}"
     )
 
 

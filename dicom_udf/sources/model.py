@@ -9,6 +9,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from dicom_udf.config import S3Access
+
 __all__ = ["OBJECT_SCHEMA", "ObjectReader", "ObjectRef", "S3Access", "Store", "object_batch"]
 
 OBJECT_SCHEMA = pa.schema(
@@ -37,21 +39,6 @@ class ObjectRef:
     size: int
     etag: str
     last_modified: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class S3Access:
-    """How S3, or a server that speaks its language, is reached. Goes to the executors with each task.
-
-    Attributes:
-        endpoint: URL of an S3-compatible server; None for AWS.
-        region: None: the environment's or profile's, else the bucket's own as S3 says it.
-        path_style: ``endpoint/bucket/key`` instead of ``bucket.endpoint/key``; None: where an endpoint is given.
-    """
-
-    endpoint: str | None = None
-    region: str | None = None
-    path_style: bool | None = None
 
 
 class ObjectReader(Protocol):

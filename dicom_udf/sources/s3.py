@@ -39,7 +39,14 @@ def split_url(url: str) -> tuple[str, str]:
     return bucket, key
 
 
-def open_s3_store(source: str, *, access: S3Access, patterns: Patterns = _ALL, may_be_empty: bool = True) -> S3Store:
+def open_s3_store(
+    source: str,
+    *,
+    access: S3Access,
+    exclude: str | None = None,
+    patterns: Patterns = _ALL,
+    may_be_empty: bool = True,
+) -> S3Store:
     """Return the store of ``s3://bucket``, of a prefix that is a folder, or of one object.
 
     ``s3://bucket/a`` is the folder ``a/`` where there is anything in it, else the object ``a``.
@@ -51,13 +58,14 @@ def open_s3_store(source: str, *, access: S3Access, patterns: Patterns = _ALL, m
     bucket, key = split_url(source)
     if not bucket:
         raise ConfigurationError(f"{source} names no bucket; give s3://bucket or s3://bucket/prefix")
+    excluded = f"{exclude.rstrip('/')}/" if exclude is not None and exclude.startswith(_SCHEME) else None
     if not key:
         asked_for(bucket, partial(s3_client(access).list_objects_v2, Bucket=bucket, MaxKeys=1))
-        return S3Store(bucket, "", access, patterns)
+        return S3Store(bucket, "", access, patterns, excluded=excluded)
     folder = key if key.endswith("/") else f"{key}/"
     listed = asked_for(bucket, partial(s3_client(access).list_objects_v2, Bucket=bucket, Prefix=folder, MaxKeys=1))
     if listed.get("Contents"):  # not every server counts them
-        return S3Store(bucket, folder, access, patterns)
+        return S3Store(bucket, folder, access, patterns, excluded=excluded)
     if not key.endswith("/"):
         try:
             attempted(partial(s3_client(access).head_object, Bucket=bucket, Key=key))
@@ -68,7 +76,7 @@ def open_s3_store(source: str, *, access: S3Access, patterns: Patterns = _ALL, m
             return S3Store(bucket, key, access, patterns, is_folder=False)
     if not may_be_empty:
         raise ConfigurationError(f"there is nothing at {_SCHEME}{bucket}/{key}; check the name")
-    return S3Store(bucket, folder, access, patterns)
+    return S3Store(bucket, folder, access, patterns, excluded=excluded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,7 @@ class S3Store:
         access: How S3 is reached.
         patterns: Which keys below the prefix are taken.
         is_folder: False for one object.
+        excluded: URIs that begin with this are left out, e.g. the lake's.
     """
 
     bucket: str
@@ -88,6 +97,7 @@ class S3Store:
     access: S3Access
     patterns: Patterns = _ALL
     is_folder: bool = True
+    excluded: str | None = None
 
     @property
     def scope(self) -> str:
@@ -117,6 +127,8 @@ class S3Store:
 
     def _is_taken(self, key: str, size: int) -> bool:
         if key.endswith("/") and not size:
+            return False
+        if self.excluded is not None and f"{_SCHEME}{self.bucket}/{key}".startswith(self.excluded):
             return False
         return not self.is_folder or self.patterns.matches(key[len(self.prefix) :])
 

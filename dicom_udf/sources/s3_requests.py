@@ -38,8 +38,8 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.exceptions import BaseError, UnauthenticatedError
 from obstore.store import S3Store
 
+from dicom_udf.config import LakePlace, S3Access
 from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFailedError
-from dicom_udf.sources.model import S3Access
 from dicom_udf.sources.throttle import Throttle
 
 __all__ = [
@@ -48,7 +48,10 @@ __all__ = [
     "S3Error",
     "asked_for",
     "attempted",
+    "default_region",
     "fault_of",
+    "lake_failed",
+    "no_bucket",
     "obstore_store",
     "run_failed",
     "s3_client",
@@ -127,9 +130,9 @@ def _new_client(access: S3Access) -> Any:
         connect_timeout=5,
         read_timeout=TIMEOUT,
         max_pool_connections=64,
-        s3={"addressing_style": "path" if _is_path_style(access) else "virtual"},
+        s3={"addressing_style": "path" if access.is_path_style else "virtual"},
     )
-    return _session().client("s3", endpoint_url=access.endpoint, region_name=_default_region(access), config=config)
+    return _session().client("s3", endpoint_url=access.endpoint, region_name=default_region(access), config=config)
 
 
 def attempted(call: Callable[[], Any]) -> Any:
@@ -207,31 +210,70 @@ def run_failed(error: S3Error, what: str) -> RunFailedError:
     return RunFailedError(f"S3 answered {error} for {what}; see its documentation of error codes")
 
 
-def obstore_store(bucket: str, access: S3Access) -> Any:
-    """Return this process's obstore client of a bucket; it makes no retries of its own.
+def lake_failed(error: Exception, place: LakePlace) -> ConfigurationError | RunFailedError:
+    """Return what an error of an obstore client means for a lake in S3."""
+    failed = error if isinstance(error, S3Error) else _of_obstore(error)
+    if failed.code == "NoSuchBucket" or (failed.status == 404 and isinstance(error, S3Error)):
+        return no_bucket(place)
+    if failed.status == 403 and failed.code not in _EXPIRED:
+        return RunFailedError(f"S3 denies {_action(error)} for the lake {place.root}; grant it")
+    return run_failed(failed, f"the lake {place.root}")
+
+
+def no_bucket(place: LakePlace) -> ConfigurationError:
+    """Return that a lake's bucket doesn't exist."""
+    return ConfigurationError(
+        f"there is no bucket {place.bucket} for the lake {place.root}; make it, or check the name and --s3-endpoint"
+    )
+
+
+def _action(error: Exception) -> str:
+    """Name what was asked for by the method and the URL in obstore's text."""
+    asked = re.search(r"performing (\w+) (\S+)", str(error))
+    if asked is None:
+        return "access"
+    if asked[1] == "GET":
+        return "s3:ListBucket" if "list-type=2" in asked[2] else "s3:GetObject"
+    return {"PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}.get(asked[1], "access")
+
+
+def obstore_store(
+    bucket: str, access: S3Access, *, prefix: str | None = None, kms_key: str | None = None, retries: int = 0
+) -> Any:
+    """Return this process's obstore client of a bucket.
+
+    Args:
+        bucket: Its name.
+        access: How S3 is reached.
+        prefix: Below which all of its keys are.
+        kms_key: ARN of the key by which what it writes is encrypted.
+        retries: How many it makes of its own.
 
     Raises:
         S3Error: S3 can't be asked for the bucket's region.
         ConfigurationError, RunFailedError: As for :func:`s3_client`; or there are no credentials.
     """
     with _one_thread():
-        return _new_store(bucket, access)
+        return _new_store(bucket, access, prefix, kms_key, retries)
 
 
 @lru_cache(maxsize=64)
-def _new_store(bucket: str, access: S3Access) -> Any:
+def _new_store(bucket: str, access: S3Access, prefix: str | None, kms_key: str | None, retries: int) -> Any:
+    encryption = {"server_side_encryption": "aws:kms", "sse_kms_key_id": kms_key} if kms_key else {}
     return S3Store(
         bucket,
+        prefix=prefix,
+        config=encryption,  # type: ignore[arg-type]
         endpoint=access.endpoint,
         region=_bucket_region(bucket, access),
-        virtual_hosted_style_request=not _is_path_style(access),
+        virtual_hosted_style_request=not access.is_path_style,
         client_options={
             "allow_http": (access.endpoint or "").startswith("http://"),
             "timeout": f"{TIMEOUT:.0f}s",
             "connect_timeout": "5s",
             "pool_max_idle_per_host": "64",
         },
-        retry_config={"max_retries": 0},
+        retry_config={"max_retries": retries},
         credential_provider=_credential_provider(),
     )
 
@@ -262,14 +304,15 @@ def _session() -> boto3.session.Session:
     return boto3.session.Session()
 
 
-def _default_region(access: S3Access) -> str:
+def default_region(access: S3Access) -> str:
+    """Return the region that is given, or that of boto3's chain."""
     return access.region or _session().region_name or "us-east-1"
 
 
 def _bucket_region(bucket: str, access: S3Access) -> str:
     """Return the region to sign for: the given one, another server's default, or where S3 says that the bucket is."""
     if access.region or access.endpoint:
-        return _default_region(access)
+        return default_region(access)
 
     def ask() -> dict[str, Any]:
         try:
@@ -282,7 +325,7 @@ def _bucket_region(bucket: str, access: S3Access) -> str:
 
     answer = attempted(ask)
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    return str(headers.get("x-amz-bucket-region") or _default_region(access))
+    return str(headers.get("x-amz-bucket-region") or default_region(access))
 
 
 def _of_boto3(error: ClientError) -> S3Error:
@@ -318,7 +361,3 @@ def _of_obstore(error: BaseException) -> S3Error:
     if "BareRedirect" in text:
         return S3Error(301, "PermanentRedirect")
     return S3Error(0, "Connect" if re.search(r"HttpError \{\s*kind: Connect\b", text) else "Broken")
-
-
-def _is_path_style(access: S3Access) -> bool:
-    return access.path_style if access.path_style is not None else access.endpoint is not None

@@ -25,7 +25,8 @@ def open_store(
 
     Args:
         source: A path, a ``file://`` URI or an ``s3://`` URL.
-        exclude: A local folder that is left out of the listing with all that is in it, e.g. the lake itself.
+        exclude: A local folder or an ``s3://`` prefix that is left out of the listing with all that is in it, e.g. the
+            lake itself.
         access: How S3 is reached.
         patterns: Which names below the source are taken.
         may_be_empty: False refuses a prefix in S3 that holds nothing: it is then taken for a wrong name.
@@ -35,7 +36,7 @@ def open_store(
         RunFailedError: S3 denies it, or can't be reached.
     """
     if source.startswith("s3://"):
-        return open_s3_store(source, access=access, patterns=patterns, may_be_empty=may_be_empty)
+        return open_s3_store(source, exclude=exclude, access=access, patterns=patterns, may_be_empty=may_be_empty)
     return open_local_store(source, exclude=exclude, patterns=patterns)
 
 

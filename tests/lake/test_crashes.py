@@ -15,7 +15,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
-from dicom_udf.config import IngestConfig
+from dicom_udf.config import IngestConfig, LakePlace
 from dicom_udf.ingest import ingest
 from dicom_udf.query import run_query
 from tests.lake.killed_run import POINTS
@@ -57,7 +57,7 @@ def change(source: Path) -> None:
 
 def rows(lake: Path, table: str) -> dict[str, dict[str, str]]:
     """All rows of a table by file, without what differs from run to run and place to place."""
-    answer = run_query(f"SELECT * FROM {table}", str(lake))
+    answer = run_query(f"SELECT * FROM {table}", LakePlace(str(lake)))
     found = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
     by_file = {Path(row["source_uri"]).name: row for row in found}
     assert len(by_file) == len(found), "one row a file"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_udf.config import IngestConfig
+from dicom_udf.config import IngestConfig, LakePlace
 from dicom_udf.errors import RunFailedError
 from dicom_udf.ingest import ingest
 from dicom_udf.query import run_query
@@ -29,8 +29,8 @@ def run(spark, tmp_path):
 
 
 def objects(tmp_path) -> set[str]:
-    found = run_query("SELECT source_uri FROM objects", str(tmp_path / "lake")).rows
-    seen = run_query("SELECT source_uri FROM instances", str(tmp_path / "lake")).rows
+    found = run_query("SELECT source_uri FROM objects", LakePlace(str(tmp_path / "lake"))).rows
+    seen = run_query("SELECT source_uri FROM instances", LakePlace(str(tmp_path / "lake"))).rows
     names = {Path(uri).stem for (uri,) in found}
     assert names == {Path(uri).stem for (uri,) in seen}
     return names

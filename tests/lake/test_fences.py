@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dicom_udf.config import LakePlace
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake import finish_left_batches, lake_lease, open_lake, publish
 from dicom_udf.lake.lease import LeaseLostError
@@ -61,7 +62,10 @@ def at_publish(monkeypatch, call, what) -> None:
 
 def test_a_second_run_is_turned_away_and_writes_nothing(restored, expected):
     before = sorted(path for path in (restored / "lake").rglob("*") if "_ingest" not in path.parts)
-    with lake_lease(str(restored / "lake"), "other"), pytest.raises(RunFailedError, match="run other is writing"):
+    with (
+        lake_lease(LakePlace(str(restored / "lake")), "other"),
+        pytest.raises(RunFailedError, match="run other is writing"),
+    ):
         run(restored / "source", restored / "lake")
     assert sorted(path for path in (restored / "lake").rglob("*") if "_ingest" not in path.parts) == before
     run(restored / "source", restored / "lake")
@@ -74,7 +78,7 @@ def test_a_sleeper_that_wakes_after_another_has_finished_changes_nothing(restore
         # Its lease has expired; another run takes over, finishes the batch, and goes on.
         lease = lake.lease
         assert lease._make(lease._number + 1, expires=0.0)
-        finish_left_batches(open_lake(str(restored / "lake"), "dicom"))
+        finish_left_batches(open_lake(LakePlace(str(restored / "lake"))))
         real(lake, table, snapshot)
 
     at_publish(monkeypatch, call, sleep)
@@ -90,7 +94,7 @@ def test_a_sleeper_that_wakes_after_another_has_finished_changes_nothing(restore
 def test_a_compaction_that_comes_between_costs_nothing_but_time(restored, expected, monkeypatch, call):
     def compact(lake, table, snapshot, real):
         # A session of its own, as another program is; the compaction's snapshot becomes the current one.
-        other = open_lake(str(restored / "lake"), "dicom")
+        other = open_lake(LakePlace(str(restored / "lake")))
         other.spark.sql(
             f"CALL lake.system.rewrite_data_files(table => 'dicom.{table}', options => map('rewrite-all', 'true'))"
         )

@@ -13,7 +13,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
-from dicom_udf.config import IngestConfig
+from dicom_udf.config import IngestConfig, LakePlace
 from dicom_udf.ingest import ingest
 from dicom_udf.query import run_query
 
@@ -97,11 +97,13 @@ def found(lake: Path, folder: Path) -> dict[str, Content]:
     """What the lake says of the source, after checking that its three tables agree."""
     here = f"source_uri LIKE 'file://{folder}/%'"
     uids: dict[str, list[str]] = {}
-    for uri, uid in run_query(f"SELECT source_uri, sop_instance_uid FROM instances WHERE {here}", str(lake)).rows:
+    for uri, uid in run_query(
+        f"SELECT source_uri, sop_instance_uid FROM instances WHERE {here}", LakePlace(str(lake))
+    ).rows:
         uids.setdefault(Path(uri).name, []).append(uid)
-    answer = run_query(f"SELECT source_uri FROM failures WHERE {here}", str(lake))
+    answer = run_query(f"SELECT source_uri FROM failures WHERE {here}", LakePlace(str(lake)))
     failures = Counter(Path(uri).name for (uri,) in answer.rows)
-    answer = run_query(f"SELECT source_uri, instances, failures FROM objects WHERE {here}", str(lake))
+    answer = run_query(f"SELECT source_uri, instances, failures FROM objects WHERE {here}", LakePlace(str(lake)))
     ledger = {Path(uri).name: counts for uri, *counts in answer.rows}
     content = {name: (tuple(sorted(uids.pop(name, []))), failures.pop(name, 0)) for name in ledger}
     assert not uids

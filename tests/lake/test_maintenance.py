@@ -16,7 +16,7 @@ import pytest
 import dicom_udf.ingest
 from dicom_udf.cli import main, maintain_job
 from dicom_udf.columns import instances_table
-from dicom_udf.config import IngestConfig, MaintainConfig
+from dicom_udf.config import IngestConfig, LakePlace, MaintainConfig
 from dicom_udf.ingest import ingest
 from dicom_udf.inspection import verify_lake
 from dicom_udf.lake import lake_lease, open_lake
@@ -35,7 +35,7 @@ MODALITIES = ["MR", "CT", "US", "PT", "MR", "CT"]
 def template(spark, tmp_path_factory):
     """A lake of two dates and six small files at each, each from a commit of its own; and a copy of it."""
     root = tmp_path_factory.mktemp("maintenance") / "a lake's é 100%20"
-    lake = open_lake(str(root), "dicom")
+    lake = open_lake(LakePlace(str(root)))
     for number, modality in enumerate(MODALITIES):
         add(lake, number, modality)
     shutil.copytree(root, root.with_name("copy"))
@@ -206,9 +206,9 @@ def test_a_staged_batch_of_a_dead_run_is_finished(spark, tmp_path, monkeypatch):
     shutil.rmtree(source)
     done = maintain(config)
     assert (done.batches_finished, done.batches_left) == (1, 0)
-    assert verify_lake(settings.lake, "dicom").broken == ()
-    assert open_lake(settings.lake, "dicom").table("instances").count() == 3
-    assert open_lake(settings.lake, "dicom").staging_tables() == []
+    assert verify_lake(LakePlace(settings.lake)).broken == ()
+    assert open_lake(LakePlace(settings.lake)).table("instances").count() == 3
+    assert open_lake(LakePlace(settings.lake)).staging_tables() == []
 
 
 def test_deleted_rows_are_gone_from_files_where_they_are_many(lake, config):
@@ -274,7 +274,7 @@ def test_the_job_tolerates_glues_arguments_and_the_report_is_rows(lake, root, ca
 
 def test_a_lake_that_another_run_writes_to_is_waited_for_and_then_left(lake, root, capsys):
     before = rows(lake)
-    with lake_lease(str(root), "another run"):
+    with lake_lease(LakePlace(str(root)), "another run"):
         assert main(["maintain", "--lake", str(root), "--wait", "0"]) == 1
         assert "another run is writing to this lake" in capsys.readouterr().err
         assert main(["maintain", "--lake", str(root), "--dry-run", "true"]) == 0

@@ -8,7 +8,7 @@ import pytest
 from dicom_udf import ingest as pipeline
 from dicom_udf.cli import promote_job
 from dicom_udf.columns import parse_promoted
-from dicom_udf.config import IngestConfig, PromoteConfig
+from dicom_udf.config import IngestConfig, LakePlace, PromoteConfig
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.header import Selection, read_header
 from dicom_udf.ingest import ingest
@@ -70,7 +70,7 @@ class Lake:
         return promote(PromoteConfig(attributes=attributes, lake=str(self.root), wait=0))
 
     def open(self):
-        return open_lake(str(self.root), "dicom")
+        return open_lake(LakePlace(str(self.root)))
 
     def rows(self, *columns):
         """Values of columns, and the keys of invalid_values, by name of the file."""
@@ -121,7 +121,7 @@ def test_rows_that_are_there_have_the_values_under_typed_and_commented_columns(p
     field = promoted.open().table("instances").schema["b_value"]
     assert field.dataType.simpleString() == "double"
     assert field.metadata["comment"] == "(0019,xx0C) ACME 1, private. Promoted."
-    (told,) = describe_columns(search="acme", lake=str(promoted.root)).rows
+    (told,) = describe_columns(search="acme", place=LakePlace(str(promoted.root))).rows
     assert (told[0], *told[-2:]) == ("b_value", field.metadata["comment"], 3)
 
 

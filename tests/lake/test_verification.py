@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from dicom_udf.cli import main
-from dicom_udf.config import IngestConfig
+from dicom_udf.config import IngestConfig, LakePlace
 from dicom_udf.ingest import ingest
 from dicom_udf.inspection import verify_lake
 from dicom_udf.lake.session import lake_session
@@ -167,7 +167,7 @@ def test_a_lake_that_is_right_exits_0_with_a_line_each_and_writes_nothing(lake, 
 @pytest.mark.spark
 def test_a_commit_between_opening_and_checking_is_no_breach(lake, monkeypatch):
     """As an ingest beside it would have it: instances are there, their ledger rows follow."""
-    session, opened = lake_session(lake), []
+    session, opened = lake_session(LakePlace(lake)), []
     session.sql("UPDATE lake.dicom.objects SET instances = instances + 1 WHERE source_uri LIKE '%.zip'")
 
     def open_and_commit(*names):
@@ -177,13 +177,13 @@ def test_a_commit_between_opening_and_checking_is_no_breach(lake, monkeypatch):
         return opened[-1]
 
     monkeypatch.setattr("dicom_udf.inspection.open_tables", open_and_commit)
-    assert verify_lake(lake, "dicom").broken == ()
+    assert verify_lake(LakePlace(lake)).broken == ()
     assert len(opened) == 2
 
 
 @pytest.mark.spark
 def test_a_lake_that_is_wrong_exits_1_and_names_the_objects(lake, capsys):
-    session = lake_session(lake)
+    session = lake_session(LakePlace(lake))
     session.sql("UPDATE lake.dicom.objects SET instances = instances + 1 WHERE source_uri LIKE '%.zip'")
     assert main(["verify", "--lake", lake]) == 1
     said = capsys.readouterr()
@@ -204,7 +204,9 @@ def test_a_lake_that_is_wrong_exits_1_and_names_the_objects(lake, capsys):
 
 @pytest.mark.spark
 def test_a_lake_without_a_table_says_which(spark, tmp_path, capsys):
-    lake_session(str(tmp_path)).sql("CREATE TABLE lake.dicom.instances (study_date date NOT NULL) USING iceberg")
+    lake_session(LakePlace(str(tmp_path))).sql(
+        "CREATE TABLE lake.dicom.instances (study_date date NOT NULL) USING iceberg"
+    )
     assert main(["verify", "--lake", str(tmp_path)]) == 1
     assert "the lake has no table failures and objects; the next ingest makes it" in capsys.readouterr().err
 

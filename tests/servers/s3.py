@@ -26,7 +26,17 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-__all__ = ["NO_VERSITYGW", "S3Server", "find_versitygw", "free_port", "moto_s3", "place", "set_etag", "versitygw"]
+__all__ = [
+    "NO_VERSITYGW",
+    "S3Server",
+    "find_versitygw",
+    "free_port",
+    "moto_s3",
+    "moto_server",
+    "place",
+    "set_etag",
+    "versitygw",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
@@ -65,17 +75,17 @@ class S3Server:
         """The same server by another way, e.g. a proxy's endpoint."""
         return replace(self, endpoint=endpoint)
 
-    def client(self, **config: Any) -> Any:
-        """A boto3 client; ``config`` goes to botocore's Config."""
+    def client(self, service: str = "s3", /, **config: Any) -> Any:
+        """A boto3 client; ``config`` goes to botocore's Config. What moto serves besides S3 has the same endpoint."""
         session = boto3.session.Session(self.access_key, self.secret_key, region_name=self.region)
         return session.client(
-            "s3", endpoint_url=self.endpoint, config=Config(s3={"addressing_style": "path"}, **config)
+            service, endpoint_url=self.endpoint, config=Config(s3={"addressing_style": "path"}, **config)
         )
 
 
 @contextlib.contextmanager
-def moto_s3() -> Iterator[S3Server]:
-    """Run moto's server in this process; it forgets its buckets at the end."""
+def moto_server() -> Iterator[S3Server]:
+    """Run moto's server in this process: S3, Glue, SQS, CloudWatch, Athena, IAM; it forgets everything at the end."""
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line for each request otherwise
@@ -89,6 +99,9 @@ def moto_s3() -> Iterator[S3Server]:
         reset = urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")
         with urllib.request.urlopen(reset, timeout=_START_SECONDS):
             server.stop()
+
+
+moto_s3 = moto_server
 
 
 def find_versitygw() -> str | None:

@@ -1,0 +1,96 @@
+"""A lake's databases and tables in the AWS Glue Data Catalog: made where they belong, and never another lake's."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dicom_udf.columns import Table, quote_text
+from dicom_udf.config import TABLES, LakePlace
+from dicom_udf.errors import ConfigurationError
+from dicom_udf.lake.session import CATALOG
+from dicom_udf.sources.s3_requests import asked_for, s3_client
+
+if TYPE_CHECKING:
+    from dicom_udf.lake.tables import Lake
+
+__all__ = ["check_fits", "check_tables", "has_metadata", "location_clause", "make_databases"]
+
+_TYPE_CHARACTERS = 131_072
+_COMMENT_CHARACTERS = 255
+"""What Glue takes of a column (its API, structure Column)."""
+
+
+def location_clause(place: LakePlace, database: str, table: str) -> str:
+    """Return the clause that puts a table into the lake, wherever its database in Glue may be; none for a folder."""
+    return f"LOCATION {quote_text(place.location(database, table))}" if place.is_glue else ""
+
+
+def check_fits(table: Table) -> None:
+    """Check that Glue takes a table's columns, which it would refuse after the first files are written.
+
+    Raises:
+        ConfigurationError: It doesn't; names the column.
+    """
+    for field in table.fields:
+        if len(field.type) > _TYPE_CHARACTERS:
+            raise ConfigurationError(
+                f"the type of {table.name}.{field.name} has {len(field.type):,} characters, the Glue catalog takes "
+                f"{_TYPE_CHARACTERS:,}; declare a simpler type"
+            )
+        if len(field.comment) > _COMMENT_CHARACTERS:
+            raise ConfigurationError(
+                f"the comment of {table.name}.{field.name} has {len(field.comment)} characters, the Glue catalog takes "
+                f"{_COMMENT_CHARACTERS}; shorten it"
+            )
+
+
+def make_databases(lake: Lake) -> None:
+    """Make the lake's two databases where they are absent, with the lake's own folders as their locations.
+
+    Raises:
+        ConfigurationError: One is absent, and none may be made.
+    """
+    place = lake.place
+    purposes = {place.database: "DICOM headers as tables", place.staging: "what a run is writing; not for readers"}
+    for name, purpose in purposes.items():
+        if lake.spark.catalog.databaseExists(f"{CATALOG}.{name}"):
+            continue
+        if not place.create_database:
+            raise ConfigurationError(
+                f"the Glue catalog has no database {name}; make it with the location {place.location(name)}, or leave "
+                "--create-database true"
+            )
+        lake.spark.sql(
+            f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{name} "
+            f"COMMENT {quote_text(purpose)} LOCATION {quote_text(place.location(name))}"
+        )
+
+
+def check_tables(lake: Lake) -> None:
+    """Check that the catalog's tables and the lake's files belong together: maintenance deletes what it doesn't know.
+
+    Raises:
+        ConfigurationError: A table is another lake's, or the files of one are there and the catalog doesn't know it.
+    """
+    place = lake.place
+    for table in TABLES:
+        if not lake.spark.catalog.tableExists(lake.name(table)):
+            if has_metadata(place, table):
+                raise ConfigurationError(
+                    f"the Glue catalog doesn't know the table {place.database}.{table}, whose files are in "
+                    f"{place.location(place.database, table)}; attach it: dicom-lake register --lake {place.root} "
+                    f"--catalog glue --database {place.database}"
+                )
+        elif (found := lake.load(table).location().rstrip("/")) != place.location(place.database, table):
+            raise ConfigurationError(
+                f"the Glue catalog's table {place.database}.{table} lies in {found}, not in the lake {place.root}; "
+                "give that lake, or another --database"
+            )
+
+
+def has_metadata(place: LakePlace, table: str) -> bool:
+    """Tell whether the files of a table are in the lake."""
+    prefix = f"{place.prefix}{place.database}/{table}/metadata/"
+    list_page = partial(s3_client(place.access).list_objects_v2, Bucket=place.bucket, Prefix=prefix, MaxKeys=1)
+    return bool(asked_for(place.bucket, list_page).get("Contents"))
