@@ -1,0 +1,14 @@
+-- Duplicates by SOPInstanceUID
+-- Instances that are stored more than once: where, and whether the copies say the same
+SELECT
+  sop_instance_uid,
+  count(*) AS files,
+  -- where long binary values lie is said by their URIs: they differ between copies
+  count(DISTINCT regexp_replace(header, '"BulkDataURI":"[^"]*"')) = 1 AS is_same_header,
+  sum(source_member_size) - max(source_member_size) AS bytes_to_spare,
+  array_agg(source_uri || coalesce('!' || source_member, '') ORDER BY source_uri, source_member) AS places
+FROM instances
+WHERE sop_instance_uid IS NOT NULL
+GROUP BY sop_instance_uid
+HAVING count(*) > 1
+ORDER BY files DESC, sop_instance_uid

@@ -1,0 +1,8 @@
+-- Private elements: who wrote them
+-- Creators of private blocks by maker and modality, with the instances that have them
+SELECT creator, manufacturer, modality, count(*) AS instances
+FROM instances
+CROSS JOIN UNNEST(private_creators) AS t (creator)
+WHERE study_date BETWEEN DATE '2024-01-01' AND DATE '2024-12-31'
+GROUP BY creator, manufacturer, modality
+ORDER BY instances DESC, creator, manufacturer, modality

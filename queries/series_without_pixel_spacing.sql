@@ -1,0 +1,15 @@
+-- Series without pixel spacing
+-- Image series that can't be measured in mm as they are, and what they have instead of PixelSpacing
+SELECT
+  series_instance_uid,
+  modality,
+  manufacturer_model_name,
+  count(*) AS images,
+  count(imager_pixel_spacing) AS with_imager_pixel_spacing,
+  count(nominal_scanned_pixel_spacing) AS with_nominal_scanned_pixel_spacing,
+  count(ultrasound_physical_delta_x) AS with_ultrasound_regions
+FROM unique_instances
+WHERE "rows" IS NOT NULL
+GROUP BY series_instance_uid, modality, manufacturer_model_name
+HAVING count(pixel_spacing) = 0
+ORDER BY modality, series_instance_uid

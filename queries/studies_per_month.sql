@@ -1,0 +1,10 @@
+-- Studies per month
+-- How many studies of each modality were made in each month of a period
+SELECT
+  date_trunc('month', study_date) AS month,
+  modality,
+  count(DISTINCT study_instance_uid) AS studies
+FROM instances
+WHERE study_date BETWEEN DATE '2024-01-01' AND DATE '2024-12-31'
+GROUP BY date_trunc('month', study_date), modality
+ORDER BY month, modality

@@ -1,0 +1,246 @@
+"""What every saved query has to answer on the corpus: said by hand, from what the corpus is; sizes are those of its files."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from pydicom import dcmread
+
+from tests.queries.corpus import DENIED, RESENT, UPLOADED, File, files
+
+__all__ = ["Run", "answers"]
+
+NORMAL, JPEG, J2K = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.90"
+B = "s3://pacs/"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What only the run itself knows.
+
+    Attributes:
+        run_id: ``ingest_run_id``.
+        began: ``ingest_time``.
+    """
+
+    run_id: str
+    began: datetime
+
+
+def answers(run: Run) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the rows of each query, by the name of its file."""
+    return _cohorts() | _equipment() | _header_json() | _quality() | _storage() | _operation(run)
+
+
+def _cohorts() -> dict[str, list[tuple[Any, ...]]]:
+    march, april, may, june = (date(2024, month, 1) for month in (3, 4, 5, 6))
+    return {
+        "modality_mix": [
+            ("CT", 3, 4, 14, date(2024, 3, 15), date(2024, 4, 20)),
+            ("MG", 2, 2, 7, date(2024, 6, 10), date(2024, 6, 11)),
+            ("CR", 2, 3, 4, date(2023, 12, 1), date(2024, 8, 1)),
+            ("MR", 1, 2, 4, date(2024, 5, 5), date(2024, 5, 5)),
+            ("PT", 1, 1, 2, date(2024, 6, 1), date(2024, 6, 1)),
+            ("DX", 1, 1, 1, None, None),
+            ("RTSTRUCT", 1, 1, 1, date(2024, 3, 15), date(2024, 3, 15)),
+            ("SEG", 1, 1, 1, date(2024, 3, 15), date(2024, 3, 15)),
+            ("US", 1, 1, 1, None, None),
+        ],
+        "studies_per_month": [
+            (march, "CT", 1),
+            (march, "RTSTRUCT", 1),
+            (march, "SEG", 1),
+            (april, "CT", 2),
+            (may, "MR", 1),
+            (june, "MG", 2),
+            (june, "PT", 1),
+            (date(2024, 8, 1), "CR", 0),  # its header is cut before the UID of its study
+        ],
+        "chest_ct_thin_slices": [
+            ("P1", date(2024, 3, 15), "1.2.3.1.1", "1.2.3.1.1.1", 5, 1.0, "B60f", None),
+            ("P2", date(2024, 4, 10), "1.2.3.2.1", "1.2.3.2.1.1", 4, 1.0, "B60f", "Iomeron"),
+        ],
+        "age_at_study": [("F", 0, 1, 1), ("F", 40, 1, 1), ("F", 50, 2, 2), ("F", 60, 2, 2), ("M", 60, 1, 2)],
+        "pet_dose": [
+            ("1.2.3.4.1.1", "P4", date(2024, 6, 1), "Fluorine-18", 350.0, 5.0, 109.8, "BQML", "START", "09:00:00", 2)
+        ],
+        "mammography_views": [
+            ("1.2.3.6.1", "P6", date(2024, 6, 11), ["L CC", "L MLO", "R CC"], ["R MLO"]),
+        ],
+    }
+
+
+def _equipment() -> dict[str, list[tuple[Any, ...]]]:
+    ours, other = "Example Imaging", "Other Maker"
+    march, april = date(2024, 3, 15), date(2024, 4, 10)
+    return {
+        "scanner_inventory": [
+            (ours, "Example CT 64", "CT-1", "CTA", ["CT"], ["VA10", "VA10 SP2"], march, april, 3),
+            (ours, "Example MR", "MR-1", None, ["MR"], None, date(2024, 5, 5), date(2024, 5, 5), 2),
+            (ours, None, None, None, ["DX"], None, None, None, 1),
+            (other, "Other 16", "CT-2", "CTB", ["CT"], None, date(2024, 4, 20), date(2024, 4, 20), 1),
+            (other, None, None, None, ["PT"], None, date(2024, 6, 1), date(2024, 6, 1), 1),
+        ],
+        "protocol_drift": [
+            ("CT-1", "Thorax routine", date(2024, 3, 1), 2, 120.0, 100.0, 8.0, None),
+            ("CT-1", "Thorax routine", date(2024, 4, 1), 1, 100.0, 140.0, 10.0, 25.0),
+            ("CT-2", "Head", date(2024, 4, 1), 1, 120.0, None, 40.0, None),
+        ],
+        "ct_dose": [
+            ("CHEST", "Example CT 64", 3, 8.0, 10.0, 10.0),
+            ("HEAD", "Other 16", 1, 40.0, 40.0, 40.0),
+        ],
+        "mr_parameters": [
+            (3.0, "dwi", "EP", 6400.0, 98.0, 90.0, 4.0, 1, 3),
+            (3.0, "t1", "SE/IR", 600.0, 9.0, 90.0, 4.0, 1, 1),
+        ],
+    }
+
+
+def _header_json() -> dict[str, list[tuple[Any, ...]]]:
+    return {
+        "private_creators": [
+            ("SIEMENS MR HEADER", "Example Imaging", "MR", 3),
+            ("EXAMPLE OTHER", "Example Imaging", "MR", 1),
+        ],
+        "private_b_values": [("1.2.3.2.2.1", 1, 0), ("1.2.3.2.2.1", 2, 500), ("1.2.3.2.2.1", 3, 1000)],
+        "segments": [
+            ("P1", "1.2.3.1.1.3.1", 1, "Left lung", "AUTOMATIC", "Lung"),
+            ("P1", "1.2.3.1.1.3.1", 2, "Right lung", "AUTOMATIC", "Lung"),
+        ],
+        "segmented_series": [
+            ("RTSTRUCT", "1.2.3.1.1.4.1", "1.2.3.1.1.1", "CT", 7, True),
+            ("RTSTRUCT", "1.2.3.1.1.4.1", "1.2.3.99.1.1", None, None, False),
+            ("SEG", "1.2.3.1.1.3.1", "1.2.3.1.1.1", "CT", 7, True),
+        ],
+    }
+
+
+def _quality() -> dict[str, list[tuple[Any, ...]]]:
+    no_day = "no such day in the calendar"
+    first, second = f"{B}hospital_a/ct/P1/0.dcm", f"{B}hospital_a/ct/P1/1.dcm"
+    return {
+        "slice_spacing": [("1.2.3.2.1.1", "CT", 4, 1.0, 2.0, 1)],
+        "duplicate_instances": [
+            ("1.2.3.1.1.1.1", 2, True, _size("hospital_a/ct/P1/0.dcm"), [first, f"{B}import/copies/0.dcm"]),
+            ("1.2.3.1.1.1.2", 2, False, _size("hospital_a/ct/P1/1.dcm"), [second, f"{B}import/copies/1.dcm"]),
+        ],
+        "missing_study_dates": [("DX", "Example Imaging", no_day, 1, 1, 0), ("US", None, "absent", 1, 1, 1)],
+        "series_without_pixel_spacing": [
+            ("1.2.3.10.1.1", "CR", None, 1, 0, 0, 0),
+            ("1.2.3.10.1.2", "CR", None, 1, 0, 0, 0),
+            ("1.2.3.9.1.1", "CR", None, 1, 0, 0, 0),
+            ("1.2.3.8.1.1", "DX", None, 1, 1, 0, 0),
+            ("1.2.3.5.1.1", "MG", None, 4, 4, 0, 0),
+            ("1.2.3.6.1.1", "MG", None, 3, 3, 0, 0),
+            ("1.2.3.7.1.1", "US", None, 1, 0, 0, 0),
+        ],
+        "invalid_values": [
+            ("ContentDate", no_day, "Example Imaging", 1),
+            ("StudyDate", no_day, "Example Imaging", 1),
+        ],
+        "patients_with_many_ids": [("Doe^Jane", date(1962, 7, 4), "F", ["P1", "X9"], 2)],
+        "uids_of_two_patients": [("1.2.3.10.1", ["P10", "P11"], 2, 2)],
+        "cut_headers": [("TRUNCATED", f"{B}import/cut/", 1, ["CR"])],
+        "identifying_instances": [
+            ("CT", 14, 14, 0, 0, 14, 11, 0),
+            ("MG", 7, 7, 0, 0, 7, 0, 0),
+            ("MR", 4, 4, 0, 0, 4, 4, 0),
+            ("CR", 4, 2, 0, 0, 4, 1, 0),
+            ("PT", 2, 2, 0, 0, 2, 0, 0),
+            ("DX", 1, 1, 0, 0, 1, 0, 0),
+            ("RTSTRUCT", 1, 1, 0, 0, 1, 1, 0),
+            ("SEG", 1, 1, 0, 0, 1, 1, 0),
+            ("US", 1, 1, 1, 0, 1, 0, 0),
+        ],
+    }
+
+
+def _storage() -> dict[str, list[tuple[Any, ...]]]:
+    sizes = defaultdict(list)
+    for modality, syntax, size in _instances():
+        sizes[modality].append(size)
+        sizes[syntax, modality].append(size)
+    of = {modality: sizes[modality] for modality in ("CT", "MG", "CR", "MR", "PT", "DX", "RTSTRUCT", "SEG", "US")}
+    everything = sum(map(sum, of.values()))
+    by_size = sorted(of.items(), key=lambda one: -sum(one[1]))
+    plain = ("CR", "CT", "DX", "MR", "PT", "RTSTRUCT", "SEG")
+    head = next(file for file in files() if file.key.endswith("head.zip"))
+    slices = [f"hospital_a/ct/P1/{n}.dcm" for n in range(5)]
+    slices[1] = "import/copies/1.dcm"  # the newest of two
+    slices += [f"hospital_a/ct/P2/{n}.dcm" for n in range(1, 5)]
+    numbers = (*range(1, 6), *range(1, 5))
+    return {
+        "storage_by_modality": [
+            (
+                one,
+                len(all_),
+                sum(all_),
+                int(sum(all_) / len(all_) + 0.5),
+                max(all_),
+                round(100 * sum(all_) / everything, 1),
+            )
+            for one, all_ in by_size
+        ],
+        "transfer_syntaxes": [
+            *((NORMAL, "uncompressed", one, len(sizes[NORMAL, one]), sum(sizes[NORMAL, one]), 0) for one in plain),
+            (JPEG, "JPEG", "US", 1, sum(sizes[JPEG, "US"]), 1),
+            (J2K, "JPEG 2000", "MG", 7, sum(sizes[J2K, "MG"]), 0),
+        ],
+        "archives": [(f"{B}{head.key}", len(head.content), 3, sum(len(one) for one in _members(head)), 1)],
+        "pixel_data_places": [
+            (number, f"{B}{key}", _size(key) - 128, 128, False, 8, 8, 16)
+            for number, key in zip(numbers, slices, strict=True)
+        ],
+    }
+
+
+def _operation(run: Run) -> dict[str, list[tuple[Any, ...]]]:
+    listed = files()
+    lags = sorted((run.began.replace(tzinfo=UTC) - file.modified) // timedelta(seconds=1) for file in listed)
+    late, early = (round(one / 3600, 2) for one in (lags[-1], lags[0]))
+    assert [file.modified for file in listed].count(RESENT) == 1
+    assert {file.modified for file in listed} == {UPLOADED, RESENT}
+    assert late - early == 24.0
+    faults = [
+        ("denied/", "ACCESS_DENIED", "fault"),
+        ("hospital_b/archives/", "CORRUPT_ARCHIVE", "fault"),
+        ("hospital_b/archives/", "NOT_DICOM", "skipped"),
+        ("import/", "NOT_DICOM", "skipped"),
+        ("import/cut/", "EMPTY_OBJECT", "fault"),
+        ("import/cut/", "TRUNCATED", "fault"),
+    ]
+    denied = "S3 denies s3:GetObject (or its key's kms:Decrypt); grant it"
+    return {
+        "failures_by_prefix": [(f"{B}{prefix}", code, severity, 1, 1, run.began) for prefix, code, severity in faults],
+        "ingest_lag": [(run.run_id, run.began, len(listed), late, late, late)],
+        "runs": [(run.run_id, run.began, len(listed), sum(len(one.content) for one in listed), 37, 6, 1)],
+        "objects_to_retry": [(f"{B}{DENIED}", _size(DENIED), "ACCESS_DENIED", denied, run.began)],
+    }
+
+
+def _size(key: str) -> int:
+    return next(len(file.content) for file in files() if file.key == key)
+
+
+def _members(file: File) -> list[bytes]:
+    """The DICOM files of a zip."""
+    with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
+        return [archive.read(name) for name in archive.namelist() if name.startswith("IM")]
+
+
+def _instances() -> Iterator[tuple[str, str, int]]:
+    """Modality, transfer syntax and size of each instance, as pydicom reads them."""
+    unread = {DENIED, "import/cut/early.dcm", "import/cut/empty.dcm", "import/notes.txt"}
+    for file in files():
+        if file.key in unread or file.key.endswith("broken.zip"):
+            continue
+        for content in _members(file) if file.key.endswith("head.zip") else [file.content]:
+            header = dcmread(io.BytesIO(content), specific_tags=["Modality"], stop_before_pixels=True)
+            yield header.Modality, header.file_meta.TransferSyntaxUID, len(content)

@@ -1,0 +1,248 @@
+"""A small hospital whose answers are known: every saved query has something to find in it. Nobody here exists.
+
+UIDs tell where an instance belongs: ``1.2.3.<patient>.<study>.<series>.<number>``.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pydicom import dcmwrite
+from pydicom.config import IGNORE
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+
+__all__ = ["DENIED", "RESENT", "UPLOADED", "File", "files", "replaced"]
+
+UPLOADED = datetime(2026, 1, 1, tzinfo=UTC)
+RESENT = datetime(2026, 1, 2, tzinfo=UTC)
+DENIED = "denied/one.dcm"
+
+EXPLICIT, JPEG, J2K = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.90"
+SOP_CLASSES = {
+    "CR": "1.2.840.10008.5.1.4.1.1.1",
+    "DX": "1.2.840.10008.5.1.4.1.1.1.1",
+    "MG": "1.2.840.10008.5.1.4.1.1.1.2",
+    "CT": "1.2.840.10008.5.1.4.1.1.2",
+    "MR": "1.2.840.10008.5.1.4.1.1.4",
+    "US": "1.2.840.10008.5.1.4.1.1.6.1",
+    "SEG": "1.2.840.10008.5.1.4.1.1.66.4",
+    "PT": "1.2.840.10008.5.1.4.1.1.128",
+    "RTSTRUCT": "1.2.840.10008.5.1.4.1.1.481.3",
+}
+
+JANE = {"PatientID": "P1", "PatientName": "Doe^Jane", "PatientBirthDate": "19620704", "PatientSex": "F"}
+JANE_ELSEWHERE = JANE | {"PatientID": "X9"}
+RICHARD = {"PatientID": "P2", "PatientName": "Roe^Richard", "PatientBirthDate": "19551130", "PatientSex": "M"}
+HANNAH = {"PatientID": "P3", "PatientName": "Hoe^Hannah", "PatientSex": "F", "PatientAge": "007Y"}
+PAULA = {"PatientID": "P4", "PatientName": "Poe^Paula", "PatientSex": "F", "PatientAge": "044Y", "PatientWeight": "70"}
+CLARA = {"PatientID": "P5", "PatientName": "Coe^Clara", "PatientSex": "F", "PatientAge": "052Y"}
+DORA = {"PatientID": "P6", "PatientName": "Doe^Dora", "PatientSex": "F", "PatientAge": "058Y"}
+MAX = {"PatientID": "P7", "PatientName": "Moe^Max", "PatientSex": "M"}
+LEO = {"PatientID": "P8", "PatientName": "Loe^Leo", "PatientSex": "M", "PatientAge": "OLD"}
+TWIN = {"PatientID": "P10", "PatientName": "Twin^Two", "PatientSex": "O"}
+OTHER_TWIN = {"PatientID": "P11", "PatientName": "Twin^One", "PatientSex": "O"}
+
+CT_1 = {
+    "Manufacturer": "Example Imaging", "ManufacturerModelName": "Example CT 64", "DeviceSerialNumber": "CT-1",
+    "StationName": "CTA", "KVP": "120", "ImageOrientationPatient": ["1", "0", "0", "0", "1", "0"],
+    "PixelSpacing": ["0.7", "0.7"], "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "ConvolutionKernel": "B60f",
+}  # fmt: skip
+CT_2 = CT_1 | {"Manufacturer": "Other Maker", "ManufacturerModelName": "Other 16", "DeviceSerialNumber": "CT-2",
+               "StationName": "CTB"}  # fmt: skip
+THORAX = {"BodyPartExamined": "CHEST", "ProtocolName": "Thorax routine", "StudyDescription": "CT thorax"}
+MR_1 = {
+    "Manufacturer": "Example Imaging", "ManufacturerModelName": "Example MR", "DeviceSerialNumber": "MR-1",
+    "MagneticFieldStrength": "3", "ScanningSequence": "EP", "FlipAngle": "90", "SliceThickness": "4",
+    "PixelSpacing": ["1", "1"],
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class File:
+    """An object of the bucket.
+
+    Attributes:
+        key: Its first folders are a hospital and a department.
+        content: Its bytes.
+        modified: When it was uploaded.
+    """
+
+    key: str
+    content: bytes
+    modified: datetime = UPLOADED
+
+
+def files() -> list[File]:
+    """Return the bucket's objects."""
+    return [*_thorax(), *_head(), *_brain(), *_pet(), *_breast(), *_plain(), *_derived(), *_twice(), *_unreadable()]
+
+
+def replaced() -> File:
+    """The first slice of the second thorax as it is sent again, with another tube voltage."""
+    return File("hospital_a/ct/P2/1.dcm", _second_thorax(0, KVP="110"), RESENT)
+
+
+def _thorax() -> Iterator[File]:
+    """Jane's: five thin slices and two thick ones; Richard's, a month later: less voltage, more dose, a slice missing."""
+    study = JANE | THORAX | CT_1 | {"StudyDate": "20240315", "SoftwareVersions": "VA10", "Exposure": "100"}
+    for z in range(5):
+        thin = {"SliceThickness": "1", "CTDIvol": 8.0, "ImagePositionPatient": ["0", "0", str(z)]}
+        yield File(f"hospital_a/ct/P1/{z}.dcm", dicom("CT", "1.1.1", z + 1, **study | thin))
+    for z in range(2):
+        thick = {"SliceThickness": "5", "CTDIvol": 8.0, "ImagePositionPatient": ["0", "0", str(5 * z)]}
+        yield File(f"hospital_a/ct/P1/thick{z}.dcm", dicom("CT", "1.1.2", z + 1, **study | thick))
+    for number, z in enumerate((0, 1, 3, 4)):
+        yield File(f"hospital_a/ct/P2/{number + 1}.dcm", _second_thorax(number, z))
+
+
+def _second_thorax(number: int, z: int = 0, **changed: Any) -> bytes:
+    study = RICHARD | THORAX | CT_1 | {"StudyDate": "20240410", "SoftwareVersions": ["VA10", "SP2"], "Exposure": "140"}
+    thin = {"SliceThickness": "1", "CTDIvol": 10.0, "KVP": "100", "ImagePositionPatient": ["0", "0", str(z)]}
+    return dicom("CT", "2.1.1", number + 1, **study | thin | {"ContrastBolusAgent": "Iomeron"} | changed)
+
+
+def _head() -> Iterator[File]:
+    """A child's head in a zip."""
+    study = HANNAH | CT_2 | {"StudyDate": "20240420", "BodyPartExamined": "HEAD", "ProtocolName": "Head"}
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for z in range(3):
+            slice_ = {"SliceThickness": "5", "CTDIvol": 40.0, "ImagePositionPatient": ["0", "0", str(5 * z)]}
+            archive.writestr(zipfile.ZipInfo(f"IM{z}"), dicom("CT", "3.1.1", z + 1, **study | slice_))
+        archive.writestr(zipfile.ZipInfo("readme.txt"), "no DICOM file")
+    yield File("hospital_b/archives/head.zip", packed.getvalue())
+
+
+def _brain() -> Iterator[File]:
+    """Diffusion with the b-value in a maker's private element, whose block is another one in the last image."""
+    study = RICHARD | MR_1 | {"StudyDate": "20240505", "BodyPartExamined": "HEAD", "ProtocolName": "dwi"}
+    for number, b_value in enumerate((0, 500, 1000), start=1):
+        header = dataset("MR", "2.2.1", number, **study | {"RepetitionTime": "6400", "EchoTime": "98"})
+        if b_value == 1000:
+            header.private_block(0x0019, "EXAMPLE OTHER", create=True).add_new(0x0C, "LO", "not this one")
+        header.private_block(0x0019, "SIEMENS MR HEADER", create=True).add_new(0x0C, "IS", str(b_value))
+        yield File(f"hospital_a/mr/P2/{number}.dcm", encoded(header))
+    t1 = study | {"ProtocolName": "t1", "ScanningSequence": ["SE", "IR"], "RepetitionTime": "600.04", "EchoTime": "9"}
+    yield File("hospital_a/mr/P2/t1.dcm", dicom("MR", "2.2.2", 1, **t1))
+
+
+def _pet() -> Iterator[File]:
+    nuclide = Dataset()
+    nuclide.CodeValue, nuclide.CodingSchemeDesignator, nuclide.CodeMeaning = "C-111A1", "SRT", "Fluorine-18"
+    given = Dataset()
+    given.RadionuclideTotalDose, given.RadionuclideHalfLife = "350000000", "6588"
+    given.RadiopharmaceuticalStartTime, given.RadionuclideCodeSequence = "090000", [nuclide]
+    study = PAULA | {"StudyDate": "20240601", "Units": "BQML", "DecayCorrection": "START", "Manufacturer": "Other Maker",
+                     "RadiopharmaceuticalInformationSequence": [given], "PixelSpacing": ["4", "4"]}  # fmt: skip
+    for number in (1, 2):
+        yield File(f"hospital_b/pt/{number}.dcm", dicom("PT", "4.1.1", number, **study))
+
+
+def _breast() -> Iterator[File]:
+    """Four views of Clara, three of Dora."""
+    for patient, number, day, missing in ((CLARA, 5, "20240610", ()), (DORA, 6, "20240611", (("R", "MLO"),))):
+        views = [(side, view) for side in "LR" for view in ("CC", "MLO") if (side, view) not in missing]
+        for place, (side, view) in enumerate(views, start=1):
+            values = patient | {"StudyDate": day, "ImageLaterality": side, "ViewPosition": view,
+                                "ImagerPixelSpacing": ["0.1", "0.1"], "BurnedInAnnotation": "NO"}  # fmt: skip
+            content = dicom("MG", f"{number}.1.1", place, syntax=J2K, **values)
+            yield File(f"hospital_b/mg/{patient['PatientID']}_{side}_{view}.dcm", content)
+
+
+def _plain() -> Iterator[File]:
+    """An ultrasound without a date, a radiograph with one that is none, two patients of one study UID."""
+    lossy = {"LossyImageCompression": "01", "BurnedInAnnotation": "YES", "SeriesDate": "20240701"}
+    yield File("hospital_b/us/1.dcm", dicom("US", "7.1.1", 1, syntax=JPEG, **MAX | lossy))
+    broken = {"StudyDate": "20240230", "ImagerPixelSpacing": ["0.2", "0.2"], "Manufacturer": "Example Imaging",
+              "ContentDate": "20241301"}  # fmt: skip
+    yield File("hospital_a/dx/1.dcm", dicom("DX", "8.1.1", 1, **LEO | broken))
+    yield File("hospital_c/cr/jane.dcm", dicom("CR", "9.1.1", 1, **JANE_ELSEWHERE | {"StudyDate": "20231201"}))
+    for series, patient in ((1, TWIN), (2, OTHER_TWIN)):
+        values = patient | {"StudyDate": "20231202", "PatientIdentityRemoved": "YES"}
+        yield File(f"hospital_c/cr/twin{series}.dcm", dicom("CR", f"10.1.{series}", 1, **values))
+
+
+def _derived() -> Iterator[File]:
+    """Two segments and a structure set on Jane's thin slices; the structure set also refers to a series elsewhere."""
+    here, elsewhere = Dataset(), Dataset()
+    here.SeriesInstanceUID, elsewhere.SeriesInstanceUID = "1.2.3.1.1.1", "1.2.3.99.1.1"
+    segments = []
+    for number, label in enumerate(("Left lung", "Right lung"), start=1):
+        kind, segment = Dataset(), Dataset()
+        kind.CodeValue, kind.CodingSchemeDesignator, kind.CodeMeaning = "39607008", "SCT", "Lung"
+        segment.SegmentNumber, segment.SegmentLabel, segment.SegmentAlgorithmType = number, label, "AUTOMATIC"
+        segment.SegmentedPropertyTypeCodeSequence = [kind]
+        segments.append(segment)
+    study = JANE | {"StudyDate": "20240315"}
+    values = {"SegmentSequence": segments, "ReferencedSeriesSequence": [here], "PixelSpacing": ["0.7", "0.7"]}
+    yield File("hospital_a/ct/P1/seg.dcm", dicom("SEG", "1.1.3", 1, **study | values))
+    links = {"ReferencedSeriesSequence": [here, elsewhere], "PixelData": None}
+    yield File("hospital_a/ct/P1/rtstruct.dcm", dicom("RTSTRUCT", "1.1.4", 1, **study | links))
+
+
+def _twice() -> Iterator[File]:
+    """Jane's first slice as a copy, and her second one as it was sent again, with another description."""
+    first, second = [file for file in _thorax() if file.key in ("hospital_a/ct/P1/0.dcm", "hospital_a/ct/P1/1.dcm")]
+    yield File("import/copies/0.dcm", first.content)
+    study = JANE | THORAX | CT_1 | {"StudyDate": "20240315", "SoftwareVersions": "VA10", "Exposure": "100"}
+    changed = {"SliceThickness": "1", "CTDIvol": 8.0, "ImagePositionPatient": ["0", "0", "1"], "ImageComments": "again"}
+    yield File("import/copies/1.dcm", dicom("CT", "1.1.1", 2, **study | changed), RESENT)
+    assert second.content
+
+
+def _unreadable() -> Iterator[File]:
+    """Files that give no header, and one whose header is cut behind its UIDs."""
+    whole = dicom("CR", "12.1.1", 1, **MAX | {"StudyDate": "20240801", "Manufacturer": "Other Maker"})
+    yield File("import/cut/late.dcm", whole[: whole.index(b"1.2.3.12.1.1.1", 300) + 100])
+    yield File("import/cut/early.dcm", whole[:200])
+    yield File("import/cut/empty.dcm", b"")
+    yield File("import/notes.txt", b"no DICOM file")
+    yield File("hospital_b/archives/broken.zip", b"PK\x03\x04" + bytes(40))
+    yield File(DENIED, whole)
+
+
+def dicom(modality: str, series: str, number: int, *, syntax: str = EXPLICIT, **values: Any) -> bytes:
+    """Return a file: ``series`` is ``<patient>.<study>.<series>``; a value of None leaves an attribute out."""
+    return encoded(dataset(modality, series, number, **values), syntax)
+
+
+def dataset(modality: str, series: str, number: int, **values: Any) -> Dataset:
+    """Return a header with a picture of eight by eight."""
+    header = Dataset()
+    picture = {"Rows": 8, "Columns": 8, "BitsAllocated": 16, "BitsStored": 12, "HighBit": 11, "SamplesPerPixel": 1,
+               "PixelRepresentation": 0, "PhotometricInterpretation": "MONOCHROME2", "PixelData": bytes(128)}  # fmt: skip
+    uids = {
+        "SOPClassUID": SOP_CLASSES[modality], "SOPInstanceUID": f"1.2.3.{series}.{number}",
+        "SeriesInstanceUID": f"1.2.3.{series}", "StudyInstanceUID": f"1.2.3.{series.rpartition('.')[0]}",
+        "Modality": modality, "InstanceNumber": number,
+    }  # fmt: skip
+    values = (picture if values.get("PixelData", b"") is not None else {}) | uids | values
+    for keyword, value in values.items():
+        if value is not None:
+            tag = tag_for_keyword(keyword)
+            assert tag is not None, keyword
+            header.add(DataElement(tag, dictionary_VR(tag), value, validation_mode=IGNORE))  # some are to be invalid
+    return header
+
+
+def encoded(header: Dataset, syntax: str = EXPLICIT) -> bytes:
+    """Return a file; in a compressed transfer syntax its pixel data are one fragment."""
+    meta = header.file_meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\x00\x01"
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = header.SOPClassUID, header.SOPInstanceUID
+    meta.TransferSyntaxUID, meta.ImplementationClassUID = syntax, "2.25.1"
+    if syntax != EXPLICIT:
+        header.PixelData = encapsulate([bytes(32)])
+        header["PixelData"].VR = "OB"
+        header["PixelData"].is_undefined_length = True
+    file = io.BytesIO()
+    dcmwrite(file, header, enforce_file_format=True)
+    return file.getvalue()
