@@ -1,4 +1,4 @@
-"""What every saved query has to answer on the corpus: said by hand, from what the corpus is; sizes are those of its files."""
+"""What every saved query has to answer on the corpus: said by hand; only sizes are taken from the files."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def replaced() -> File:
 
 
 def _thorax() -> Iterator[File]:
-    """Jane's: five thin slices and two thick ones; Richard's, a month later: less voltage, more dose, a slice missing."""
+    """Jane: five thin slices and two thick ones. Richard, a month later: less voltage, more dose, a slice missing."""
     study = JANE | THORAX | CT_1 | {"StudyDate": "20240315", "SoftwareVersions": "VA10", "Exposure": "100"}
     for z in range(5):
         thin = {"SliceThickness": "1", "CTDIvol": 8.0, "ImagePositionPatient": ["0", "0", str(z)]}
@@ -140,8 +140,10 @@ def _pet() -> Iterator[File]:
     given = Dataset()
     given.RadionuclideTotalDose, given.RadionuclideHalfLife = "350000000", "6588"
     given.RadiopharmaceuticalStartTime, given.RadionuclideCodeSequence = "090000", [nuclide]
-    study = PAULA | {"StudyDate": "20240601", "Units": "BQML", "DecayCorrection": "START", "Manufacturer": "Other Maker",
-                     "RadiopharmaceuticalInformationSequence": [given], "PixelSpacing": ["4", "4"]}  # fmt: skip
+    study = PAULA | {
+        "StudyDate": "20240601", "Units": "BQML", "DecayCorrection": "START", "Manufacturer": "Other Maker",
+        "RadiopharmaceuticalInformationSequence": [given], "PixelSpacing": ["4", "4"],
+    }  # fmt: skip
     for number in (1, 2):
         yield File(f"hospital_b/pt/{number}.dcm", dicom("PT", "4.1.1", number, **study))
 
@@ -217,8 +219,10 @@ def dicom(modality: str, series: str, number: int, *, syntax: str = EXPLICIT, **
 def dataset(modality: str, series: str, number: int, **values: Any) -> Dataset:
     """Return a header with a picture of eight by eight."""
     header = Dataset()
-    picture = {"Rows": 8, "Columns": 8, "BitsAllocated": 16, "BitsStored": 12, "HighBit": 11, "SamplesPerPixel": 1,
-               "PixelRepresentation": 0, "PhotometricInterpretation": "MONOCHROME2", "PixelData": bytes(128)}  # fmt: skip
+    picture = {
+        "Rows": 8, "Columns": 8, "BitsAllocated": 16, "BitsStored": 12, "HighBit": 11, "SamplesPerPixel": 1,
+        "PixelRepresentation": 0, "PhotometricInterpretation": "MONOCHROME2", "PixelData": bytes(128),
+    }  # fmt: skip
     uids = {
         "SOPClassUID": SOP_CLASSES[modality], "SOPInstanceUID": f"1.2.3.{series}.{number}",
         "SeriesInstanceUID": f"1.2.3.{series}", "StudyInstanceUID": f"1.2.3.{series.rpartition('.')[0]}",
