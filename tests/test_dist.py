@@ -1,0 +1,197 @@
+"""What ``make dist`` makes, installed as on AWS: beside what Glue 5.1 brings, and unpacked as EMR unpacks it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from dicom_udf import __version__
+from release.make_dist import CONSTRAINTS, GLUE_BRINGS, make_dist
+from release.wheels import read_pins, version_of
+from tests.glue_command_line import RUN_ID, glue_command_line
+from tests.job_process import ROOT, SAMPLE, assert_report_is_complete, run, spark_submit
+
+pytestmark = pytest.mark.dist
+
+JOBS = sorted((ROOT / "glue_jobs").glob("*.py"))
+INGEST = ROOT / "glue_jobs" / "ingest_dicom_headers.py"
+READ_A_HEADER = """
+import sys
+from dicom_udf.header import read_header
+with open(sys.argv[1], "rb") as file:
+    assert '"00080060"' in read_header(file).json
+"""
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    make_dist(folder)
+    return folder
+
+
+def test_it_makes_the_three_files_of_this_version(dist: Path) -> None:
+    assert sorted(path.name for path in dist.iterdir()) == [
+        f"dicom-lake-{__version__}.gluewheels.zip",
+        f"dicom-lake-{__version__}.venv.tar.gz",
+        f"dicom_lake-{__version__}-py3-none-any.whl",
+    ]
+
+
+def test_another_folder_another_time_and_another_umask_give_the_same_bytes(dist: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "elsewhere"
+    for folder in ("dicom_udf", "release"):
+        shutil.copytree(ROOT / folder, copy / folder, copy_function=shutil.copy)
+    for name in ("setup.py", "pyproject.toml", "constraints.txt", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    (copy / "build" / "lib" / "dicom_udf").mkdir(parents=True)
+    (copy / "build" / "lib" / "dicom_udf" / "removed.py").write_text("left by an earlier build")
+    code = "import os, sys; os.umask(0o077); from release.make_dist import main; main(sys.argv[1:])"
+    environment = {"PYTHONPATH": str(copy), "TZ": "Asia/Tokyo", "SOURCE_DATE_EPOCH": "1700000000"}
+    run([sys.executable, "-c", code, tmp_path / "dist"], cwd=copy, **environment)
+    assert digests(tmp_path / "dist") == digests(dist)
+
+
+def test_the_zip_of_wheels_has_what_glue_lacks_at_our_pins(dist: Path) -> None:
+    with zipfile.ZipFile(next(dist.glob("*.gluewheels.zip"))) as archive:
+        names = archive.namelist()
+        wheels = dict(version_of(Path(name)) for name in names if name.endswith(".whl"))
+        asked = archive.read("wheels/requirements.txt").decode().splitlines()
+        own = archive.read(f"wheels/dicom_lake-{__version__}-py3-none-any.whl")
+    assert asked == [f"{name}=={version}" for name, version in sorted(wheels.items())]
+    pins = read_pins(CONSTRAINTS) | {"dicom-lake": __version__}
+    assert wheels == {name: pins[name] for name in ("dicom-lake", "obstore", "pydicom")}
+    assert not set(wheels) & set(read_pins(GLUE_BRINGS))
+    assert own == next(dist.glob("*.whl")).read_bytes()
+
+
+# --- AWS Glue
+
+
+def python_3_11() -> str:
+    if sys.version_info[:2] == (3, 11):
+        return getattr(sys, "_base_executable", sys.executable)
+    return shutil.which("python3.11") or pytest.skip("no Python 3.11 here")
+
+
+def packages(python: Path) -> dict[str, str]:
+    """Every package of an environment and its version."""
+    told = run([python, "-m", "pip", "list", "--format=json"], PYTHONPATH="").stdout
+    return {package["name"]: package["version"] for package in json.loads(told)}
+
+
+@pytest.fixture(scope="module")
+def what_glue_brings() -> Path:
+    """A virtual environment with the packages of Glue 5.1, made once and kept."""
+    key = hashlib.sha256(GLUE_BRINGS.read_bytes() + python_3_11().encode()).hexdigest()[:12]
+    folder = ROOT / ".cache" / f"glue-5.1-{key}"
+    if not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        run([python_3_11(), "-m", "venv", folder])
+        pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-deps"]
+        subprocess.run([*map(str, pip), "-r", str(GLUE_BRINGS)], check=True, env={**os.environ, "PYTHONPATH": ""})
+        (folder / "complete").touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def glue(what_glue_brings: Path, dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a Glue worker: what Glue brings, and the zip installed as Glue installs it."""
+    folder = tmp_path_factory.mktemp("glue") / "venv"
+    shutil.copytree(what_glue_brings, folder, symlinks=True, copy_function=os.link)
+    python = folder / "bin" / "python"
+    unpacked = folder.parent / "unpacked"
+    with zipfile.ZipFile(next(dist.glob("*.gluewheels.zip"))) as archive:
+        archive.extractall(unpacked)
+    # --additional-python-modules s3://.../x.gluewheels.zip --python-modules-installer-option --no-index
+    wheels = unpacked / "wheels"
+    install = [python, "-m", "pip", "install", "--no-index", "--find-links", wheels, "-r", wheels / "requirements.txt"]
+    run(install, PYTHONPATH="")
+    return python
+
+
+def test_installing_on_glue_changes_nothing_that_glue_brings(glue: Path, what_glue_brings: Path) -> None:
+    before, after = packages(what_glue_brings / "bin" / "python"), packages(glue)
+    assert {name: version for name, version in after.items() if before.get(name) != version} == {
+        "dicom-lake": __version__,
+        "obstore": read_pins(CONSTRAINTS)["obstore"],
+        "pydicom": read_pins(CONSTRAINTS)["pydicom"],
+    }
+    assert set(before) < set(after)
+    # pip's word on the whole environment would also count what AWS's own list lacks.
+    complaints = run([glue, "-c", PIP_CHECK], PYTHONPATH="").stdout
+    assert [line for line in complaints.splitlines() if line.startswith(("dicom-lake ", "obstore ", "pydicom "))] == []
+
+
+PIP_CHECK = "import runpy, sys; sys.argv = ['pip', 'check']\ntry: runpy.run_module('pip')\nexcept SystemExit: pass"
+
+
+def test_a_header_is_read_on_glue(glue: Path, tmp_path: Path) -> None:
+    file = SAMPLE / "mr_brain" / "I1"
+    run([glue, "-I", "-c", READ_A_HEADER, file], cwd=tmp_path)
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
+def test_a_job_tells_its_options_on_glue(glue: Path, job: Path, tmp_path: Path) -> None:
+    shutil.copy(job, tmp_path)
+    assert "usage: " + job.name in run([glue, "-I", job.name, "--help"], cwd=tmp_path).stdout
+
+
+def test_the_job_runs_on_what_glue_brings_with_the_command_line_of_glue(glue: Path, tmp_path: Path) -> None:
+    shutil.copy(INGEST, tmp_path)
+    own = ["--source", SAMPLE, "--lake", tmp_path / "lake", "--report", tmp_path / "report.json"]
+    spark_submit(Path(INGEST.name), glue_command_line(own), python=glue, cwd=tmp_path)
+    assert_report_is_complete(tmp_path / "report.json", run_id=RUN_ID)
+
+
+# --- EMR
+
+
+@pytest.fixture(scope="module")
+def emr(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of the environment as EMR unpacks it; /usr/bin/python3.11 is EMR's, here it is any Python 3.11."""
+    folder = tmp_path_factory.mktemp("emr") / "environment"
+    with tarfile.open(next(dist.glob("*.venv.tar.gz"))) as archive:
+        archive.extractall(folder, filter="fully_trusted")
+    python = folder / "bin" / "python"
+    assert python.readlink() == Path("/usr/bin/python3.11")
+    assert "home = /usr/bin\n" in (folder / "pyvenv.cfg").read_text()
+    python.unlink()
+    python.symlink_to(python_3_11())
+    (folder / "pyvenv.cfg").write_text(f"home = {Path(python_3_11()).parent}\n")
+    return python
+
+
+def test_the_environment_lacks_nothing(emr: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "--python", emr]
+    assert "No broken requirements" in run([*pip, "check"], PYTHONPATH="").stdout
+    told = json.loads(run([*pip, "list", "--format=json"], PYTHONPATH="").stdout)
+    found = {canonicalize_name(package["name"]): package["version"] for package in told}
+    assert {"pyarrow", "boto3", "obstore", "pydicom"} < set(found)
+    pins = read_pins(CONSTRAINTS) | {"dicom-lake": __version__}
+    assert found == {name: pins[name] for name in found}
+
+
+def test_a_header_is_read_in_the_environment(emr: Path, tmp_path: Path) -> None:
+    run([emr, "-I", "-c", READ_A_HEADER, SAMPLE / "mr_brain" / "I1"], cwd=tmp_path)
+
+
+def test_the_job_runs_in_the_environment(emr: Path, tmp_path: Path) -> None:
+    shutil.copy(INGEST, tmp_path)
+    own = ["--source", SAMPLE, "--lake", tmp_path / "lake", "--report", tmp_path / "report.json"]
+    spark_submit(Path(INGEST.name), own, python=emr, cwd=tmp_path)
+    assert_report_is_complete(tmp_path / "report.json")
