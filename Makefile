@@ -15,7 +15,7 @@ CRASHES := crash
 # Two processes at once, a file of tests in one: the tests with Spark mostly wait for one thread that plans queries.
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-.PHONY: run test test-fast test-spark test-tools test-crashes tools check format docs bench clean help
+.PHONY: run test test-fast test-spark test-tools test-crashes test-dist tools check format docs dist bench clean help
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -34,7 +34,7 @@ run: $(READY)  ## Ingest sample_dcm/ into ./lake, print the report and the answe
 test: test-fast test-spark  ## All tests that need nothing but PyPI and Maven Central
 
 test-fast: $(READY)  ## The tests without Spark: seconds
-	$(PYTEST) -m "not spark and not ($(TOOLS))"
+	$(PYTEST) -m "not spark and not ($(TOOLS) or dist)"
 
 test-spark: $(READY)  ## The tests with Spark
 	$(PYTEST) -m "spark and not ($(TOOLS) or $(CRASHES))"
@@ -44,6 +44,9 @@ test-tools: $(READY)  ## The tests with DCMTK, programs that make archives, and 
 
 test-crashes: $(READY)  ## The job killed at every step, writers that meet, random histories
 	$(PYTEST) -m "$(CRASHES)"
+
+test-dist: $(READY)  ## What make dist makes, made twice, and installed beside what AWS Glue brings
+	$(BIN)/python -m pytest -q -m dist
 
 tools:  ## Install what test-tools uses: versitygw by Go, the rest by apt
 	.ci/install
@@ -62,6 +65,9 @@ docs: $(READY)  ## Make the generated pages of docs/reference
 	$(BIN)/python -m dicom_udf.columns.docs_page > docs/reference/columns.md
 	$(BIN)/python -m dicom_udf.columns.views_page > docs/reference/views.md
 	$(BIN)/python -m dicom_udf.header.vr_page > docs/reference/vr_types.md
+
+dist: $(READY)  ## Make the packages for AWS Glue, EMR and Lambda in dist/, the same bytes every time
+	$(BIN)/python -m release.make_dist
 
 bench: $(READY)  ## Headers per second beside the obvious way, in one run
 	$(BIN)/python -m benchmarks.job

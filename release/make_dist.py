@@ -5,6 +5,7 @@
     dicom_lake-<version>-py3-none-any.whl       the package
     dicom-lake-<version>.gluewheels.zip         for AWS Glue 5.1: it, and what it needs that Glue doesn't bring
     dicom-lake-<version>.venv.tar.gz            for EMR 7: a virtual environment with all that it needs
+    waker-<version>.zip                         for AWS Lambda: what starts the ingest when the queue isn't empty
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ __all__ = ["build_wheel", "main", "make_dist"]
 
 ROOT = Path(__file__).resolve().parents[1]
 CONSTRAINTS = ROOT / "constraints.txt"
+WAKER = ROOT / "terraform" / "waker" / "waker.py"
 GLUE_BRINGS = Path(__file__).with_name("glue-5.1.txt")
 
 _SOURCES = ("setup.py", "pyproject.toml", "README.md", "LICENSE")
@@ -40,7 +42,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def make_dist(folder: Path) -> list[Path]:
-    """Make the three files; what an earlier version left in the folder stays.
+    """Make the files; what an earlier version left in the folder stays.
 
     Raises:
         ValueError: A package that is needed has no pin, or one that doesn't suit what AWS Glue brings.
@@ -48,8 +50,11 @@ def make_dist(folder: Path) -> list[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     wheel = build_wheel(folder)
-    base = folder / f"dicom-lake-{version_of(wheel)[1]}"
-    glue, emr = base.with_name(f"{base.name}.gluewheels.zip"), base.with_name(f"{base.name}.venv.tar.gz")
+    version = version_of(wheel)[1]
+    glue = folder / f"dicom-lake-{version}.gluewheels.zip"
+    emr = folder / f"dicom-lake-{version}.venv.tar.gz"
+    waker = folder / f"waker-{version}.zip"
+    write_zip(waker, [Entry(WAKER.name, WAKER.read_bytes())])
     pins = read_pins(CONSTRAINTS)
     with tempfile.TemporaryDirectory() as temporary:
         for_glue, for_emr = Path(temporary) / "glue", Path(temporary) / "emr"
@@ -57,7 +62,7 @@ def make_dist(folder: Path) -> list[Path]:
         write_zip(glue, _zip_of_wheels([wheel, *wheels]))
         wheels = fetch_wheels(wheel, for_emr, pins=pins, brought={})
         write_tar_gz(emr, _environment([wheel, *wheels]))
-    return [wheel, glue, emr]
+    return [wheel, glue, emr, waker]
 
 
 def build_wheel(folder: Path) -> Path:

@@ -44,17 +44,18 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_it_makes_the_three_files_of_this_version(dist: Path) -> None:
+def test_it_makes_the_files_of_this_version(dist: Path) -> None:
     assert sorted(path.name for path in dist.iterdir()) == [
         f"dicom-lake-{__version__}.gluewheels.zip",
         f"dicom-lake-{__version__}.venv.tar.gz",
         f"dicom_lake-{__version__}-py3-none-any.whl",
+        f"waker-{__version__}.zip",
     ]
 
 
 def test_another_folder_another_time_and_another_umask_give_the_same_bytes(dist: Path, tmp_path: Path) -> None:
     copy = tmp_path / "elsewhere"
-    for folder in ("dicom_udf", "release"):
+    for folder in ("dicom_udf", "release", "terraform"):
         shutil.copytree(ROOT / folder, copy / folder, copy_function=shutil.copy)
     for name in ("setup.py", "pyproject.toml", "constraints.txt", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
@@ -77,6 +78,14 @@ def test_the_zip_of_wheels_has_what_glue_lacks_at_our_pins(dist: Path) -> None:
     assert wheels == {name: pins[name] for name in ("dicom-lake", "obstore", "pydicom")}
     assert not set(wheels) & set(read_pins(GLUE_BRINGS))
     assert own == next(dist.glob("*.whl")).read_bytes()
+
+
+def test_the_zip_for_lambda_has_the_handler_that_terraform_names(dist: Path) -> None:
+    with zipfile.ZipFile(dist / f"waker-{__version__}.zip") as archive:
+        assert archive.namelist() == ["waker.py"]
+        code = archive.read("waker.py")
+    assert 'handler          = "waker.handler"' in (ROOT / "terraform" / "waker.tf").read_text()
+    assert b"def handler(" in code
 
 
 # --- AWS Glue
@@ -169,10 +178,11 @@ def emr(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         archive.extractall(folder, filter="fully_trusted")
     python = folder / "bin" / "python"
     assert python.readlink() == Path("/usr/bin/python3.11")
-    assert "home = /usr/bin\n" in (folder / "pyvenv.cfg").read_text()
+    settings = (folder / "pyvenv.cfg").read_text()
+    assert "home = /usr/bin\n" in settings
     python.unlink()
     python.symlink_to(python_3_11())
-    (folder / "pyvenv.cfg").write_text(f"home = {Path(python_3_11()).parent}\n")
+    (folder / "pyvenv.cfg").write_text(settings.replace("/usr/bin", str(Path(python_3_11()).parent)))
     return python
 
 
