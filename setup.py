@@ -21,6 +21,7 @@ LOCAL = [
     "duckdb==1.5.5",
     "duckdb-extension-iceberg==1.5.5",
     "duckdb-extension-avro==1.5.5",
+    "duckdb-extension-httpfs==1.5.5",
 ]
 
 DEV = [

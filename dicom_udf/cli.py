@@ -18,17 +18,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, assert_never
 
 from dicom_udf.config import (
+    TABLES,
     ColumnsConfig,
     CommandConfig,
     FailuresConfig,
     IngestConfig,
+    InitConfig,
     MaintainConfig,
     PromoteConfig,
     QueryConfig,
+    RegisterConfig,
     StatusConfig,
     VerifyConfig,
     check_ingest,
     check_lake,
+    check_new_lake,
     parse_command,
     parse_ingest_arguments,
     parse_maintain_arguments,
@@ -129,6 +133,10 @@ def _run(config: CommandConfig) -> None:
             _promote(config)
         case MaintainConfig():
             _maintain(config)
+        case InitConfig():
+            _init(config)
+        case RegisterConfig():
+            _register(config)
         case QueryConfig():
             _query(config)
         case StatusConfig():
@@ -192,6 +200,24 @@ def _maintain(config: MaintainConfig) -> None:
             f"{len(done.broken)} invariants don't hold ({', '.join(one.invariant.name for one in done.broken)}), so "
             "nothing was deleted; see 'dicom-lake verify'"
         )
+
+
+def _init(config: InitConfig) -> None:
+    check_new_lake(config.place)
+    from dicom_udf.lake.set_up import init  # noqa: PLC0415
+
+    init(config)
+    print(f"lake {config.lake}, database {config.database}: {', '.join(TABLES)} are there")
+
+
+def _register(config: RegisterConfig) -> None:
+    from dicom_udf.lake.set_up import register  # noqa: PLC0415
+
+    done = register(config)
+    for name, metadata in done.tables.items():
+        print(f"{name}: {metadata}")
+    if done.staging:
+        print(f"an earlier run left {', '.join(done.staging)}: the next run finishes it")
 
 
 def _query(config: QueryConfig) -> None:

@@ -1,4 +1,4 @@
-"""What a local lake holds, what its columns mean, whether its tables agree: answers of the commands that only look."""
+"""What a lake holds, what its columns mean, whether its tables agree: answers of the commands that only look."""
 
 from __future__ import annotations
 
@@ -118,10 +118,18 @@ def lake_status(place: LakePlace) -> LakeStatus:
         failures=failures,
         last_run_id=run_id,
         last_run_time=run_time,
-        bytes_on_disk=sum(
-            file.stat().st_size for file in (Path(place.root) / place.database).rglob("*") if file.is_file()
-        ),
+        bytes_on_disk=_bytes_on_disk(place),
     )
+
+
+def _bytes_on_disk(place: LakePlace) -> int:
+    if place.is_glue:
+        from dicom_udf.sources.s3_requests import listed_objects  # noqa: PLC0415 - boto3 is a heavy import
+
+        files = listed_objects(place.bucket, f"{place.prefix}{place.database}/", place.access)
+        return sum(entry["Size"] for entry in files)
+    folder = Path(place.root) / place.database
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def list_failures(place: LakePlace, *, code: str | None = None, limit: int = 0) -> tuple[Answer, int]:
@@ -213,7 +221,7 @@ class Verification:
 
 
 def verify_lake(place: LakePlace) -> Verification:
-    """Check the invariants of a local lake, without writing and without Spark.
+    """Check the invariants of a lake, without writing and without Spark.
 
     Tables are committed one after the other: where one of them moved on meanwhile, what is wrong is looked at again.
 
@@ -240,11 +248,21 @@ def _all_rows(tables: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ..
     return list(answer(tables, sql).rows)
 
 
-def _versions(place: LakePlace) -> dict[str, int | None]:
+def _versions(place: LakePlace) -> dict[str, Any]:
+    """Return what names the state of each table that readers see; None for one that is missing."""
+    if place.is_glue:
+        from dicom_udf.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
+
+        tables = lake_tables(place)
+        return {table: tables[table].metadata if table in tables else None for table in TABLES}
     return {table: current_version(Path(place.root) / place.database / table) for table in TABLES}
 
 
 def _unfinished(place: LakePlace) -> tuple[str, ...]:
+    if place.is_glue:
+        from dicom_udf.glue import table_names  # noqa: PLC0415 - boto3 is a heavy import
+
+        return tuple(name for name in table_names(place, place.staging) if name.startswith("stage_"))
     return tuple(sorted(folder.name for folder in (Path(place.root) / place.staging).glob("stage_*")))
 
 
@@ -274,6 +292,10 @@ def _count_values(place: LakePlace) -> dict[str, tuple[str, int]]:
 
 def _comments(place: LakePlace) -> dict[str, str]:
     """Return the comments of the columns of ``instances``, promoted ones too, as Iceberg's metadata has them."""
+    if place.is_glue:
+        from dicom_udf.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
+
+        return dict(lake_tables(place)["instances"].comments)
     folder = Path(place.root) / place.database / "instances"
     text = (folder / "metadata" / f"v{current_version(folder)}.metadata.json").read_text(encoding="utf-8")
     metadata = json.loads(text)

@@ -1,11 +1,11 @@
-"""SQL on a local lake by DuckDB: in this process, without Spark, Java or a network."""
+"""SQL on a lake by DuckDB: in this process, without Spark or Java; on a local one without a network."""
 
 from __future__ import annotations
 
 import importlib.util
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,19 +69,52 @@ def open_tables(place: LakePlace) -> duckdb.DuckDBPyConnection:
         RunFailedError: DuckDB or its Iceberg extension isn't installed.
     """
     check_lake(place)
-    connection = _connect()
+    scans = _scans_in_s3(place) if place.is_glue else _scans_in_folder(place)
+    connection = _connect(("httpfs", "avro", "iceberg") if place.is_glue else ("avro", "iceberg"))
+    if place.is_glue:
+        _add_credentials(connection, place)
     connection.execute(f"CREATE SCHEMA {_name(place.database)}; USE {_name(place.database)}")
+    for table, scan in scans.items():
+        connection.execute(f"CREATE VIEW {_name(table)} AS SELECT * FROM iceberg_scan({scan})")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def _scans_in_folder(place: LakePlace) -> dict[str, str]:
+    """Return the arguments of ``iceberg_scan`` for the tables that are there."""
+    scans = {}
     for table in TABLES:
         folder = Path(place.root) / place.database / table
         version = current_version(folder)
         if version is not None:
             # Moved paths: the metadata holds absolute ones, and a copied or moved lake must not read the first one's.
-            connection.execute(
-                f"CREATE VIEW {_name(table)} AS SELECT * FROM "
-                f"iceberg_scan({_text(str(folder))}, version = '{version}', allow_moved_paths = true)"
-            )
-    connection.execute("SET lock_configuration = true")
-    return connection
+            scans[table] = f"{_text(str(folder))}, version = '{version}', allow_moved_paths = true"
+    return scans
+
+
+def _scans_in_s3(place: LakePlace) -> dict[str, str]:
+    from dicom_udf.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
+
+    return {table: _text(found.metadata) for table, found in lake_tables(place).items()}
+
+
+def _add_credentials(connection: duckdb.DuckDBPyConnection, place: LakePlace) -> None:
+    """Tell DuckDB how to reach the lake's bucket, by boto3's credentials as they are now; in memory only."""
+    from dicom_udf.sources.s3_requests import bucket_region, s3_credentials  # noqa: PLC0415 - boto3 is a heavy import
+
+    access, found = place.access, s3_credentials()
+    settings = {
+        "KEY_ID": found.access_key,
+        "SECRET": found.secret_key,
+        "SESSION_TOKEN": found.token,
+        "REGION": bucket_region(place.bucket, access),
+        "URL_STYLE": "path" if access.is_path_style else "vhost",
+    }
+    if access.endpoint is not None:
+        scheme, _, host = access.endpoint.partition("://")
+        settings |= {"ENDPOINT": host, "USE_SSL": str(scheme == "https").lower()}
+    told = ", ".join(f"{name} {_text(value)}" for name, value in settings.items() if value)
+    connection.execute(f"CREATE SECRET lake (TYPE s3, {told})")
 
 
 def _add_views(connection: duckdb.DuckDBPyConnection) -> None:
@@ -121,7 +154,7 @@ def current_version(table: Path) -> int | None:
     return max((int(version[1]) for version in versions if version), default=None)
 
 
-def _connect() -> duckdb.DuckDBPyConnection:
+def _connect(extensions: Sequence[str]) -> duckdb.DuckDBPyConnection:
     try:
         import duckdb  # noqa: PLC0415 - a heavy import that only queries need
     except ImportError:
@@ -131,7 +164,7 @@ def _connect() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config=settings)
     folder = Path(tempfile.gettempdir()) / "dicom-lake-query"  # used only by a query larger than memory
     connection.execute(f"SET temp_directory = {_text(str(folder))}")
-    for name in ("avro", "iceberg"):
+    for name in extensions:
         connection.execute(f"LOAD {_text(str(_extension(name, duckdb.__version__)))}")
     return connection
 

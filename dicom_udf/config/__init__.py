@@ -5,7 +5,8 @@
     IngestConfig ── parse_ingest_arguments(argv)    python, spark-submit, AWS Glue: only ``--name value``
          │
          └───────── parse_command(argv)             the command ``dicom-lake``: SOURCE and SQL are positional
-    QueryConfig · StatusConfig · FailuresConfig · ColumnsConfig · VerifyConfig · MaintainConfig · PromoteConfig
+    QueryConfig · StatusConfig · FailuresConfig · ColumnsConfig · VerifyConfig
+    InitConfig · RegisterConfig · MaintainConfig · PromoteConfig
          │
          └───────── .place  ->  LakePlace: root, database, catalog, how S3 and AWS are reached
 
@@ -22,7 +23,7 @@ from dicom_udf.config.arguments import (
     parse_promote_arguments,
     to_arguments,
 )
-from dicom_udf.config.checks import TABLES, VIEWS, check_catalog, check_ingest, check_lake, is_lake
+from dicom_udf.config.checks import TABLES, VIEWS, check_catalog, check_ingest, check_lake, check_new_lake, is_lake
 from dicom_udf.config.ingest_settings import IngestConfig
 from dicom_udf.config.lake_options import CatalogOptions, LakeOptions, WriterOptions
 from dicom_udf.config.place import LakePlace, S3Access, service_endpoint
@@ -34,7 +35,7 @@ from dicom_udf.config.settings import (
     StatusConfig,
     VerifyConfig,
 )
-from dicom_udf.config.upkeep_settings import MaintainConfig, PromoteConfig
+from dicom_udf.config.upkeep_settings import InitConfig, MaintainConfig, PromoteConfig, RegisterConfig
 
 __all__ = [
     "TABLES",
@@ -44,11 +45,13 @@ __all__ = [
     "CommandConfig",
     "FailuresConfig",
     "IngestConfig",
+    "InitConfig",
     "LakeOptions",
     "LakePlace",
     "MaintainConfig",
     "PromoteConfig",
     "QueryConfig",
+    "RegisterConfig",
     "S3Access",
     "StatusConfig",
     "VerifyConfig",
@@ -56,6 +59,7 @@ __all__ = [
     "check_catalog",
     "check_ingest",
     "check_lake",
+    "check_new_lake",
     "is_lake",
     "parse_command",
     "parse_ingest_arguments",

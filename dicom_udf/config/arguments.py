@@ -20,7 +20,7 @@ from dicom_udf.config.settings import (
     StatusConfig,
     VerifyConfig,
 )
-from dicom_udf.config.upkeep_settings import MaintainConfig, PromoteConfig
+from dicom_udf.config.upkeep_settings import InitConfig, MaintainConfig, PromoteConfig, RegisterConfig
 from dicom_udf.errors import ConfigurationError
 
 __all__ = [
@@ -86,6 +86,8 @@ _COMMANDS: dict[str, tuple[type[CommandConfig], str, str]] = {
     "verify": (VerifyConfig, "", "check that a lake's tables agree with each other; writes nothing"),
     "promote": (PromoteConfig, "attributes", "add columns for further attributes, filled from what is stored"),
     "maintain": (MaintainConfig, "", "compact files, expire snapshots, remove what dead runs left; no row changes"),
+    "init": (InitConfig, "", "make a lake's database, tables and views without an ingest"),
+    "register": (RegisterConfig, "", "attach a lake's tables again to a Glue catalog that lost them"),
     "columns": (ColumnsConfig, "", "list the columns of the table instances: tag, type, unit, meaning"),
 }
 

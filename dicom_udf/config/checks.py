@@ -10,7 +10,7 @@ from dicom_udf.config.ingest_settings import IngestConfig
 from dicom_udf.config.place import LakePlace
 from dicom_udf.errors import ConfigurationError
 
-__all__ = ["TABLES", "VIEWS", "check_catalog", "check_ingest", "check_lake", "is_lake"]
+__all__ = ["TABLES", "VIEWS", "check_catalog", "check_ingest", "check_lake", "check_new_lake", "is_lake"]
 
 TABLES = ("instances", "failures", "objects")
 """The tables of a lake (DESIGN §3), in the order in which a batch is committed."""
@@ -38,8 +38,7 @@ def check_ingest(config: IngestConfig) -> None:
     is_local_source = config.source is not None and not config.source.startswith("s3://")
     if config.source is not None and is_local_source:
         _check_source(Path(config.source))
-    if not place.is_glue:
-        _check_place_of_lake(Path(place.root), place.database)
+    check_new_lake(place)
     if config.source is not None and is_local_source is not place.is_glue:
         _check_apart(config.source, place)
     if config.report is not None:
@@ -66,6 +65,17 @@ def check_catalog(place: LakePlace) -> None:
             f"the prefix of the lake {place.root} can't be used; give names of letters, digits and '._=+@-' between "
             "single slashes"
         )
+
+
+def check_new_lake(place: LakePlace) -> None:
+    """Check that a lake is there or can be made; of one in S3 only its name.
+
+    Raises:
+        ConfigurationError: With the argument and the remedy.
+    """
+    check_catalog(place)
+    if not place.is_glue:
+        _check_place_of_lake(Path(place.root), place.database)
 
 
 def check_lake(place: LakePlace) -> None:

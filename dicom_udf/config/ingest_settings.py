@@ -8,7 +8,9 @@ from typing import Literal
 from dicom_udf.config.lake_options import WriterOptions
 from dicom_udf.config.options import (
     LOG_LEVEL,
+    PARTITION_BY,
     LogLevel,
+    PartitionBy,
     local_file,
     location,
     number,
@@ -61,12 +63,7 @@ class IngestConfig(WriterOptions):
     )
     """Local or ``s3://``. An inventory is late by a day or more, so nothing counts as deleted."""
 
-    partition_by: Literal["day", "month", "year"] = field(
-        default="day",
-        metadata=option(
-            "granularity of the partitions by study_date, fixed when the lake is made", choices=("day", "month", "year")
-        ),
-    )
+    partition_by: PartitionBy = field(default="day", metadata=PARTITION_BY)
     """A commit costs about 24 ms for each partition touched: month or year suits archives of many sparse dates."""
 
     report: str | None = field(

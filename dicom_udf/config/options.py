@@ -18,8 +18,10 @@ __all__ = [
     "FORMAT",
     "LAKE",
     "LOG_LEVEL",
+    "PARTITION_BY",
     "LogLevel",
     "OutputFormat",
+    "PartitionBy",
     "attributes",
     "columns",
     "count",
@@ -198,6 +200,7 @@ def option(
     return {"help": help_text, "parse": parse, "metavar": metavar, "choices": choices, "group": group}
 
 
+PartitionBy = Literal["day", "month", "year"]
 OutputFormat = Literal["table", "csv", "json"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -208,5 +211,8 @@ LAKE = option(
     group="what and where",
 )
 DATABASE = option("database of the tables in the lake", parse=database, metavar="NAME", group="lake")
+PARTITION_BY = option(
+    "granularity of the partitions by study_date, fixed when the lake is made", choices=("day", "month", "year")
+)
 FORMAT = option("form of the answer", choices=("table", "csv", "json"))
 LOG_LEVEL = option("how much is logged to stderr; DEBUG adds tracebacks", choices=("DEBUG", "INFO", "WARNING", "ERROR"))

@@ -17,7 +17,7 @@ from dicom_udf.config.options import (
     option,
 )
 from dicom_udf.config.place import LakePlace
-from dicom_udf.config.upkeep_settings import MaintainConfig, PromoteConfig
+from dicom_udf.config.upkeep_settings import InitConfig, MaintainConfig, PromoteConfig, RegisterConfig
 
 __all__ = [
     "ColumnsConfig",
@@ -112,6 +112,8 @@ CommandConfig = (
     IngestConfig
     | PromoteConfig
     | MaintainConfig
+    | InitConfig
+    | RegisterConfig
     | QueryConfig
     | StatusConfig
     | FailuresConfig

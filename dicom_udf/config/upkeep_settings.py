@@ -1,4 +1,4 @@
-"""The settings of what changes a lake that is there: promotion and maintenance."""
+"""The settings of what writes to a lake without a source: its making, promotion, maintenance."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from dicom_udf.config.lake_options import WriterOptions
 from dicom_udf.config.options import (
     FORMAT,
     LOG_LEVEL,
+    PARTITION_BY,
     LogLevel,
     OutputFormat,
+    PartitionBy,
     attributes,
     columns,
     count,
@@ -20,7 +22,26 @@ from dicom_udf.config.options import (
     switch,
 )
 
-__all__ = ["MaintainConfig", "PromoteConfig"]
+__all__ = ["InitConfig", "MaintainConfig", "PromoteConfig", "RegisterConfig"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitConfig(WriterOptions):
+    """A lake's database, tables and views, without an ingest."""
+
+    partition_by: PartitionBy = field(default="day", metadata=PARTITION_BY)
+    """As in :class:`IngestConfig`."""
+
+    log_level: LogLevel = field(default="INFO", metadata=LOG_LEVEL)
+    """As in :class:`IngestConfig`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterConfig(WriterOptions):
+    """Tables that are in the lake and that the Glue catalog has lost."""
+
+    log_level: LogLevel = field(default="INFO", metadata=LOG_LEVEL)
+    """As in :class:`IngestConfig`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

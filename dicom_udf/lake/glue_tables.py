@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from dicom_udf.columns import Table, quote_text
 from dicom_udf.config import TABLES, LakePlace
 from dicom_udf.errors import ConfigurationError
-from dicom_udf.lake.session import CATALOG
+from dicom_udf.glue import create_database, database_exists, find_table
 from dicom_udf.sources.s3_requests import asked_for, s3_client
 
-if TYPE_CHECKING:
-    from dicom_udf.lake.tables import Lake
-
-__all__ = ["check_fits", "check_tables", "has_metadata", "location_clause", "make_databases"]
+__all__ = ["check_fits", "check_tables", "location_clause", "make_databases"]
 
 _TYPE_CHARACTERS = 131_072
 _COMMENT_CHARACTERS = 255
@@ -45,51 +41,42 @@ def check_fits(table: Table) -> None:
             )
 
 
-def make_databases(lake: Lake) -> None:
+def make_databases(place: LakePlace) -> None:
     """Make the lake's two databases where they are absent, with the lake's own folders as their locations.
 
     Raises:
         ConfigurationError: One is absent, and none may be made.
+        RunFailedError: The catalog can't be asked, or denies it.
     """
-    place = lake.place
-    purposes = {place.database: "DICOM headers as tables", place.staging: "what a run is writing; not for readers"}
+    purposes = {place.database: "DICOM headers as tables", place.staging: "What a run is writing; not for readers"}
     for name, purpose in purposes.items():
-        if lake.spark.catalog.databaseExists(f"{CATALOG}.{name}"):
+        if database_exists(place, name):
             continue
         if not place.create_database:
             raise ConfigurationError(
                 f"the Glue catalog has no database {name}; make it with the location {place.location(name)}, or leave "
                 "--create-database true"
             )
-        lake.spark.sql(
-            f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{name} "
-            f"COMMENT {quote_text(purpose)} LOCATION {quote_text(place.location(name))}"
-        )
+        create_database(place, name, purpose)
 
 
-def check_tables(lake: Lake) -> None:
+def check_tables(place: LakePlace) -> None:
     """Check that the catalog's tables and the lake's files belong together: maintenance deletes what it doesn't know.
 
     Raises:
         ConfigurationError: A table is another lake's, or the files of one are there and the catalog doesn't know it.
+        RunFailedError: The catalog or S3 can't be asked.
     """
-    place = lake.place
     for table in TABLES:
-        if not lake.spark.catalog.tableExists(lake.name(table)):
-            if has_metadata(place, table):
-                raise ConfigurationError(
-                    f"the Glue catalog doesn't know the table {place.database}.{table}, whose files are in "
-                    f"{place.location(place.database, table)}; attach it: dicom-lake register --lake {place.root} "
-                    f"--catalog glue --database {place.database}"
-                )
-        elif (found := lake.load(table).location().rstrip("/")) != place.location(place.database, table):
+        if find_table(place, table) is None and _has_metadata(place, table):
             raise ConfigurationError(
-                f"the Glue catalog's table {place.database}.{table} lies in {found}, not in the lake {place.root}; "
-                "give that lake, or another --database"
+                f"the Glue catalog doesn't know the table {place.database}.{table}, whose files are in "
+                f"{place.location(place.database, table)}; attach it: dicom-lake register --lake {place.root} "
+                f"--catalog glue --database {place.database}"
             )
 
 
-def has_metadata(place: LakePlace, table: str) -> bool:
+def _has_metadata(place: LakePlace, table: str) -> bool:
     """Tell whether the files of a table are in the lake."""
     prefix = f"{place.prefix}{place.database}/{table}/metadata/"
     list_page = partial(s3_client(place.access).list_objects_v2, Bucket=place.bucket, Prefix=prefix, MaxKeys=1)

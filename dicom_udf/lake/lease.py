@@ -93,8 +93,11 @@ class Lease:
         self._stop.set()
         self._renewer.join()
         with self._lock:
-            if self._lost is None and self._is_newest():
-                self._make(self._number + 1, expires=0.0)
+            try:
+                if self._lost is None and self._is_newest():
+                    self._make(self._number + 1, expires=0.0)
+            except (BaseError, OSError) as error:
+                _log.warning("the lease could not be given back (%s); it ends by itself", type(error).__name__)
 
     def check(self) -> None:
         """Make sure that the lease is still held.

@@ -7,15 +7,16 @@ orphans, and nothing is deleted while a batch is left unfinished (DESIGN §6) or
 from __future__ import annotations
 
 import logging
-import shutil
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from dicom_udf.config import TABLES, MaintainConfig, check_lake
 from dicom_udf.errors import ConfigurationError, RunFailedError
+from dicom_udf.glue import lake_tables
 from dicom_udf.lake.batch import new_run
+from dicom_udf.lake.dead_stages import dead_stages, remove_stage
+from dicom_udf.lake.faults import lake_faults
 from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.recovery import finish_left_batches
 from dicom_udf.lake.session import CATALOG, lake_session
@@ -56,12 +57,19 @@ def maintain(config: MaintainConfig) -> LakeUpkeep:
         RunFailedError: Another run holds the lake longer than ``config.wait``, or a step failed; what was done stays.
     """
     check_lake(config.place)
+    if config.place.is_glue:
+        lake_tables(config.place)
+    with lake_faults(config.place):
+        return _maintain(config)
+
+
+def _maintain(config: MaintainConfig) -> LakeUpkeep:
     if config.dry_run:
         lake = Lake(lake_session(config.place, master=config.master), config.place)
         _check(lake, config)
         staged, planned = _left_batches(lake)
         tables = tuple(plan_table(lake, table, config) for table in _tables(lake))
-        return LakeUpkeep(staged, planned, len(_dead_stages(lake, config)), tables)
+        return LakeUpkeep(staged, planned, len(dead_stages(lake, config.orphan_days)), tables)
     with lake_lease(config.place, new_run(datetime.now(UTC)), wait=config.wait) as lease:
         lake = open_lake(config.place, master=config.master, lease=lease)
         _check(lake, config)
@@ -69,9 +77,9 @@ def maintain(config: MaintainConfig) -> LakeUpkeep:
         staged, planned = _left_batches(lake)
         if staged:
             _log.warning("%d staged batches are unfinished: nothing is deleted", staged)
-        dead = _dead_stages(lake, config)
-        for folder in dead:
-            shutil.rmtree(folder)
+        dead = dead_stages(lake, config.orphan_days)
+        for name in dead:
+            remove_stage(config.place, name)
         broken = _broken(lake) if config.verify and not staged else ()
         may_delete = not (staged or broken)
         tables = tuple(maintain_table(lake, table, config, may_delete=may_delete) for table in _tables(lake))
@@ -86,7 +94,7 @@ def _check(lake: Lake, config: MaintainConfig) -> None:
     """Refuse a lake that is a copy, and columns that files can't be sorted by."""
     for setting in ("spark.wap.id", "spark.wap.branch"):
         lake.spark.conf.unset(setting)
-    for table in _tables(lake):
+    for table in () if config.place.is_glue else _tables(lake):  # Glue's are looked at where they are found
         place = Path(lake.load(table).location().removeprefix("file:")).resolve()
         if place != (Path(config.lake) / config.database / table).resolve():
             # Its metadata names the files of the lake that it was copied from: those would be deleted.
@@ -118,25 +126,10 @@ def _broken(lake: Lake) -> tuple[Finding, ...]:
 
 def _left_batches(lake: Lake) -> tuple[int, int]:
     """Count the batches of earlier runs that are staged and not finished, and those that are only planned."""
-    if not lake.spark.catalog.databaseExists(f"{CATALOG}.{lake.database}_staging"):
+    if not lake.spark.catalog.databaseExists(f"{CATALOG}.{lake.place.staging}"):
         return 0, 0
     names = lake.staging_tables()
     stages = [name for name in names if name.startswith("stage_")]
     staged = [name for name in stages if lake.spark.table(f"{lake.staging_name(name)}.snapshots").count()]
     plans = {name.removeprefix("plan_") for name in names if name.startswith("plan_")}
     return len(staged), len(plans - {name.removeprefix("stage_").rpartition("_")[0] for name in staged})
-
-
-def _dead_stages(lake: Lake, config: MaintainConfig) -> list[Path]:
-    """Find the folders of staging tables that aren't tables, or no longer, and that nothing was written to lately."""
-    staging = Path(config.lake) / f"{config.database}_staging"
-    if not staging.is_dir():
-        return []
-    names = lake.staging_tables()
-    oldest = time.time() - config.orphan_days * 86400
-    folders = [entry for entry in staging.iterdir() if entry.is_dir()]
-    return [folder for folder in folders if folder.name not in names and _last_written(folder) < oldest]
-
-
-def _last_written(folder: Path) -> float:
-    return max(entry.stat().st_mtime for entry in (folder, *folder.rglob("*")))

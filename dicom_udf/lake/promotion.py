@@ -15,11 +15,14 @@ from datetime import UTC, datetime
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import functions as F
 
-from dicom_udf.columns import Promoted, check_promotable, parse_promoted
+from dicom_udf.columns import Promoted, Table, check_promotable, parse_promoted
 from dicom_udf.config import PromoteConfig, check_lake
 from dicom_udf.errors import RunFailedError
+from dicom_udf.glue import glue_client, lake_tables
 from dicom_udf.lake.batch import new_run
 from dicom_udf.lake.faults import lake_faults
+from dicom_udf.lake.glue_tables import check_fits
+from dicom_udf.lake.glue_views import create_views
 from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.promoted import (
     Promotion,
@@ -68,6 +71,8 @@ def promote(config: PromoteConfig) -> Promotions:
     """
     asked = [parse_promoted(text) for text in config.attributes]
     check_lake(config.place)
+    if config.place.is_glue:
+        lake_tables(config.place)
     began = datetime.now(UTC).replace(tzinfo=None)
     run = new_run(began)
     with lake_faults(config.place), lake_lease(config.place, run, wait=config.wait) as lease:
@@ -81,8 +86,12 @@ def promote(config: PromoteConfig) -> Promotions:
         if new:
             promotion = Promotion(f"promote_{run}", began, tuple(one.column for one in new))
             lake.check_lease()
+            if config.place.is_glue:
+                check_fits(Table("instances", "", tuple(one.field for one in new)))
             add_columns(lake, promotion, new)
             _fill(lake, promotion, new)
+            if config.place.is_glue:
+                create_views(glue_client(config.place), config.place.database)
         return Promotions(tuple(new), left.columns if left is not None else (), lake.table("instances").count())
 
 

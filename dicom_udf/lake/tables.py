@@ -11,7 +11,9 @@ from dicom_udf import __version__
 from dicom_udf.columns import Table, failures_table, instances_table, objects_table, quote_text, spark_ddl
 from dicom_udf.config import LakePlace
 from dicom_udf.errors import RunFailedError
+from dicom_udf.glue import glue_client
 from dicom_udf.lake.glue_tables import check_fits, check_tables, location_clause, make_databases
+from dicom_udf.lake.glue_views import create_views
 from dicom_udf.lake.lease import Lease
 from dicom_udf.lake.session import CATALOG, lake_session
 
@@ -139,20 +141,22 @@ def open_lake(
             lake's, or the lake's tables are there and it doesn't know them.
         RunFailedError: A newer version of this software has written to the lake.
     """
-    lake = Lake(lake_session(place, master=master), place, lease)
     tables = {instances_table(): _PARTITIONING[partition_by], failures_table(): None, objects_table(): _BY_URI}
     if place.is_glue:
         for table in tables:
             check_fits(table)
-        make_databases(lake)
-        check_tables(lake)
-    else:
+        make_databases(place)
+        check_tables(place)
+    lake = Lake(lake_session(place, master=master), place, lease)
+    if not place.is_glue:
         for name in (place.database, place.staging):
             lake.spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{name}")
     for table, partitioning in tables.items():
         _create(lake, table, partitioning)
     for table in tables:
         _bring_up_to_date(lake, table)
+    if place.is_glue:
+        create_views(glue_client(place), place.database)
     return lake
 
 

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import boto3
@@ -43,18 +43,23 @@ from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFail
 from dicom_udf.sources.throttle import Throttle
 
 __all__ = [
+    "EXPIRED",
     "TIMEOUT",
     "TRIES",
     "S3Error",
     "asked_for",
     "attempted",
+    "bucket_region",
     "default_region",
+    "default_session",
     "fault_of",
     "lake_failed",
+    "listed_objects",
     "no_bucket",
     "obstore_store",
     "run_failed",
     "s3_client",
+    "s3_credentials",
 ]
 
 TRIES = 8
@@ -62,12 +67,15 @@ TIMEOUT = 20.0
 """Seconds for one request and its answer, of at most 6 MiB."""
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 10.0
-_EXPIRED = frozenset(
+EXPIRED = frozenset(
     {
         *("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken", "InvalidAccessKeyId"),
+        *("UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException"),
         *("SignatureDoesNotMatch", "RequestTimeTooSkewed", "InvalidSecurity", "AccountProblem", "NotSignedUp"),
     }
 )
+"""Codes of all services for credentials that aren't taken."""
+
 _CODES = {
     ("NoSuchKey", 404): (FailureCode.NOT_FOUND, "gone since it was listed; the next run drops it if it stays away"),
     ("InvalidObjectState", 403): (FailureCode.OBJECT_ARCHIVED, "in an archive tier; restore it, then run again"),
@@ -82,7 +90,7 @@ _BY_STATUS = {status: found for (_, status), found in _CODES.items() if status !
 _ELSEWHERE = frozenset(
     {"PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 )
-_FATAL = _EXPIRED | _ELSEWHERE | {"NoSuchBucket", "Connect", "Credentials"}
+_FATAL = EXPIRED | _ELSEWHERE | {"NoSuchBucket", "Connect", "Credentials"}
 _NO_CREDENTIALS = "no AWS credentials were found; set AWS_PROFILE, or give the job a role"
 # botocore renews what has less than 10 minutes to live; what obstore keeps must not outlive that.
 _CREDENTIALS_KEPT = timedelta(minutes=5)
@@ -132,7 +140,9 @@ def _new_client(access: S3Access) -> Any:
         max_pool_connections=64,
         s3={"addressing_style": "path" if access.is_path_style else "virtual"},
     )
-    return _session().client("s3", endpoint_url=access.endpoint, region_name=default_region(access), config=config)
+    return default_session().client(
+        "s3", endpoint_url=access.endpoint, region_name=default_region(access), config=config
+    )
 
 
 def attempted(call: Callable[[], Any]) -> Any:
@@ -195,9 +205,25 @@ def asked_for(bucket: str, call: Callable[[], Any]) -> Any:
         raise run_failed(error, f"s3://{bucket}") from None
 
 
+def listed_objects(bucket: str, prefix: str, access: S3Access) -> Iterator[dict[str, Any]]:
+    """Yield what S3 lists below a prefix, as boto3 gives it.
+
+    Raises:
+        ConfigurationError: There is no such bucket.
+        RunFailedError: S3 denies it, or can't be reached.
+    """
+    more: dict[str, str] = {}
+    while True:
+        page = asked_for(bucket, partial(s3_client(access).list_objects_v2, Bucket=bucket, Prefix=prefix, **more))
+        yield from page.get("Contents", [])
+        if not page.get("NextContinuationToken"):
+            return
+        more = {"ContinuationToken": page["NextContinuationToken"]}
+
+
 def run_failed(error: S3Error, what: str) -> RunFailedError:
     """Return why nothing can be read at all, with the remedy."""
-    if error.code in _EXPIRED:
+    if error.code in EXPIRED:
         return RunFailedError(f"S3 doesn't take the credentials ({error.code}); renew them and run again")
     if error.code == "Credentials":
         return RunFailedError("AWS credentials could not be got; log in again, or check the job's role")
@@ -215,7 +241,7 @@ def lake_failed(error: Exception, place: LakePlace) -> ConfigurationError | RunF
     failed = error if isinstance(error, S3Error) else _of_obstore(error)
     if failed.code == "NoSuchBucket" or (failed.status == 404 and isinstance(error, S3Error)):
         return no_bucket(place)
-    if failed.status == 403 and failed.code not in _EXPIRED:
+    if failed.status == 403 and failed.code not in EXPIRED:
         return RunFailedError(f"S3 denies {_action(error)} for the lake {place.root}; grant it")
     return run_failed(failed, f"the lake {place.root}")
 
@@ -265,7 +291,7 @@ def _new_store(bucket: str, access: S3Access, prefix: str | None, kms_key: str |
         prefix=prefix,
         config=encryption,  # type: ignore[arg-type]
         endpoint=access.endpoint,
-        region=_bucket_region(bucket, access),
+        region=bucket_region(bucket, access),
         virtual_hosted_style_request=not access.is_path_style,
         client_options={
             "allow_http": (access.endpoint or "").startswith("http://"),
@@ -278,10 +304,23 @@ def _new_store(bucket: str, access: S3Access, prefix: str | None, kms_key: str |
     )
 
 
+def s3_credentials() -> Any:
+    """Return boto3's credentials as they are now: ``access_key``, ``secret_key``, ``token``.
+
+    Raises:
+        ConfigurationError: There are none.
+        RunFailedError: They could not be got.
+    """
+    with _one_thread():
+        found = default_session().get_credentials()
+        if found is None:
+            raise ConfigurationError(_NO_CREDENTIALS)
+        return found.get_frozen_credentials()
+
+
 def _credential_provider() -> Boto3CredentialProvider:
-    if _session().get_credentials() is None:
-        raise ConfigurationError(_NO_CREDENTIALS)
-    return Boto3CredentialProvider(_session(), ttl=_CREDENTIALS_KEPT)
+    s3_credentials()
+    return Boto3CredentialProvider(default_session(), ttl=_CREDENTIALS_KEPT)
 
 
 @contextlib.contextmanager
@@ -299,18 +338,22 @@ def _one_thread() -> Iterator[None]:
 
 
 @lru_cache(maxsize=1)
-def _session() -> boto3.session.Session:
+def default_session() -> boto3.session.Session:
     """Return this process's session: making one reads some hundred files."""
     return boto3.session.Session()
 
 
 def default_region(access: S3Access) -> str:
     """Return the region that is given, or that of boto3's chain."""
-    return access.region or _session().region_name or "us-east-1"
+    return access.region or default_session().region_name or "us-east-1"
 
 
-def _bucket_region(bucket: str, access: S3Access) -> str:
-    """Return the region to sign for: the given one, another server's default, or where S3 says that the bucket is."""
+def bucket_region(bucket: str, access: S3Access) -> str:
+    """Return the region to sign for: the given one, another server's default, or where S3 says that the bucket is.
+
+    Raises:
+        S3Error: S3 can't be asked.
+    """
     if access.region or access.endpoint:
         return default_region(access)
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 
+from dicom_udf.cli import main
 from dicom_udf.columns import failures_table, instances_table, objects_table
-from dicom_udf.config import IngestConfig
+from dicom_udf.config import TABLES, VIEWS, IngestConfig, MaintainConfig
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.ingest import ingest
-from dicom_udf.lake import lake_lease, open_lake
+from dicom_udf.inspection import lake_status
+from dicom_udf.lake import commit, lake_lease, open_lake
+from dicom_udf.lake.dead_stages import remove_stage
+from dicom_udf.lake.maintenance import maintain
 from tests.servers.s3 import NO_VERSITYGW, S3Server, find_versitygw, moto_server, versitygw
 
 pytestmark = pytest.mark.spark
@@ -51,6 +57,11 @@ def _with_buckets(server, moto):
         for key in keys(client, bucket):
             client.delete_object(Bucket=bucket, Key=key)
         client.delete_bucket(Bucket=bucket)
+    forget(moto)
+
+
+def forget(moto):
+    """Lose the whole catalog."""
     glue = moto.client("glue")
     for database in glue.get_databases()["DatabaseList"]:
         for table in glue.get_tables(DatabaseName=database["Name"])["TableList"]:
@@ -67,6 +78,12 @@ def keys(client, bucket, prefix=""):
 def settings(spark, s3, moto):
     where = {"s3_endpoint": s3.endpoint, "s3_region": s3.region, "aws_endpoint": moto.endpoint}
     return {"source": "s3://source", "lake": "s3://lake/in/here/", "catalog": "glue", **where}
+
+
+@pytest.fixture
+def arguments(settings):
+    """The same as words of a command."""
+    return [f"--{name.replace('_', '-')}={value}" for name, value in settings.items() if name != "source"]
 
 
 def test_objects_are_ingested_once_replaced_and_deleted(settings, s3, moto):
@@ -147,3 +164,137 @@ def test_a_catalog_that_lost_its_tables_is_not_given_new_ones(settings, s3, moto
     moto.client("glue").delete_table(DatabaseName="dicom", Name="objects")
     with pytest.raises(ConfigurationError, match="attach it: dicom-lake register --lake s3://lake/in/here"):
         ingest(IngestConfig(**settings))
+
+
+# --- Without an ingest
+
+
+def test_init_makes_databases_tables_and_views_and_does_it_once(arguments, moto):
+    for _ in range(2):
+        assert main(["init", *arguments, "--partition-by", "month"]) == 0
+    glue = moto.client("glue")
+    assert {one["Name"] for one in glue.get_tables(DatabaseName="dicom")["TableList"]} == {*TABLES, *VIEWS}
+    assert main(["verify", *arguments]) == 0
+
+
+def test_a_catalog_that_lost_all_gets_the_same_rows_back(settings, arguments, s3, moto, capsys):
+    for name in ("a.dcm", "b.dcm"):
+        s3.client().put_object(Bucket="source", Key=name, Body=CT)
+    config = IngestConfig(**settings)
+    ingest(config)
+    s3.client().delete_object(Bucket="source", Key="b.dcm")
+    ingest(dataclasses.replace(config, allow_mass_delete=True))
+    forget(moto)
+    assert main(["register", *arguments]) == 0
+    assert main(["register", *arguments]) == 2
+    assert "knows every table of the lake s3://lake/in/here already" in capsys.readouterr().err
+    assert [row["source_uri"] for row in open_lake(config.place).table("instances").collect()] == ["s3://source/a.dcm"]
+    assert ingest(config).objects_unchanged == 1
+    assert main(["verify", *arguments]) == 0
+
+
+def test_a_batch_that_was_under_way_when_the_catalog_was_lost_is_finished(settings, arguments, s3, moto, monkeypatch):
+    """Its instances are published, its ledger rows are not: without its stage they would be ingested again."""
+    s3.client().put_object(Bucket="source", Key="a.dcm", Body=CT)
+    config = IngestConfig(**settings)
+    publish = commit.publish
+
+    def die_before_the_ledger(lake, table, *rest, **named):
+        if table == "objects":
+            raise KeyboardInterrupt
+        publish(lake, table, *rest, **named)
+
+    monkeypatch.setattr(commit, "publish", die_before_the_ledger)
+    with pytest.raises(KeyboardInterrupt):
+        ingest(config)
+    monkeypatch.setattr(commit, "publish", publish)
+    forget(moto)
+    assert main(["register", *arguments]) == 0
+    assert (ingest(config).objects_read, open_lake(config.place).table("instances").count()) == (0, 1)
+    assert main(["verify", *arguments]) == 0
+
+
+def test_nothing_to_register_is_said(arguments, tmp_path, capsys):
+    assert main(["register", *arguments]) == 2
+    assert "there are no tables in s3://lake/in/here/dicom" in capsys.readouterr().err
+    assert main(["register", "--lake", str(tmp_path)]) == 2
+    assert "keeps its own tables, so there is nothing to register" in capsys.readouterr().err
+
+
+# --- The commands that look, and those that change what is there
+
+
+def test_the_looking_commands_answer_from_s3(settings, arguments, s3, capsys):
+    client = s3.client()
+    client.put_object(Bucket="source", Key="a b+é.dcm", Body=CT)
+    client.put_object(Bucket="source", Key="notes.txt", Body=b"no header")
+    ingest(IngestConfig(**settings))
+    status = lake_status(IngestConfig(**settings).place)
+    stored = sum(entry["Size"] for entry in client.list_objects_v2(Bucket="lake", Prefix="in/here/dicom/")["Contents"])
+    assert (status.instances, status.objects, status.failures) == (1, {"ingested": 2}, {"NOT_DICOM": 1})
+    assert status.bytes_on_disk == stored
+    capsys.readouterr()
+    assert main(["failures", *arguments, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["source_uri"] == "s3://source/notes.txt"
+    assert main(["columns", *arguments, "--search", "SOPInstanceUID", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["values"] == 1
+    assert main(["verify", *arguments]) == 0
+
+
+@pytest.mark.parametrize("command", ["status", "failures", "columns", "verify", "maintain", "promote"])
+def test_what_is_no_lake_exits_2_and_makes_nothing(command, arguments, moto, capsys):
+    words = ["ReasonForVisit"] if command == "promote" else []
+    assert main([command, *words, *arguments]) == 2
+    assert "the Glue catalog has no tables in the database dicom for the lake s3://lake/in/here" in (
+        capsys.readouterr().err
+    )
+    assert moto.client("glue").get_databases()["DatabaseList"] == []
+
+
+def test_promote_and_maintain_keep_every_row(settings, arguments, s3, moto, capsys):
+    client = s3.client()
+    config = IngestConfig(**settings)
+    for name in ("a.dcm", "b.dcm", "c.dcm"):
+        client.put_object(Bucket="source", Key=name, Body=CT)
+        ingest(config)
+    client.put_object(Bucket="source", Key="a.dcm", Body=CT + b"\0")
+    ingest(config)
+    assert main(["promote", "RequestingService", *arguments]) == 0
+    columns = moto.client("glue").get_table(DatabaseName="dicom", Name="instances")["Table"]["StorageDescriptor"]
+    [promoted] = [one for one in columns["Columns"] if one["Name"] == "requesting_service"]
+    assert promoted["Comment"].startswith("(0032,1033) RequestingService")
+    view = moto.client("glue").get_table(DatabaseName="dicom", Name="unique_instances")["Table"]
+    assert "requesting_service" in {one["Name"] for one in view["StorageDescriptor"]["Columns"]}
+    # What a killed run leaves: a stage's files without a table.
+    client.put_object(Bucket="lake", Key="in/here/dicom_staging/stage_dead_1/data/x.parquet", Body=b"x")
+    client.put_object(Bucket="lake", Key="in/here/dicom/instances/data/orphan.parquet", Body=b"x")
+    upkeep = MaintainConfig(
+        **{name: value for name, value in settings.items() if name != "source"},
+        min_input_files=2, snapshot_days=0, keep_snapshots=1, wait=0,
+    )  # fmt: skip
+    before = keys(client, "lake")
+    told = maintain(dataclasses.replace(upkeep, dry_run=True))
+    assert keys(client, "lake") == before
+    done = maintain(upkeep)
+    assert (done.broken, done.batches_left, done.stages_removed) == ((), 0, 0), "files are younger than orphan_days"
+    rewritten = {table.table: table.files_rewritten for table in done.tables}
+    assert rewritten == {table.table: table.files_rewritten for table in told.tables}
+    assert rewritten["instances"] > 1
+    assert all(table.snapshots_expired for table in done.tables if table.table != "failures")
+    assert {row["source_uri"] for row in open_lake(config.place).table("instances").collect()} == {
+        f"s3://source/{name}.dcm" for name in "abc"
+    }
+    assert main(["verify", *arguments]) == 0
+    remove_stage(config.place, "stage_dead_1")
+    assert keys(client, "lake", "in/here/dicom_staging/") == []
+
+
+def test_every_file_of_the_lake_is_encrypted_by_the_key(settings, s3, moto):
+    if s3.endpoint != moto.endpoint:
+        pytest.skip("versitygw encrypts nothing")
+    key = f"arn:aws:kms:{moto.region}:123456789012:key/0-a"
+    s3.client().put_object(Bucket="source", Key="a.dcm", Body=CT)
+    ingest(IngestConfig(**settings | {"kms_key": key}))
+    heads = {name: s3.client().head_object(Bucket="lake", Key=name) for name in keys(s3.client(), "lake")}
+    assert len(heads) > 6
+    assert {name: head.get("SSEKMSKeyId") for name, head in heads.items()} == dict.fromkeys(heads, key)

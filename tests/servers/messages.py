@@ -17,6 +17,7 @@ _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
 _CONNECTION = re.compile(rb"\r\nconnection:[^\r\n]*", re.IGNORECASE)
 _EXPECT = re.compile(rb"\r\nexpect:[^\r\n]*", re.IGNORECASE)
 _RANGE = re.compile(rb"\r\nrange:[ \t]*bytes=(\d*)-(\d*)", re.IGNORECASE)
+_TARGET = re.compile(rb"\r\nx-amz-target:[ \t]*(\w+)\.(\w+)", re.IGNORECASE)
 _ETAG = re.compile(rb"\r\netag:[^\r\n]*", re.IGNORECASE)
 
 
@@ -27,7 +28,7 @@ class Request:
     Attributes:
         head: As it is passed on, up to and with the empty line.
         method: Of HTTP.
-        key: ``bucket/key``, decoded.
+        key: ``bucket/key``, decoded; ``AWSGlue/GetTable`` and the like where a service is told its action in a header.
         query: Behind the question mark, as sent.
         range: Bounds of a range request, the second included; None where one isn't stated.
         length: Of the body in bytes, or :data:`CHUNKED`.
@@ -72,15 +73,16 @@ class Response:
 
 def parse_request(head: bytes) -> Request:
     """Read the head of a request; the connection's own headers are taken out of what is passed on."""
-    method, target, version = head[: head.index(b"\r\n")].split(b" ")
-    path, _, query = target.partition(b"?")
+    method, place, version = head[: head.index(b"\r\n")].split(b" ")
+    path, _, query = place.partition(b"?")
+    target = _TARGET.search(head)
     connection = _CONNECTION.search(head)
     expects = _EXPECT.search(head) is not None
     span = _RANGE.search(head)
     return Request(
         head=_EXPECT.sub(b"", _CONNECTION.sub(b"", head)) if connection or expects else head,
         method=method.decode(),
-        key=unquote(path.decode("ascii")).removeprefix("/"),
+        key=f"{target[1].decode()}/{target[2].decode()}" if target else unquote(path.decode("ascii")).removeprefix("/"),
         query=query.decode("ascii"),
         range=None if span is None else (_number(span[1]), _number(span[2])),
         length=_length(head, otherwise=0),

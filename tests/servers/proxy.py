@@ -242,8 +242,8 @@ class _Client:
         body = b"" if request.method == "HEAD" else action.body
         exchange.status, exchange.sent = action.status, len(body)
         self._writer.write(
-            b"HTTP/1.1 %d Error\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n\r\n%s"
-            % (action.status, len(action.body), body)
+            b"HTTP/1.1 %d Error\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s"
+            % (action.status, action.content_type.encode(), len(action.body), body)
         )
         return True
 

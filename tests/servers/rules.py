@@ -3,12 +3,14 @@
 Rule(SLOW_DOWN, times=20)                     the first 20 requests for objects are answered 503
 Rule(Reset(after=1000), key="*/3.dcm")        the first request for this key breaks off in its body
 Rule(NO_SUCH_KEY, key="bucket/a", times=None) each request for this key is answered 404
+Rule(GLUE_DENIED, key="AWSGlue/GetTable", method="POST")   a call of Glue is denied
 Rule(SLOW_DOWN, lasting=0.5, times=None)      all requests of the half second from the first one on
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +19,9 @@ from fnmatch import fnmatchcase
 __all__ = [
     "ACCESS_DENIED",
     "EXPIRED_TOKEN",
+    "GLUE_DENIED",
+    "GLUE_EXPIRED",
+    "GLUE_THROTTLED",
     "NO_SUCH_KEY",
     "OBJECT_ARCHIVED",
     "PRECONDITION_FAILED",
@@ -26,6 +31,7 @@ __all__ = [
     "Cut",
     "First",
     "OtherEtag",
+    "Refusal",
     "Reset",
     "Rule",
     "Stall",
@@ -38,6 +44,7 @@ class Answer:
 
     status: int
     code: str
+    content_type = "application/xml"
 
     @property
     def body(self) -> bytes:
@@ -48,12 +55,28 @@ class Answer:
         ).encode()
 
 
+@dataclass(frozen=True)
+class Refusal(Answer):
+    """Answer in the stead of a service that speaks JSON."""
+
+    message: str = "refused by the proxy"
+    content_type = "application/x-amz-json-1.1"
+
+    @property
+    def body(self) -> bytes:
+        """The error as Glue, SQS and their like write it."""
+        return json.dumps({"__type": self.code, "message": self.message, "Message": self.message}).encode()
+
+
 SLOW_DOWN = Answer(503, "SlowDown")
 ACCESS_DENIED = Answer(403, "AccessDenied")
 NO_SUCH_KEY = Answer(404, "NoSuchKey")
 OBJECT_ARCHIVED = Answer(403, "InvalidObjectState")
 PRECONDITION_FAILED = Answer(412, "PreconditionFailed")
 EXPIRED_TOKEN = Answer(400, "ExpiredToken")
+GLUE_DENIED = Refusal(400, "AccessDeniedException", "User: arn:aws:iam::1:user/u is not authorized to perform this")
+GLUE_EXPIRED = Refusal(400, "ExpiredTokenException", "The security token included in the request is expired")
+GLUE_THROTTLED = Refusal(400, "ThrottlingException", "Rate exceeded")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from tests.servers.proxy import proxy
 from tests.servers.rules import (
     ACCESS_DENIED,
     EXPIRED_TOKEN,
+    GLUE_DENIED,
     NO_SUCH_KEY,
     OBJECT_ARCHIVED,
     PRECONDITION_FAILED,
@@ -267,3 +268,15 @@ def test_a_proxy_ends_while_requests_hang(web):
             time.sleep(0.001)
     assert client.recv(1) == b""
     client.close()
+
+
+def test_a_call_of_a_service_is_known_by_its_action_and_refused_in_json():
+    with moto_s3() as server, proxy(server.endpoint) as way:
+        glue = server.through(way.endpoint).client("glue", retries={"total_max_attempts": 1})
+        way.rules.append(Rule(GLUE_DENIED, key="AWSGlue/GetDatabase", method="POST"))
+        glue.create_database(DatabaseInput={"Name": "dicom"})
+        with pytest.raises(ClientError) as error:
+            glue.get_database(Name="dicom")
+        assert error.value.response["Error"]["Code"] == "AccessDeniedException"
+        assert glue.get_database(Name="dicom")["Database"]["Name"] == "dicom"
+        assert [e.key for e in way.exchanges] == ["AWSGlue/CreateDatabase", *["AWSGlue/GetDatabase"] * 2]

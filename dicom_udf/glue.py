@@ -1,0 +1,114 @@
+"""What the AWS Glue Data Catalog knows of a lake: its databases and tables. Iceberg makes the commits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dicom_udf.config import TABLES, LakePlace
+from dicom_udf.errors import ConfigurationError
+from dicom_udf.sources.aws import aws_client, aws_faults
+
+__all__ = ["GlueTable", "create_database", "database_exists", "find_table", "glue_client", "lake_tables", "table_names"]
+
+
+@dataclass(frozen=True, slots=True)
+class GlueTable:
+    """An Iceberg table as the catalog has it.
+
+    Attributes:
+        name: Its name.
+        location: URL of its files, without a slash at the end.
+        metadata: URL of the metadata file that is current.
+        comments: Of its columns, by name.
+    """
+
+    name: str
+    location: str
+    metadata: str
+    comments: Mapping[str, str]
+
+
+def glue_client(place: LakePlace) -> Any:
+    """Return the boto3 client of the catalog that keeps a lake's tables."""
+    return aws_client("glue", endpoint=place.aws_endpoint, region=place.access.region)
+
+
+def database_exists(place: LakePlace, name: str) -> bool:
+    """Tell whether the catalog has a database."""
+    glue = glue_client(place)
+    with aws_faults("glue:GetDatabase", f"the database {name}"):
+        try:
+            glue.get_database(Name=name)
+        except glue.exceptions.EntityNotFoundException:
+            return False
+    return True
+
+
+def create_database(place: LakePlace, name: str, description: str) -> None:
+    """Make a database whose location is the lake's folder of that name; one that another run has made is as good."""
+    glue = glue_client(place)
+    wanted = {"Name": name, "Description": description, "LocationUri": place.location(name)}
+    with aws_faults("glue:CreateDatabase", f"the database {name}"):
+        try:
+            glue.create_database(DatabaseInput=wanted)
+        except glue.exceptions.AlreadyExistsException:
+            return
+
+
+def find_table(place: LakePlace, table: str) -> GlueTable | None:
+    """Return a table of the lake's database; None where the catalog doesn't know it.
+
+    Raises:
+        ConfigurationError: It is no Iceberg table, or it is another lake's.
+        RunFailedError: The catalog can't be asked.
+    """
+    glue = glue_client(place)
+    name = f"{place.database}.{table}"
+    with aws_faults("glue:GetTable", f"the table {name}"):
+        try:
+            found = glue.get_table(DatabaseName=place.database, Name=table)["Table"]
+        except glue.exceptions.EntityNotFoundException:
+            return None
+    metadata = found.get("Parameters", {}).get("metadata_location")
+    storage = found.get("StorageDescriptor", {})
+    location = str(storage.get("Location", "")).rstrip("/")
+    if metadata is None:
+        raise ConfigurationError(f"the Glue catalog's table {name} is no Iceberg table; give another --database")
+    if location != place.location(place.database, table):
+        raise ConfigurationError(
+            f"the Glue catalog's table {name} lies in {location}, not in the lake {place.root}; give that lake, or "
+            "another --database"
+        )
+    comments = {column["Name"]: column["Comment"] for column in storage.get("Columns", []) if "Comment" in column}
+    return GlueTable(table, location, str(metadata), comments)
+
+
+def lake_tables(place: LakePlace) -> dict[str, GlueTable]:
+    """Return the tables of a lake that the catalog knows, by name.
+
+    Raises:
+        ConfigurationError: It knows none of them, or one is another lake's.
+        RunFailedError: It can't be asked.
+    """
+    found = {table: one for table in TABLES if (one := find_table(place, table)) is not None}
+    if not found:
+        raise ConfigurationError(
+            f"the Glue catalog has no tables in the database {place.database} for the lake {place.root}; "
+            f"'dicom-lake ingest' makes them, 'dicom-lake register' attaches those whose files are there"
+        )
+    return found
+
+
+def table_names(place: LakePlace, database: str) -> list[str]:
+    """Return the names of a database's tables; none where there is no such database."""
+    glue = glue_client(place)
+    names: list[str] = []
+    with aws_faults("glue:GetTables", f"the database {database}"):
+        try:
+            for page in glue.get_paginator("get_tables").paginate(DatabaseName=database):
+                names += [table["Name"] for table in page["TableList"]]
+        except glue.exceptions.EntityNotFoundException:
+            return []
+    return sorted(names)

@@ -1,0 +1,64 @@
+"""Folders in the staging database that are no tables: of runs that died while they made or dropped one."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from dicom_udf.config import LakePlace
+from dicom_udf.lake.tables import Lake
+from dicom_udf.sources.s3_requests import asked_for, listed_objects, s3_client
+
+__all__ = ["dead_stages", "remove_stage"]
+
+_DELETED_AT_ONCE = 1_000
+"""Keys in one request (S3's API, DeleteObjects)."""
+
+
+def dead_stages(lake: Lake, days: int) -> list[str]:
+    """Return the names of the folders that aren't tables and that nothing was written to for so many days."""
+    oldest = time.time() - days * 86400
+    written = _in_s3(lake.place) if lake.place.is_glue else _in_folder(lake.place)
+    if not written:
+        return []
+    tables = lake.staging_tables()
+    return sorted(name for name, last in written.items() if name not in tables and last < oldest)
+
+
+def remove_stage(place: LakePlace, name: str) -> None:
+    """Delete such a folder with all that is in it."""
+    if not place.is_glue:
+        shutil.rmtree(Path(place.root) / place.staging / name)
+        return
+    prefix = f"{place.prefix}{place.staging}/{name}/"
+    keys = (entry["Key"] for entry in listed_objects(place.bucket, prefix, place.access))
+    while some := list(islice(keys, _DELETED_AT_ONCE)):
+        _delete(place, some)
+
+
+def _delete(place: LakePlace, keys: Iterable[str]) -> None:
+    wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+    asked_for(place.bucket, partial(s3_client(place.access).delete_objects, Bucket=place.bucket, Delete=wanted))
+
+
+def _in_folder(place: LakePlace) -> dict[str, float]:
+    """Return when each folder in the staging database was written to last, Unix time."""
+    staging = Path(place.root) / place.staging
+    if not staging.is_dir():
+        return {}
+    folders = [entry for entry in staging.iterdir() if entry.is_dir()]
+    return {folder.name: max(one.stat().st_mtime for one in (folder, *folder.rglob("*"))) for folder in folders}
+
+
+def _in_s3(place: LakePlace) -> dict[str, float]:
+    prefix = f"{place.prefix}{place.staging}/"
+    written: dict[str, float] = {}
+    for entry in listed_objects(place.bucket, prefix, place.access):
+        name, slash, _ = entry["Key"][len(prefix) :].partition("/")
+        if slash:
+            written[name] = max(written.get(name, 0.0), entry["LastModified"].timestamp())
+    return written

@@ -1,0 +1,148 @@
+"""A lake's tables without an ingest: made where they are absent, or attached again to a catalog that lost them."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors.exceptions.captured import CapturedException
+
+from dicom_udf.config import TABLES, InitConfig, LakePlace, RegisterConfig, check_new_lake
+from dicom_udf.errors import ConfigurationError
+from dicom_udf.glue import find_table, glue_client, table_names
+from dicom_udf.lake.batch import new_run, plan_name
+from dicom_udf.lake.faults import lake_faults
+from dicom_udf.lake.glue_tables import make_databases
+from dicom_udf.lake.glue_views import create_views
+from dicom_udf.lake.lease import lake_lease
+from dicom_udf.lake.session import CATALOG, lake_session
+from dicom_udf.lake.tables import Lake, open_lake
+from dicom_udf.sources.s3_requests import listed_objects
+
+__all__ = ["Registered", "init", "register"]
+
+_METADATA = re.compile(r"(?P<table>[^/]+)/metadata/(?P<version>[0-9]+)-[^/]+\.metadata\.json")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What was attached.
+
+    Attributes:
+        tables: The metadata file of each of the lake's tables that the catalog knows anew.
+        staging: Staging tables of a batch that an earlier run left; the next run finishes it.
+    """
+
+    tables: dict[str, str]
+    staging: tuple[str, ...]
+
+
+def init(config: InitConfig) -> None:
+    """Make a lake's database, tables and views; what is there stays.
+
+    Raises:
+        ConfigurationError: The lake can't be one. Nothing was written.
+        RunFailedError: Another run holds it, or S3 or Glue refuse.
+    """
+    check_new_lake(config.place)
+    with lake_faults(config.place), lake_lease(config.place, new_run(datetime.now(UTC))) as lease:
+        open_lake(config.place, partition_by=config.partition_by, master=config.master, lease=lease)
+
+
+def register(config: RegisterConfig) -> Registered:
+    """Tell the Glue catalog again of the tables whose files are in the lake, each as its newest metadata file has it.
+
+    A table that the catalog knows is left as it is. A batch that was staged when the catalog was lost is attached too:
+    else what it has published already would be ingested again.
+
+    Raises:
+        ConfigurationError: It knows them all, or there are no tables in the lake; a database is absent and none may be
+            made.
+        RunFailedError: Another run holds the lake, or S3 or Glue refuse.
+    """
+    place = config.place
+    if not place.is_glue:
+        raise ConfigurationError(
+            f"the lake {place.root} keeps its own tables, so there is nothing to register; give an s3:// lake and "
+            "--catalog glue"
+        )
+    check_new_lake(place)
+    with lake_faults(place), lake_lease(place, new_run(datetime.now(UTC))):
+        there = _newest_metadata(place, place.database)
+        lost = [table for table in TABLES if table in there and find_table(place, table) is None]
+        if not lost:
+            raise ConfigurationError(
+                f"the Glue catalog knows every table of the lake {place.root} already; nothing was changed"
+                if any(table in there for table in TABLES)
+                else f"there are no tables in {place.location(place.database)}; 'dicom-lake init' makes them"
+            )
+        make_databases(place)
+        lake = Lake(lake_session(place, master=config.master), place)
+        for table in lost:
+            _attach(lake, place.database, table, there[table])
+        staging = tuple(_attach_staging(lake))
+        if "instances" in there:
+            create_views(glue_client(place), place.database)
+    return Registered({table: there[table] for table in lost}, staging)
+
+
+def _newest_metadata(place: LakePlace, database: str) -> dict[str, str]:
+    """Return the URL of the metadata file with the highest version for each table in a database's folder."""
+    prefix = f"{place.prefix}{database}/"
+    newest: dict[str, tuple[int, datetime, str]] = {}
+    for entry in listed_objects(place.bucket, prefix, place.access):
+        found = _METADATA.fullmatch(entry["Key"][len(prefix) :])
+        if found:
+            # Two of one version: one was written and lost its race, or its writer died; the later has a snapshot more.
+            one = (int(found["version"]), entry["LastModified"], f"s3://{place.bucket}/{entry['Key']}")
+            newest[found["table"]] = max(newest.get(found["table"], one), one)
+    return {table: url for table, (_, _, url) in newest.items()}
+
+
+def _attach(lake: Lake, database: str, table: str, metadata: str) -> None:
+    _log.info("%s.%s: %s", database, table, metadata)
+    lake.spark.sql(
+        f"CALL {CATALOG}.system.register_table(table => '{database}.{table}', metadata_file => '{metadata}')"
+    )
+
+
+def _attach_staging(lake: Lake) -> Iterator[str]:
+    """Attach the staged batches that an earlier run left, with their plans; yield the tables' names.
+
+    One that can't be read to its end was being dropped, which happens only once its batch is published.
+    """
+    there = _newest_metadata(lake.place, lake.place.staging)
+    known = table_names(lake.place, lake.place.staging)
+    lost = [name for name in there if name.startswith("stage_") and name not in known]
+    for plan, stages in _by_plan(lost).items():
+        if plan in known or (plan in there and _is_attached(lake, plan, there[plan])):
+            yield from [plan] * (plan not in known)
+            yield from [stage for stage in stages if _is_attached(lake, stage, there[stage])]
+
+
+def _by_plan(stages: Iterable[str]) -> dict[str, list[str]]:
+    plans: dict[str, list[str]] = {}
+    for name in sorted(stages):
+        plans.setdefault(plan_name(name.removeprefix("stage_").rpartition("_")[0]), []).append(name)
+    return plans
+
+
+def _is_attached(lake: Lake, name: str, metadata: str) -> bool:
+    """Attach a staging table if all of its files are there; else those that are left stay for maintenance."""
+    _attach(lake, lake.place.staging, name, metadata)
+    table: Any = lake.staging_table(name)
+    try:
+        table.write.format("noop").mode("overwrite").save()
+    except (Py4JJavaError, CapturedException) as error:
+        if "NotFoundException" not in f"{error} {getattr(error, '_stackTrace', '')}":
+            raise
+        lake.spark.sql(f"DROP TABLE {lake.staging_name(name)}")
+        return False
+    return True
