@@ -23,6 +23,9 @@ TASK_COST = 2_000
 
 TASKS_PER_CORE = 4
 
+LEAST_COST = 250
+"""Cost of one task at the least, where there is that much: to start a task and its file takes as long, 0.3 s."""
+
 _BYTES_PER_HEADER = 128 << 10
 """Bytes of an archive that are read through in the time of one header, 0.5 ms."""
 
@@ -89,7 +92,7 @@ def make_tasks(items: Sequence[Item], *, cores: int) -> list[list[Item]]:
         Tasks in the order in which they are to start: an archive that can't be split comes before what can wait.
     """
     costs = [expected_cost(item) for item in items]
-    share = min(TASK_COST, math.ceil(sum(costs) / (TASKS_PER_CORE * max(1, cores))))
+    share = min(TASK_COST, max(LEAST_COST, math.ceil(sum(costs) / (TASKS_PER_CORE * max(1, cores)))))
     tasks: list[tuple[float, list[Item]]] = []
     current: list[Item] = []
     filled = 0.0

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dicom_udf.archives import ZipRange
 from dicom_udf.sources import ObjectRef
-from dicom_udf.tasks import TASK_COST, TASKS_PER_CORE, Item, expected_cost, make_tasks
+from dicom_udf.tasks import LEAST_COST, TASK_COST, TASKS_PER_CORE, Item, expected_cost, make_tasks
 
 GIB = 1 << 30
 
@@ -57,9 +57,13 @@ def test_slices_that_lie_beside_each_other_stay_together():
 @pytest.mark.parametrize(("count", "cores"), [(100_000, 16), (100, 16), (20_000, 2), (1, 8)])
 def test_small_files_keep_all_cores_busy_without_a_task_each(count, cores):
     tasks = make_tasks([loose(number) for number in range(count)], cores=cores)
-    assert len(tasks) >= min(count, TASKS_PER_CORE * cores // 2)
+    assert len(tasks) >= min(count // LEAST_COST, TASKS_PER_CORE * cores // 2)
     assert max(map(len, tasks)) <= TASK_COST
     assert len(tasks) <= max(TASKS_PER_CORE * cores, count / TASK_COST) + 1
+
+
+def test_few_small_files_are_one_task():
+    assert len(make_tasks([loose(number) for number in range(LEAST_COST)], cores=16)) == 1
 
 
 def test_one_large_zip_among_small_files_is_spread():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -115,8 +115,12 @@ def write_listing(lake: Lake, run: str, batches: Iterator[pa.RecordBatch]) -> in
 
 def _append(lake: Lake, name: str, chunk: list[pa.RecordBatch], schema: StructType) -> None:
     """Append Arrow batches without a detour over Python rows: one task is handed the batches themselves."""
-    frame = lake.spark.range(1, numPartitions=1).mapInArrow(lambda _: iter(chunk), schema)
-    frame.writeTo(lake.staging_name(name)).append()
+
+    def hand_over(own: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        deque(own, maxlen=0)  # Spark ends a worker that leaves its input unread, and the next one imports all anew
+        yield from chunk
+
+    lake.spark.range(1, numPartitions=1).mapInArrow(hand_over, schema).writeTo(lake.staging_name(name)).append()
 
 
 def _chunks(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[list[pa.RecordBatch]]:
