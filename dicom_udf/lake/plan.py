@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -116,7 +116,7 @@ def write_listing(lake: Lake, run: str, batches: Iterator[pa.RecordBatch]) -> in
 def _append(lake: Lake, name: str, chunk: list[pa.RecordBatch], schema: StructType) -> None:
     """Append Arrow batches without a detour over Python rows: one task is handed the batches themselves."""
 
-    def hand_over(own: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def hand_over(own: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         deque(own, maxlen=0)  # Spark ends a worker that leaves its input unread, and the next one imports all anew
         yield from chunk
 

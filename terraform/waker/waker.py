@@ -1,7 +1,7 @@
 """Start the ingest when its queue has messages and no job of the lake runs: a few lines of AWS Lambda.
 
-Glue's own event triggers drop what exceeds their run limit, so events lie in SQS and this looks at it now and then. A run
-that is refused costs nothing: the messages stay, and the next look is minutes away.
+Glue's own event triggers drop what exceeds their run limit, so events lie in SQS and this looks at it now and then. A
+run that is refused costs nothing: the messages stay, and the next look is minutes away.
 """
 
 from __future__ import annotations
