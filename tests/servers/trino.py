@@ -61,7 +61,12 @@ class Trino:
         Raises:
             TrinoError: Trino can't.
         """
-        headers = {"X-Trino-User": "tests", "X-Trino-Catalog": _CATALOG, "X-Trino-Schema": self.database}
+        headers = {
+            "X-Trino-User": "tests",
+            "X-Trino-Catalog": _CATALOG,
+            "X-Trino-Schema": self.database,
+            "X-Trino-Client-Capabilities": "PARAMETRIC_DATETIME",  # else timestamps are cut to milliseconds
+        }
         pages = _pages(f"{self.endpoint}/v1/statement", headers, sql)
         deadline = time.monotonic() + _START_SECONDS
         while _error(pages).get("errorName") == "NO_NODES_AVAILABLE" and time.monotonic() < deadline:
