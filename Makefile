@@ -14,12 +14,14 @@ GLUE_6 := .venv-glue6
 
 # Tests that need more than PyPI and Maven Central; where a program is missing, its tests skip.
 TOOLS := dcmtk or archivers or versitygw
+# Tests that ask Trino, the engine that Athena is: minutes.
+ATHENA := trino
 # Tests that kill the job at every step: minutes.
 CRASHES := crash
 # Two processes at once, a file of tests in one: the tests with Spark mostly wait for one thread that plans queries.
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-.PHONY: run test test-fast test-spark test-tools test-crashes test-dist test-glue6 tools check format docs dist bench clean help
+.PHONY: run test test-fast test-spark test-tools test-athena test-crashes test-dist test-glue6 tools check format docs dist bench clean help
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -41,10 +43,13 @@ test-fast: $(READY)  ## The tests without Spark: seconds
 	$(PYTEST) -m "not spark and not ($(TOOLS) or dist)"
 
 test-spark: $(READY)  ## The tests with Spark
-	$(PYTEST) -m "spark and not ($(TOOLS) or $(CRASHES))"
+	$(PYTEST) -m "spark and not ($(TOOLS) or $(ATHENA) or $(CRASHES))"
 
 test-tools: $(READY)  ## The tests with DCMTK, programs that make archives, and a real S3 server
 	$(PYTEST) -m "$(TOOLS)"
+
+test-athena: $(READY)  ## The saved queries and the views by Trino, on a lake in S3 and the Glue catalog of a moto server
+	$(BIN)/python -m pytest -q -m "$(ATHENA)"
 
 test-crashes: $(READY)  ## The job killed at every step, writers that meet, random histories
 	$(PYTEST) -m "$(CRASHES)"
@@ -59,7 +64,7 @@ test-glue6:  ## The fast tests and ingests on what AWS Glue 6.0 has: Python 3.13
 	$(GLUE_6)/bin/python -m pytest -q -n 2 --dist loadfile -m "not spark and not ($(TOOLS) or dist)"
 	$(GLUE_6)/bin/python -m pytest -q tests/test_ingest.py tests/test_job.py
 
-tools:  ## Install what test-tools uses: versitygw by Go, the rest by apt
+tools:  ## Install what test-tools and test-athena use: versitygw by Go, Trino by Maven, the rest by apt
 	.ci/install
 
 check: $(READY)  ## Lint, format, types, direction of imports

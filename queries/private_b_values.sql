@@ -1,5 +1,5 @@
 -- Private elements: diffusion b-values
--- (0019,xx0C) of the creator SIEMENS MR HEADER, in whatever block xx it lies, from the header's JSON
+-- Element (0019,xx0C) of the creator SIEMENS MR HEADER, in whatever block xx it lies, from the header's JSON
 WITH elements AS (
   SELECT series_instance_uid, instance_number, CAST(json_parse(header) AS map(varchar, json)) AS element
   FROM unique_instances
