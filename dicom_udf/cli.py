@@ -30,6 +30,7 @@ from dicom_udf.config import (
     RegisterConfig,
     StatusConfig,
     VerifyConfig,
+    check_catalog,
     check_ingest,
     check_lake,
     check_new_lake,
@@ -37,6 +38,7 @@ from dicom_udf.config import (
     parse_ingest_arguments,
     parse_maintain_arguments,
     parse_promote_arguments,
+    service_endpoint,
 )
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
 
@@ -221,9 +223,19 @@ def _register(config: RegisterConfig) -> None:
 
 
 def _query(config: QueryConfig) -> None:
-    from dicom_udf.query import run_query  # noqa: PLC0415
+    check_catalog(config.place)
+    if config.place.is_glue:
+        from dicom_udf.athena import AthenaAccess, run_on_athena  # noqa: PLC0415
 
-    answer = run_query(config.sql, config.place)
+        endpoint = service_endpoint("ATHENA", config.aws_endpoint)
+        access = AthenaAccess(config.workgroup, config.output_location, endpoint, config.s3_region)
+        answer = run_on_athena(config.sql, config.database, access)
+    elif config.workgroup is not None or config.output_location is not None:
+        raise ConfigurationError("--workgroup and --output-location are Athena's, which needs --catalog glue")
+    else:
+        from dicom_udf.query import run_query  # noqa: PLC0415
+
+        answer = run_query(config.sql, config.place)
     _write(answer.columns, answer.rows, config.format)
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "patterns",
     "ratio",
     "run_id",
+    "s3_url",
     "size",
     "switch",
     "url",
@@ -147,6 +148,13 @@ def url(text: str) -> str:
     if not re.fullmatch(r"https?://[^\s/]+/?", text):
         raise argparse.ArgumentTypeError("must be a URL like http://host:port")
     return text.rstrip("/")
+
+
+def s3_url(text: str) -> str:
+    """Read the URL of a place in S3."""
+    if not re.fullmatch(r"s3://[^\s/]+(/\S*)?", text):
+        raise argparse.ArgumentTypeError("must be a URL like s3://bucket/prefix/")
+    return text
 
 
 def key_arn(text: str) -> str:

@@ -15,6 +15,7 @@ from dicom_udf.config.options import (
     count,
     failure_code,
     option,
+    s3_url,
 )
 from dicom_udf.config.place import LakePlace
 from dicom_udf.config.upkeep_settings import InitConfig, MaintainConfig, PromoteConfig, RegisterConfig
@@ -31,10 +32,31 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryConfig(LakeOptions):
-    """One SQL statement on a local lake."""
+    """One SQL statement on a lake: by DuckDB in this process, or by Athena where the lake is in S3."""
 
-    sql: str = field(metadata=option("one statement in DuckDB's SQL", metavar="SQL", group="what and where"))
+    sql: str = field(
+        metadata=option(
+            "one statement in DuckDB's SQL; with --catalog glue in Athena's", metavar="SQL", group="what and where"
+        )
+    )
     """Tables and views by their bare names, e.g. instances, failures, objects, series."""
+
+    workgroup: str | None = field(
+        default=None,
+        metadata=option("Athena's workgroup, with --catalog glue [default: primary]", metavar="NAME", group="AWS"),
+    )
+    """It may bound the bytes that a query scans, and say where answers are kept."""
+
+    output_location: str | None = field(
+        default=None,
+        metadata=option(
+            "where Athena keeps the answer, s3://bucket/prefix/ [default: as the workgroup says]",
+            parse=s3_url,
+            metavar="URL",
+            group="AWS",
+        ),
+    )
+    """Needed where the workgroup names no place."""
 
     format: OutputFormat = field(default="table", metadata=FORMAT)
     """``table`` for people; ``csv`` (RFC 4180) and ``json`` (one object a line) lose nothing."""
