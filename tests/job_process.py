@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pyspark
 
-from dicom_udf.lake.session import ICEBERG_PACKAGE
-
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "sample_dcm"
 SCRIPTS = Path(sys.executable).parent
+SPARK_HOME = Path(pyspark.__file__).parent
+SPARK_SUBMIT = SPARK_HOME / "bin" / "spark-submit"
 
 
 def run(command: Iterable[object], cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -28,12 +28,20 @@ def run(command: Iterable[object], cwd: Path | None = None, **environment: str) 
     return done
 
 
-def spark_submit(script: Path, arguments: Iterable[object], *, python: Path, cwd: Path, **environment: str) -> None:
-    """Run a job by the real spark-submit with another interpreter, which has nothing of this one's packages."""
-    home = Path(pyspark.__file__).parent
-    own = {"PYSPARK_PYTHON": str(python), "PYSPARK_DRIVER_PYTHON": str(python), "PYTHONPATH": "", **java()}
-    command = [home / "bin" / "spark-submit", "--master", "local[2]", "--packages", ICEBERG_PACKAGE, script, *arguments]
-    run(command, cwd=cwd, SPARK_HOME=str(home), **own, **environment)
+def platform(folder: Path) -> dict[str, str]:
+    """Make a platform's own settings in a folder; return the environment in which its spark-submit starts.
+
+    They are those of a small machine: what Glue and EMR have in this place suits clusters.
+    """
+    (folder / "conf").mkdir(exist_ok=True)
+    java_options = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    (folder / "conf" / "spark-defaults.conf").write_text(
+        "spark.ui.enabled false\n"
+        "spark.sql.shuffle.partitions 2\n"
+        f"spark.driver.extraJavaOptions {java_options}\n"
+        f"spark.executor.extraJavaOptions {java_options}\n"
+    )
+    return {"SPARK_HOME": str(SPARK_HOME), "SPARK_CONF_DIR": str(folder / "conf"), "PYTHONPATH": "", **java()}
 
 
 def java() -> dict[str, str]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
+import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from release.make_dist import make_dist
+from release.make_dist import GLUE_BRINGS, make_dist
+from tests.job_process import ROOT, run
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +49,33 @@ def environment(dist: Path, python_3_11: Path, tmp_path_factory: pytest.TempPath
     python.symlink_to(python_3_11)
     settings.write_text(settings.read_text().replace("/usr/bin", str(python_3_11.parent)))
     return folder
+
+
+@pytest.fixture(scope="session")
+def what_glue_brings(python_3_11: Path) -> Path:
+    """A virtual environment with the packages of Glue 5.1, made once and kept."""
+    key = hashlib.sha256(GLUE_BRINGS.read_bytes() + str(python_3_11).encode()).hexdigest()[:12]
+    folder = ROOT / ".cache" / f"glue-5.1-{key}"
+    if not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        run([python_3_11, "-m", "venv", folder])
+        pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-deps"]
+        subprocess.run([*map(str, pip), "-r", str(GLUE_BRINGS)], check=True, env={**os.environ, "PYTHONPATH": ""})
+        (folder / "complete").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def glue(what_glue_brings: Path, dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a Glue worker: what Glue brings, and the zip installed as Glue installs it."""
+    folder = tmp_path_factory.mktemp("glue") / "venv"
+    shutil.copytree(what_glue_brings, folder, symlinks=True, copy_function=os.link)
+    python = folder / "bin" / "python"
+    unpacked = folder.parent / "unpacked"
+    with zipfile.ZipFile(next(dist.glob("*.gluewheels.zip"))) as archive:
+        archive.extractall(unpacked)
+    # --additional-python-modules s3://.../x.gluewheels.zip --python-modules-installer-option --no-index
+    wheels = unpacked / "wheels"
+    install = [python, "-m", "pip", "install", "--no-index", "--find-links", wheels, "-r", wheels / "requirements.txt"]
+    run(install, PYTHONPATH="")
+    return python

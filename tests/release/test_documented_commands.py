@@ -9,24 +9,26 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
-import pyspark
 import pytest
 from botocore.validate import ParamValidator
 
 from dicom_udf import __version__
 from dicom_udf.config import parse_ingest_arguments
+from dicom_udf.config.arguments import PLATFORM_ARGUMENTS
 from dicom_udf.lake.session import AWS_PACKAGE, ICEBERG_PACKAGE
-from tests.job_process import ROOT, SAMPLE, java, run
+from tests.glue_command_line import RUN_ID, glue_command_line
+from tests.job_process import ROOT, SAMPLE, SPARK_SUBMIT, platform, run
 from tests.servers.s3 import S3Server, moto_server
 
 PAGES = ROOT / "docs" / "how_to"
+INSTANCES = json.loads((SAMPLE / "expected.json").read_text())["instances"]
 EMR, GLUE = PAGES / "emr.md", PAGES / "glue.md"
-SPARK_HOME = Path(pyspark.__file__).parent
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -154,7 +156,23 @@ def test_the_documented_command_ingests(way: str, aws: S3Server, dist: Path, env
     assert "PYSPARK_PYTHON" in of_driver
     assert not [word for word in command if "yarn" in word or "emr" in word or "my-artifacts" in word]
     (tmp_path / "environment").symlink_to(environment)  # where YARN unpacks the archive for the driver
-    endpoints = {"AWS_ENDPOINT_URL": aws.endpoint, "SPARK_WORKER_DIR": str(tmp_path / "work"), "PYTHONPATH": ""}
-    command[0] = str(SPARK_HOME / "bin" / "spark-submit")
-    run(command, cwd=tmp_path, SPARK_HOME=str(SPARK_HOME), **of_driver, **endpoints, **aws.environment, **java())
-    assert instances_in(aws) == json.loads((SAMPLE / "expected.json").read_text())["instances"]
+    given = {"AWS_ENDPOINT_URL": aws.endpoint, "SPARK_WORKER_DIR": str(tmp_path / "work"), **aws.environment}
+    assert command.pop(0) == "spark-submit"
+    run([SPARK_SUBMIT, *command], cwd=tmp_path, **platform(tmp_path), **of_driver, **given)
+    assert instances_in(aws) == INSTANCES
+
+
+@pytest.mark.dist
+def test_the_documented_job_of_glue_ingests_with_the_command_line_of_glue(
+    aws: S3Server, glue: Path, tmp_path: Path
+) -> None:
+    """On what Glue brings, and the zip of wheels: no other package of this project is in reach."""
+    arguments = job_of_the_page()["DefaultArguments"]
+    own = [word for name, value in arguments.items() if name not in PLATFORM_ARGUMENTS for word in (name, value)]
+    script = shutil.copy(ROOT / "glue_jobs" / "ingest_dicom_headers.py", tmp_path)
+    iceberg = ["--master", "local[2]", "--packages", f"{ICEBERG_PACKAGE},{AWS_PACKAGE}"]  # --datalake-formats iceberg
+    python = {"PYSPARK_PYTHON": str(glue), "PYSPARK_DRIVER_PYTHON": str(glue), "AWS_ENDPOINT_URL": aws.endpoint}
+    command = [SPARK_SUBMIT, *iceberg, script, *glue_command_line(own)]
+    told = run(command, cwd=tmp_path, **platform(tmp_path), **python, **aws.environment).stdout
+    assert f"run {RUN_ID}" in told
+    assert instances_in(aws) == INSTANCES
