@@ -63,6 +63,7 @@ resource "aws_glue_job" "this" {
   worker_type            = var.worker_type
   number_of_workers      = each.value.workers
   timeout                = var.timeout_minutes
+  execution_class        = "STANDARD" # FLEX excludes the queue of runs
   connections            = aws_glue_connection.vpc[*].name
   security_configuration = aws_glue_security_configuration.this.name
   tags                   = local.tags

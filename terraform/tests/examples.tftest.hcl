@@ -1,0 +1,30 @@
+# The examples plan as they are.
+
+mock_provider "aws" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+run "an_existing_bucket_and_a_private_vpc" {
+  command = plan
+  module {
+    source = "./examples/existing_bucket_private_vpc"
+  }
+  variables {
+    region             = "eu-central-1"
+    source_bucket      = "archive"
+    kms_key_arn        = "arn:aws:kms:eu-central-1:123456789012:key/given"
+    subnet_id          = "subnet-0123"
+    security_group_ids = ["sg-0123"]
+    dist_path          = "tests/dist"
+  }
+
+  assert {
+    condition     = output.dicom_lake.source == "s3://archive/studies"
+    error_message = "The jobs read the existing bucket."
+  }
+  assert {
+    condition     = startswith(output.enable_source_events_command, "aws s3api get-bucket-notification-configuration --bucket archive")
+    error_message = "The owner is told how to turn on events."
+  }
+}

@@ -1,0 +1,1 @@
+"""The module of terraform/, planned with mocks and applied to moto."""

@@ -1,0 +1,89 @@
+"""``terraform apply`` of examples/minimal to moto, and what its outputs lead to."""
+
+import importlib.util
+import json
+import time
+
+import pytest
+
+from dicom_udf.columns import declared_attributes
+from dicom_udf.config import parse_ingest_arguments, parse_maintain_arguments, parse_promote_arguments
+from tests.terraform.program import ROOT
+
+pytestmark = pytest.mark.terraform
+
+GAPS = {
+    # moto drops these on the way; AWS keeps them
+    "aws_glue_job": ["job_run_queuing_enabled"],
+    "aws_s3_bucket_notification": ["eventbridge"],
+    # moto answers with the same JSON, other spaces
+    "aws_sqs_queue": ["redrive_policy"],
+}
+
+
+def test_a_second_plan_changes_nothing_but_what_moto_forgets(installation) -> None:
+    changes = installation.terraform.changes()
+    types = [(address.split(".")[2], actions, attributes) for address, actions, attributes in changes]
+    assert [change for change in types if change[1:] != (["update"], GAPS.get(change[0]))] == []
+
+
+def test_nothing_current_expires_but_results_of_queries(installation) -> None:
+    s3 = installation.client("s3")
+    expiring = {}
+    for name, bucket in installation.outputs["buckets"].items():
+        rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+        expiring[name] = [rule["Filter"]["Prefix"] for rule in rules if "Days" in rule.get("Expiration", {})]
+    assert expiring == {"source": [], "lake": [], "artifacts": ["athena-results/"]}
+
+
+def test_identifying_columns_are_those_with_an_action_in_ps315(installation) -> None:
+    attributes = {attribute.column for attribute in declared_attributes() if attribute.action}
+    others = {"header", "header_file_meta", "invalid_values", "source_member", "source_uri"}
+    assert set(installation.outputs["identifying_columns"]["instances"]) == attributes | others
+
+
+def receive(installation, wanted: int) -> list[dict]:
+    """Look at messages without taking them away."""
+    sqs, events = installation.client("sqs"), []
+    deadline = time.monotonic() + 20
+    while len(events) < wanted and time.monotonic() < deadline:
+        answer = sqs.receive_message(
+            QueueUrl=installation.outputs["queue_url"], MaxNumberOfMessages=10, VisibilityTimeout=0, WaitTimeSeconds=0
+        )
+        events += [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+    return events
+
+
+def test_an_object_in_the_source_is_an_event_in_the_queue(installation) -> None:
+    installation.client("s3").put_object(
+        Bucket=installation.outputs["buckets"]["source"], Key="studies/a b.dcm", Body=b"not yet"
+    )
+    (event, *_) = receive(installation, 1)
+    assert (event["detail-type"], event["detail"]["object"]["key"]) == ("Object Created", "studies/a b.dcm")
+
+
+@pytest.mark.parametrize(
+    ("job", "parse", "run"),
+    [
+        ("ingest", parse_ingest_arguments, {"--source": "s3://bucket"}),
+        ("maintain", parse_maintain_arguments, {}),
+        ("promote", parse_promote_arguments, {"--attributes": "ReasonForVisit"}),
+    ],
+)
+def test_a_job_takes_the_arguments_that_its_definition_holds(installation, job, parse, run) -> None:
+    config = parse(installation.job_arguments(job, **run))
+    assert config.lake == installation.outputs["lake"]
+    assert config.database == installation.outputs["database"]
+
+
+def wake(installation, monkeypatch: pytest.MonkeyPatch) -> dict:
+    """Run the Lambda's code with the Lambda's environment."""
+    function = installation.client("lambda").get_function(FunctionName=installation.outputs["waker_name"])
+    settings = function["Configuration"]["Environment"]["Variables"]
+    for name, value in {**installation.environment, **settings}.items():
+        monkeypatch.setenv(name, value)
+    spec = importlib.util.spec_from_file_location("waker", ROOT / "terraform" / "waker" / "waker.py")
+    assert spec is not None and spec.loader is not None
+    waker = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(waker)
+    return waker.handler({}, None)
