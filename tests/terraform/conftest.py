@@ -1,16 +1,20 @@
 """One apply of examples/minimal to moto, for all tests that look at what it made."""
 
-import io
-import zipfile
-from dataclasses import dataclass
-from pathlib import Path
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
-import boto3
 import pytest
 
-from tests.servers.s3 import S3Server, moto_s3
+from release.archives import Entry, write_zip
+from release.make_dist import WAKER
+from tests.servers.s3 import S3Server, moto_server
 from tests.terraform.program import MOTO_GAPS, NO_TERRAFORM, ROOT, Terraform, copy_project, find_terraform
+
+
+REGION = "eu-central-1"
 
 
 @dataclass(frozen=True)
@@ -23,48 +27,53 @@ class Installation:
 
     def client(self, service: str) -> Any:
         """A boto3 client of the account."""
-        if service == "s3":
-            return self.server.client()
-        session = boto3.session.Session(self.server.access_key, self.server.secret_key, region_name=REGION)
-        return session.client(service, endpoint_url=self.server.endpoint)
+        return self.server.client(service)
 
     @property
     def environment(self) -> dict[str, str]:
         """What a process needs to take moto for AWS."""
-        region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
-        return {**self.server.environment, **region, "AWS_ENDPOINT_URL": self.server.endpoint}
+        return {**self.server.environment, "AWS_ENDPOINT_URL": self.server.endpoint}
 
-    def job_arguments(self, job: str, **run: str) -> list[str]:
-        """The command line that Glue makes of a job's arguments and those of a run, which win."""
+    def job_arguments(self, job: str, run: dict[str, str]) -> list[str]:
+        """The arguments that Glue gives a run: those of the job, and its own, which win."""
         definition = self.client("glue").get_job(JobName=self.outputs["job_names"][job])["Job"]
-        arguments = {**definition["DefaultArguments"], **run, "--JOB_NAME": definition["Name"]}
+        arguments = {**definition["DefaultArguments"], **run}
         return [word for name, value in arguments.items() for word in (name, value)]
 
+    @contextmanager
+    def recording(self, text: list[str]) -> Iterator[None]:
+        """Append what moto is asked meanwhile, a JSON object a line."""
+        self._recorder("reset-recording")
+        self._recorder("start-recording")
+        try:
+            yield
+        finally:
+            self._recorder("stop-recording")
+            text.append(self._recorder("download-recording"))
 
-REGION = "eu-central-1"
-
-
-def build_waker(folder: Path) -> None:
-    """Put the Lambda's zip where make dist puts it."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("waker.py", (ROOT / "terraform" / "waker" / "waker.py").read_bytes())
-    folder.joinpath("waker-0.0.0.zip").write_bytes(buffer.getvalue())
+    def _recorder(self, verb: str) -> str:
+        url = f"{self.server.endpoint}/moto-api/recorder/{verb}"
+        request = urllib.request.Request(url, method="GET" if verb.startswith("download") else "POST")
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.read().decode()
 
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory):
     """examples/minimal, applied."""
+    from moto.moto_api import recorder as moto_recorder
+
+    moto_recorder._location = str(tmp_path_factory.mktemp("recording") / "requests.jsonl")
     if find_terraform() is None:
         pytest.skip(NO_TERRAFORM)
     project = copy_project(tmp_path_factory.mktemp("terraform"), overrides=MOTO_GAPS)
     (project / "dist").mkdir()
     wheels = "dicom-lake-0.0.0.gluewheels.zip"  # Glue unpacks it; here the tree itself is what runs
     (project / "dist" / wheels).write_bytes((ROOT / "terraform" / "tests" / "dist" / wheels).read_bytes())
-    build_waker(project / "dist")
-    with moto_s3() as server:
+    write_zip(project / "dist" / "waker-0.0.0.zip", [Entry(WAKER.name, WAKER.read_bytes())])
+    with moto_server() as server:
         environment = {**server.environment, "AWS_ENDPOINT_URL": server.endpoint}
         terraform = Terraform(project / "terraform" / "examples" / "minimal", environment)
         terraform("init", "-backend=false")
         terraform("apply", "-auto-approve")
-        yield Installation(terraform, server, terraform.outputs()["dicom_lake"])
+        yield Installation(terraform, replace(server, region=REGION), terraform.outputs()["dicom_lake"])

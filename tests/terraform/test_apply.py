@@ -1,6 +1,5 @@
 """``terraform apply`` of examples/minimal to moto, and what its outputs lead to."""
 
-import importlib.util
 import json
 import time
 
@@ -8,7 +7,6 @@ import pytest
 
 from dicom_udf.columns import declared_attributes
 from dicom_udf.config import parse_ingest_arguments, parse_maintain_arguments, parse_promote_arguments
-from tests.terraform.program import ROOT
 
 pytestmark = pytest.mark.terraform
 
@@ -71,19 +69,6 @@ def test_an_object_in_the_source_is_an_event_in_the_queue(installation) -> None:
     ],
 )
 def test_a_job_takes_the_arguments_that_its_definition_holds(installation, job, parse, run) -> None:
-    config = parse(installation.job_arguments(job, **run))
+    config = parse(installation.job_arguments(job, run))
     assert config.lake == installation.outputs["lake"]
     assert config.database == installation.outputs["database"]
-
-
-def wake(installation, monkeypatch: pytest.MonkeyPatch) -> dict:
-    """Run the Lambda's code with the Lambda's environment."""
-    function = installation.client("lambda").get_function(FunctionName=installation.outputs["waker_name"])
-    settings = function["Configuration"]["Environment"]["Variables"]
-    for name, value in {**installation.environment, **settings}.items():
-        monkeypatch.setenv(name, value)
-    spec = importlib.util.spec_from_file_location("waker", ROOT / "terraform" / "waker" / "waker.py")
-    assert spec is not None and spec.loader is not None
-    waker = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(waker)
-    return waker.handler({}, None)

@@ -1,0 +1,81 @@
+"""The module as Terraform itself judges it, and its README."""
+
+import re
+
+import pytest
+
+from dicom_udf.errors import FailureCode
+from tests.terraform.program import NO_TERRAFORM, ROOT, Terraform, copy_project, find_terraform
+
+MODULE = ROOT / "terraform"
+SOURCES = {path.name: path.read_text(encoding="utf-8") for path in sorted(MODULE.glob("*.tf"))}
+README = (MODULE / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(kind: str) -> dict[str, str]:
+    """The blocks ``kind "name" {...}`` of the module."""
+    text = "\n".join(SOURCES.values())
+    return dict(re.findall(rf'^{kind} "(\w+)" {{\n(.*?)^}}', text, re.DOTALL | re.MULTILINE))
+
+
+def section(title: str) -> str:
+    return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize(("kind", "title"), [("variable", "Inputs"), ("output", "Outputs")])
+def test_the_readme_lists_every_input_and_output_with_its_description(kind, title) -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \|(?:.*\|)? (.*?) \|$", section(title), re.MULTILINE))
+    described = {name: re.search(r'^  description = "(.*)"$', body, re.MULTILINE)[1] for name, body in blocks(kind).items()}
+    assert rows == {name: text.replace('\\"', '"') for name, text in described.items()}
+
+
+def test_the_readme_tells_every_default() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| \w+(?:\(\w+\))? \| (.*?) \|", section("Inputs"), re.MULTILINE))
+    defaults = {name: re.search(r"^  default += (.*)$", body, re.MULTILINE)[1] for name, body in blocks("variable").items()}
+    assert rows == {name: f"`{default}`" for name, default in defaults.items()}
+
+
+@pytest.mark.parametrize("name", blocks("variable"))
+def test_an_input_that_can_be_wrong_is_validated_and_a_run_expects_the_failure(name) -> None:
+    body = blocks("variable")[name]
+    runs = (MODULE / "tests" / "validation.tftest.hcl").read_text(encoding="utf-8")
+    free = re.search(r"^  type += (bool|map\(string\))$", body, re.MULTILINE) or name in ("dist_path", "access_log_bucket")
+    assert "validation {" in body or free
+    wrong = [line for line in runs.splitlines() if "expect_failures" in line and f"var.{name}]" in line]
+    assert len(wrong) >= body.count("validation {")
+
+
+def test_the_dashboard_counts_every_failure_code() -> None:
+    codes = re.search(r"failure_codes = \[(.*?)\]", SOURCES["dashboard.tf"], re.DOTALL)[1]
+    assert set(re.findall(r'"(\w+)"', codes)) == set(FailureCode)
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
+    """A copy of the module, ready to be planned."""
+    if find_terraform() is None:
+        pytest.skip(NO_TERRAFORM)
+    project = copy_project(tmp_path_factory.mktemp("module"))
+    terraform = Terraform(project / "terraform")
+    terraform("init", "-backend=false")
+    return terraform
+
+
+@pytest.mark.terraform
+def test_the_module_is_formatted(module) -> None:
+    assert module("fmt", "-check", "-recursive", "-diff") == ""
+
+
+@pytest.mark.terraform
+def test_the_module_is_valid(module) -> None:
+    assert "Success" in module("validate", "-no-color")
+
+
+TESTS = sorted(path.name for path in (MODULE / "tests").glob("*.tftest.hcl"))
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize("name", TESTS)
+def test_every_run_of_terraform_test_passes(module, name) -> None:
+    said = module("test", "-no-color", f"-filter=tests/{name}")
+    assert re.search(r"^Success! [1-9]\d* passed, 0 failed", said, re.MULTILINE), said

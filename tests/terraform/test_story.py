@@ -1,0 +1,177 @@
+"""What the installation is for, by its outputs alone: objects -> events -> the waker -> the job -> tables -> answers.
+
+The jobs run here, by the arguments that Glue holds, against moto; what they ask of AWS is recorded, and each request must be
+allowed by the job's role, and each permission needed by a request.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.queries.corpus import files, replaced
+from tests.servers.trino import NO_TRINO, find_trino, trino
+from tests.terraform.conftest import REGION, Installation
+from tests.terraform.iam import calls_of, permissions, permitting
+from tests.terraform.program import ROOT
+
+pytestmark = [pytest.mark.terraform, pytest.mark.spark]
+
+SCRIPTS = {"ingest": "ingest_dicom_headers", "maintain": "maintain_tables", "promote": "promote_columns"}
+
+UNUSED = {
+    # Only after an upload of many parts that failed.
+    "WriteLake s3:AbortMultipartUpload",
+}
+
+KILLED = """
+import sys
+from glue_jobs.ingest_dicom_headers import main
+from tests.lake.killed_run import POINTS
+POINTS["merged batch staged"]()
+main()
+"""
+
+
+@dataclass
+class Story:
+    """What happened.
+
+    Attributes:
+        installation: Where.
+        recordings: What each job asked of AWS, a recording a run.
+        reports: The run reports of the ingests that ended.
+        woken: What the waker answered, in order.
+    """
+
+    installation: Installation
+    recordings: dict[str, list[str]] = field(default_factory=lambda: {job: [] for job in SCRIPTS})
+    reports: list[dict] = field(default_factory=list)
+    woken: list[dict] = field(default_factory=list)
+
+    def run(self, job: str, run: dict[str, str], folder) -> None:
+        """Run a job to its end."""
+        report = folder / "report.json"
+        words = self.installation.job_arguments(job, run)
+        words += ["--report", str(report)] if job == "ingest" else []
+        self._process(job, [str(ROOT / "glue_jobs" / f"{SCRIPTS[job]}.py"), *words], status=0)
+        if job == "ingest":
+            self.reports.append(json.loads(report.read_text()))
+
+    def kill(self, run: dict[str, str]) -> None:
+        """Run the ingest until its batch is staged, then kill it."""
+        self._process("ingest", ["-c", KILLED, *self.installation.job_arguments("ingest", run)], status=-signal.SIGKILL)
+
+    def _process(self, job: str, words: list[str], *, status: int) -> None:
+        environment = {**os.environ, **self.installation.environment, "PYTHONPATH": str(ROOT)}
+        with self.installation.recording(self.recordings[job]):
+            done = subprocess.run(
+                [sys.executable, *words, "--master", "local[2]"], env=environment, capture_output=True, text=True
+            )
+        assert done.returncode == status, done.stderr[-4000:]
+
+    def wake(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+        """Run the Lambda's code with the Lambda's environment; return the arguments of the run that it started."""
+        function = self.installation.client("lambda").get_function(FunctionName=self.installation.outputs["waker_name"])
+        settings = function["Configuration"]["Environment"]["Variables"]
+        spec = importlib.util.spec_from_file_location("waker", ROOT / "terraform" / "waker" / "waker.py")
+        assert spec is not None and spec.loader is not None
+        waker = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(waker)
+        with monkeypatch.context() as patch:
+            for name, value in {**self.installation.environment, **settings}.items():
+                patch.setenv(name, value)
+            self.woken.append(waker.handler({}, None))
+        if self.woken[-1]["started"] is None:
+            return {}
+        name = self.installation.outputs["job_names"]["ingest"]
+        run = self.installation.client("glue").get_job_run(JobName=name, RunId=self.woken[-1]["started"])
+        return run["JobRun"]["Arguments"]
+
+
+@pytest.fixture(scope="module")
+def story(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """Everything that happens, once."""
+    folder = tmp_path_factory.mktemp("story")
+    story = Story(installation)
+    s3, source = installation.client("s3"), installation.outputs["buckets"]["source"]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        installation.client("sqs").purge_queue(QueueUrl=installation.outputs["queue_url"])
+        story.wake(monkeypatch)
+        for file in files():
+            s3.put_object(Bucket=source, Key=file.key, Body=file.content)
+        story.run("ingest", story.wake(monkeypatch), folder)
+        s3.put_object(Bucket=source, Key=replaced().key, Body=replaced().content)
+        s3.delete_object(Bucket=source, Key=next(file.key for file in files() if file.key != replaced().key))
+        story.kill(story.wake(monkeypatch))
+    story.run("maintain", {}, folder)
+    story.run("ingest", {"--source": installation.outputs["source"]}, folder)
+    story.run("promote", {"--attributes": "ReasonForVisit"}, folder)
+    return story
+
+
+def test_the_waker_starts_the_job_only_where_the_queue_has_messages(story) -> None:
+    first, second, third = story.woken
+    assert (first["messages"], first["started"]) == (0, None)
+    assert second["messages"] == len({file.key for file in files()})
+    assert second["started"] and third["started"]
+
+
+def test_the_first_run_reads_every_object_of_the_queue(story) -> None:
+    assert story.reports[0]["objects_read"] == len({file.key for file in files()})
+
+
+def test_a_killed_run_is_finished_by_maintenance_and_the_sweep_finds_nothing_left(story) -> None:
+    assert (story.reports[1]["objects_read"], story.reports[1]["objects_deleted"]) == (0, 0)
+
+
+def test_the_queue_is_empty_and_nothing_lies_with_the_dead_letters(story) -> None:
+    sqs, outputs = story.installation.client("sqs"), story.installation.outputs
+    for url in (outputs["queue_url"], outputs["dead_letter_queue_url"]):
+        counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        assert (counts["ApproximateNumberOfMessages"], counts["ApproximateNumberOfMessagesNotVisible"]) == ("0", "0")
+
+
+def test_the_tables_are_in_the_database_and_their_files_in_the_lake(story) -> None:
+    glue, outputs = story.installation.client("glue"), story.installation.outputs
+    tables = {table["Name"]: table for table in glue.get_tables(DatabaseName=outputs["database"])["TableList"]}
+    assert set(tables) == {"instances", "failures", "objects", "unique_instances", "series", "studies"}
+    locations = {tables[name]["StorageDescriptor"]["Location"] for name in ("instances", "failures", "objects")}
+    assert {location.rpartition("/")[0] for location in locations} == {f"{outputs['lake']}/{outputs['database']}"}
+
+
+@pytest.mark.parametrize("job", SCRIPTS)
+def test_a_role_allows_what_its_job_asks_for_and_nothing_else(story, job) -> None:
+    installation = story.installation
+    role = installation.outputs["role_arns"][job].rpartition("/")[2]
+    policy = installation.client("iam").get_role_policy(RoleName=role, PolicyName="job")["PolicyDocument"]
+    key, buckets = installation.outputs["kms_key_arn"], installation.outputs["buckets"]
+    calls = [
+        call
+        for recording in story.recordings[job]
+        for call in calls_of(recording, account="123456789012", region=REGION, keys=dict.fromkeys(buckets.values(), key))
+    ]
+    used = {call: permitting(policy["Statement"], call) for call in set(calls)}
+    assert [call for call, statements in used.items() if not statements] == []
+    assert permissions(policy["Statement"]) - {one for statements in used.values() for one in statements} <= UNUSED
+
+
+@pytest.mark.skipif(find_trino() is None, reason=NO_TRINO)
+def test_every_named_query_has_an_answer(story, tmp_path) -> None:
+    athena, outputs = story.installation.client("athena"), story.installation.outputs
+    names = athena.list_named_queries(WorkGroup=outputs["workgroup"])["NamedQueryIds"]
+    queries = [athena.get_named_query(NamedQueryId=name)["NamedQuery"] for name in names]
+    assert len(queries) == len(list((ROOT / "queries").glob("*.sql")))
+    server = story.installation.server
+    with trino(tmp_path, glue=server.endpoint, s3=server) as engine:
+        answers = {query["Name"]: engine.answer(query["QueryString"]) for query in queries}
+        assert all(columns for columns, _ in answers.values())
+        (instances,) = engine.ask("SELECT count(*) FROM instances")
+    assert instances[0] > 30
