@@ -40,7 +40,7 @@ run: $(READY)  ## Ingest sample_dcm/ into ./lake, print the report and the answe
 test: test-fast test-spark  ## All tests that need nothing but PyPI and Maven Central
 
 test-fast: $(READY)  ## The tests without Spark: seconds
-	$(PYTEST) -m "not spark and not ($(TOOLS) or dist)"
+	$(PYTEST) -m "not spark and not ($(TOOLS) or dist or terraform)"
 
 test-spark: $(READY)  ## The tests with Spark
 	$(PYTEST) -m "spark and not ($(TOOLS) or $(ATHENA) or $(CRASHES))"
@@ -61,7 +61,7 @@ test-glue6:  ## The fast tests and ingests on what AWS Glue 6.0 has: Python 3.13
 	$(PYTHON_OF_GLUE_6) -m venv $(GLUE_6)
 	grep -vE '^(pyspark|py4j)==' constraints.txt > $(GLUE_6)/constraints.txt
 	$(GLUE_6)/bin/pip install --quiet --disable-pip-version-check --constraint $(GLUE_6)/constraints.txt --editable '.[dev-glue6]'
-	$(GLUE_6)/bin/python -m pytest -q -n 2 --dist loadfile -m "not spark and not ($(TOOLS) or dist)"
+	$(GLUE_6)/bin/python -m pytest -q -n 2 --dist loadfile -m "not spark and not ($(TOOLS) or dist or terraform)"
 	$(GLUE_6)/bin/python -m pytest -q tests/test_ingest.py tests/test_job.py
 
 tools:  ## Install what test-tools and test-athena use: versitygw by Go, Trino by Maven, the rest by apt

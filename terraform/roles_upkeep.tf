@@ -23,9 +23,9 @@ locals {
         Resource = local.tables_arns
       },
       {
-        Sid      = "StagingTables"
+        Sid      = "LookAtStaging"
         Effect   = "Allow"
-        Action   = ["glue:DeleteTable", "glue:GetDatabase", "glue:GetTable", "glue:GetTables"]
+        Action   = ["glue:GetDatabase", "glue:GetTable"]
         Resource = local.staging_arns
       },
       {
@@ -39,6 +39,12 @@ locals {
     local.lake_formation_statements,
   )
 
-  maintain_statements = local.upkeep_statements
-  promote_statements  = local.upkeep_statements
+  # Maintenance finishes batches that dead runs had staged, and clears up behind them.
+  maintain_statements = concat(local.upkeep_statements, [{
+    Sid      = "ClearStaging"
+    Effect   = "Allow"
+    Action   = ["glue:DeleteTable", "glue:GetTables"]
+    Resource = local.staging_arns
+  }])
+  promote_statements = local.upkeep_statements
 }

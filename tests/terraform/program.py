@@ -21,7 +21,7 @@ __all__ = ["MOTO_GAPS", "NO_TERRAFORM", "ROOT", "Terraform", "TerraformError", "
 ROOT = Path(__file__).resolve().parents[2]
 NO_TERRAFORM = "Terraform isn't installed"
 _MIRRORS = ("/opt", "/usr/share", "/usr/local/share", str(Path.home() / ".terraform.d"))
-_NEEDED = ("terraform", "glue_jobs", "queries", "dicom_udf/columns/attributes.tsv")
+_NEEDED = ("terraform", "glue_jobs", "queries", "dicom_udf/columns/attributes.tsv", "docs/how_to/runbooks")
 
 MOTO_GAPS = """
 # What moto can't do, and why each is left out of an apply to it. The plans with mocks have all of it.
