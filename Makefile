@@ -21,7 +21,7 @@ CRASHES := crash
 # Two processes at once, a file of tests in one: the tests with Spark mostly wait for one thread that plans queries.
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-.PHONY: run test test-fast test-spark test-tools test-athena test-crashes test-dist test-glue6 tools check format docs dist bench clean help
+.PHONY: run test test-fast test-spark test-tools test-athena test-crashes test-terraform test-dist test-glue6 tools check format docs dist bench clean help
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -43,7 +43,7 @@ test-fast: $(READY)  ## The tests without Spark: seconds
 	$(PYTEST) -m "not spark and not ($(TOOLS) or dist or terraform)"
 
 test-spark: $(READY)  ## The tests with Spark
-	$(PYTEST) -m "spark and not ($(TOOLS) or $(ATHENA) or $(CRASHES))"
+	$(PYTEST) -m "spark and not ($(TOOLS) or $(ATHENA) or $(CRASHES) or terraform)"
 
 test-tools: $(READY)  ## The tests with DCMTK, programs that make archives, and a real S3 server
 	$(PYTEST) -m "$(TOOLS)"
@@ -53,6 +53,10 @@ test-athena: $(READY)  ## The saved queries and the views by Trino, on a lake in
 
 test-crashes: $(READY)  ## The job killed at every step, writers that meet, random histories
 	$(PYTEST) -m "$(CRASHES)"
+
+test-terraform: $(READY)  ## The Terraform module: plans with mocks, an apply to moto, the jobs by what it made; needs Terraform
+	@command -v terraform >/dev/null || echo "no Terraform here: tests that need it skip" >&2
+	$(BIN)/python -m pytest -q -m terraform
 
 test-dist: $(READY)  ## What make dist makes, made twice, and installed beside what AWS Glue brings
 	$(BIN)/python -m pytest -q -m dist

@@ -29,7 +29,9 @@ def test_an_idle_installation_costs_less_than_five_dollars_a_month() -> None:
 def test_every_number_counts(name: str) -> None:
     numbers = read_numbers()
     changed = read_numbers([f"{name}={numbers[name] * 2 + 1}"])
-    costs = [(million(n, members=False), million(n, members=True), idle_month(n), free_month(n)) for n in (numbers, changed)]
+    costs = [
+        (million(n, members=False), million(n, members=True), idle_month(n), free_month(n)) for n in (numbers, changed)
+    ]
     assert costs[0] != costs[1]
 
 

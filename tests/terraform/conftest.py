@@ -13,7 +13,6 @@ from release.make_dist import WAKER
 from tests.servers.s3 import S3Server, moto_server
 from tests.terraform.program import MOTO_GAPS, NO_TERRAFORM, ROOT, Terraform, copy_project, find_terraform
 
-
 REGION = "eu-central-1"
 
 

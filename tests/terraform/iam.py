@@ -34,7 +34,7 @@ class Call:
 
 
 def permitting(statements: Iterable[Mapping[str, Any]], call: Call) -> list[str]:
-    """Return the statements that allow a call, ``<Sid> <action>`` each; empty where one of its resources isn't allowed."""
+    """Return the statements that allow a call, ``<Sid> <action>`` each; none where a resource isn't allowed."""
     found = []
     for resource in call.resources:
         allowing = [

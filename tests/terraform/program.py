@@ -1,8 +1,8 @@
 """Terraform as the tests run it: a provider from a local folder, a copy of the module, no account.
 
-    project = copy_project(tmp_path, overrides=MOTO_GAPS)
-    terraform = Terraform(project / "terraform" / "examples" / "minimal", environment)
-    terraform("init")
+project = copy_project(tmp_path, overrides=MOTO_GAPS)
+terraform = Terraform(project / "terraform" / "examples" / "minimal", environment)
+terraform("init")
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def find_terraform() -> str | None:
 
 
 def copy_project(folder: Path, overrides: str = "") -> Path:
-    """Copy what the module reads, add overrides for a server that isn't AWS, and stand-ins for what make dist builds."""
+    """Copy what the module reads, and add overrides for a server that isn't AWS."""
     for name in _NEEDED:
         source, target = ROOT / name, folder / name
         if source.is_dir():

@@ -7,6 +7,7 @@ import pytest
 
 from tests.terraform.iam import Call, calls_of, permissions, permitting
 
+PUT = "cloudwatch:PutMetricData"
 READ = {"Sid": "Read", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::source/studies/*"}
 LIST = {
     "Sid": "List",
@@ -34,9 +35,9 @@ TABLES = {"Sid": "Tables", "Effect": "Allow", "Action": "glue:GetTable", "Resour
         (Call("s3:ListBucket", ("arn:aws:s3:::source",), {"s3:prefix": "studies/"}), ["List s3:ListBucket"]),
         (Call("s3:ListBucket", ("arn:aws:s3:::source",), {"s3:prefix": "other/"}), []),
         (Call("s3:ListBucket", ("arn:aws:s3:::source",)), ["List s3:ListBucket"]),
-        (Call("cloudwatch:PutMetricData", ("*",), {"cloudwatch:namespace": "DicomLake"}), ["Metrics cloudwatch:PutMetricData"]),
-        (Call("cloudwatch:PutMetricData", ("*",), {"cloudwatch:namespace": "Other"}), []),
-        (Call("cloudwatch:PutMetricData", ("*",)), []),
+        (Call(PUT, ("*",), {"cloudwatch:namespace": "DicomLake"}), [f"Metrics {PUT}"]),
+        (Call(PUT, ("*",), {"cloudwatch:namespace": "Other"}), []),
+        (Call(PUT, ("*",)), []),
         (Call("glue:GetTable", ("c", "d/dicom", "t/dicom/instances")), ["Tables glue:GetTable"] * 3),
         (Call("glue:GetTable", ("c", "d/other", "t/other/instances")), []),
     ],

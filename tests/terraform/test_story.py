@@ -1,7 +1,7 @@
 """What the installation is for, by its outputs alone: objects -> events -> the waker -> the job -> tables -> answers.
 
-The jobs run here, by the arguments that Glue holds, against moto; what they ask of AWS is recorded, and each request must be
-allowed by the job's role, and each permission needed by a request.
+The jobs run here, by the arguments that Glue holds, against moto; what they ask of AWS is recorded, and each request
+must be allowed by the job's role, and each permission needed by a request.
 """
 
 from __future__ import annotations
@@ -73,7 +73,11 @@ class Story:
         environment = {**os.environ, **self.installation.environment, "PYTHONPATH": str(ROOT)}
         with self.installation.recording(self.recordings[job]):
             done = subprocess.run(
-                [sys.executable, *words, "--master", "local[2]"], env=environment, capture_output=True, text=True
+                [sys.executable, *words, "--master", "local[2]"],
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
             )
         assert done.returncode == status, done.stderr[-4000:]
 
@@ -156,7 +160,9 @@ def test_a_role_allows_what_its_job_asks_for_and_nothing_else(story, job) -> Non
     calls = [
         call
         for recording in story.recordings[job]
-        for call in calls_of(recording, account="123456789012", region=REGION, keys=dict.fromkeys(buckets.values(), key))
+        for call in calls_of(
+            recording, account="123456789012", region=REGION, keys=dict.fromkeys(buckets.values(), key)
+        )
     ]
     used = {call: permitting(policy["Statement"], call) for call in set(calls)}
     assert [call for call, statements in used.items() if not statements] == []
