@@ -16,12 +16,12 @@ __all__ = ["OBJECT_SCHEMA", "ObjectReader", "ObjectRef", "S3Access", "Store", "o
 OBJECT_SCHEMA = pa.schema(
     [
         pa.field("source_uri", pa.string(), nullable=False),
-        pa.field("source_size", pa.int64(), nullable=False),
-        pa.field("source_etag", pa.string(), nullable=False),
+        pa.field("source_size", pa.int64()),
+        pa.field("source_etag", pa.string()),
         pa.field("source_last_modified", pa.timestamp("us")),
     ]
 )
-"""A listing: one row per object. Timestamps are UTC, without a zone."""
+"""A listing: one row per object; size and etag are null where it is said to be gone. Timestamps are UTC, without a zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Store(Protocol):
         ...
 
 
-def object_batch(rows: Sequence[tuple[str, int, str, datetime | None]]) -> pa.RecordBatch:
+def object_batch(rows: Sequence[tuple[str, int | None, str | None, datetime | None]]) -> pa.RecordBatch:
     """Return rows of :data:`OBJECT_SCHEMA`, at least one, as a batch."""
     columns = [
         pa.array(column, type=field.type) for column, field in zip(zip(*rows, strict=True), OBJECT_SCHEMA, strict=True)

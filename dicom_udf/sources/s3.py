@@ -23,7 +23,7 @@ from dicom_udf.sources.pool import request_pool
 from dicom_udf.sources.ranges import REMOTE, Buffer, RangeReader
 from dicom_udf.sources.s3_requests import S3Error, asked_for, attempted, fault_of, obstore_store, run_failed, s3_client
 
-__all__ = ["S3Store", "head_s3_object", "open_s3_object", "open_s3_store", "split_url"]
+__all__ = ["S3Store", "head_s3_object", "is_missing_bucket", "open_s3_object", "open_s3_store", "split_url"]
 
 BATCH_ROWS = 10_000
 _PAGE_KEYS = 1_000
@@ -172,18 +172,54 @@ def open_s3_object(ref: ObjectRef, access: S3Access) -> ObjectReader:
     return RangeReader(partial(_fetch, get), ref.size, pace=REMOTE, pool=request_pool())
 
 
-def head_s3_object(uri: str, access: S3Access) -> ObjectRef:
+def head_s3_object(uri: str, access: S3Access, *, may_be_archived: bool = True) -> ObjectRef:
     """Ask for an object's size, etag and time.
 
+    Args:
+        uri: The object's.
+        access: How S3 is reached.
+        may_be_archived: False refuses an object in an archive tier that isn't restored: reading it would fail.
+
     Raises:
-        FileFault: NOT_FOUND, ACCESS_DENIED, READ_ERROR.
+        FileFault: NOT_FOUND, ACCESS_DENIED, OBJECT_ARCHIVED, READ_ERROR.
         RunFailedError: As for :func:`open_s3_object`.
     """
     bucket, key = split_url(uri)
+    client = s3_client(access)
     with _faults():
-        answer = attempted(partial(s3_client(access).head_object, Bucket=bucket, Key=key))
+        try:
+            answer = attempted(partial(client.head_object, Bucket=bucket, Key=key))
+        except S3Error as error:
+            if error.status == 400:  # expired credentials or the object's own key? The answer to a GET says it
+                attempted(partial(client.get_object, Bucket=bucket, Key=key, Range="bytes=0-0"))
+            raise
+    if not may_be_archived and _is_archived(answer):
+        raise FileFault(FailureCode.OBJECT_ARCHIVED, "in an archive tier; restore it, then run again")
     modified = answer["LastModified"].astimezone(UTC).replace(tzinfo=None)
     return ObjectRef(uri, answer["ContentLength"], _bare(answer.get("ETag")), modified)
+
+
+def _is_archived(head: dict[str, Any]) -> bool:
+    is_in_tier = head.get("StorageClass") in ("GLACIER", "DEEP_ARCHIVE") or "ArchiveStatus" in head
+    return is_in_tier and 'ongoing-request="false"' not in head.get("Restore", "")
+
+
+def is_missing_bucket(bucket: str, access: S3Access) -> bool:
+    """Tell whether S3 says that there is no such bucket; one that is denied is there.
+
+    Raises:
+        RunFailedError: S3 can't be reached.
+    """
+    try:
+        attempted(partial(s3_client(access).head_bucket, Bucket=bucket))
+    except S3Error as error:
+        if error.status == 404:
+            return True
+        if error.may_pass:
+            raise run_failed(error, f"{_SCHEME}{bucket}") from None
+    except ConfigurationError as error:
+        raise RunFailedError(str(error)) from None
+    return False
 
 
 def _fetch(get: Callable[[int, int], Buffer], start: int, end: int) -> Buffer:

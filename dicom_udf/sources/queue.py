@@ -1,0 +1,176 @@
+"""A queue of SQS that tells what happened to objects in S3.
+
+A message is received, kept invisible while its objects are read, and deleted once they are staged. One that is received
+twice, or deleted late, does no harm: an object that the ledger knows as it is isn't read again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from typing import Any
+
+from dicom_udf.errors import RunFailedError
+from dicom_udf.sources.events import ObjectEvent, parse_message
+from dicom_udf.sources.pool import request_pool
+from dicom_udf.sources.sqs_requests import (
+    BATCH,
+    approximate_messages,
+    asked_of_queue,
+    batches_of,
+    check_queue,
+    in_batches,
+    sqs_client,
+)
+
+__all__ = ["VISIBILITY", "EventQueue", "Message", "open_queue"]
+
+VISIBILITY = 600
+"""Seconds that a message stays invisible; extended when a third of them has passed. How late a dead run's messages come
+back, and a call for each ten messages every 200 s."""
+
+_THREADS = 16
+_WAIT = 1
+"""Seconds of a long poll. It asks all servers of the queue, so that no message is an answer (a short poll asks some)."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as it was received.
+
+    Attributes:
+        receipt: What deletes it.
+        events: What it says; empty where it rightly says nothing.
+    """
+
+    receipt: str
+    events: tuple[ObjectEvent, ...]
+
+
+@dataclass
+class EventQueue:
+    """A queue, and what one run has taken of it.
+
+    Attributes:
+        url: Its URL.
+        endpoint: Of another server than AWS.
+        received: Messages taken so far, those that are no S3 events included.
+        invalid: Ids of the messages that are no S3 events: they are left to the dead-letter queue.
+    """
+
+    url: str
+    endpoint: str | None = None
+    received: int = 0
+    invalid: set[str] = field(default_factory=set)
+
+    def receive(self, limit: int) -> Iterator[Message]:
+        """Yield messages until the queue is empty, or ``limit`` have come.
+
+        Raises:
+            RunFailedError: sqs:ReceiveMessage is denied, or the queue is gone.
+        """
+        left = limit
+        while left > 0:
+            sizes = [min(BATCH, left - start) for start in range(0, min(left, BATCH * _THREADS), BATCH)]
+            answers = [*chain.from_iterable(request_pool().map(self._receive, sizes))]
+            if not answers:
+                return
+            left -= len(answers)
+            for answer in answers:
+                events = parse_message(answer["Body"])
+                if answer["MessageId"] not in self.invalid:
+                    self.received += 1
+                if events is None:
+                    self.invalid.add(answer["MessageId"])
+                else:
+                    yield Message(answer["ReceiptHandle"], events)
+
+    def _receive(self, count: int) -> list[dict[str, Any]]:
+        call = partial(
+            sqs_client(self.url, self.endpoint).receive_message,
+            QueueUrl=self.url,
+            MaxNumberOfMessages=count,
+            WaitTimeSeconds=_WAIT,
+            VisibilityTimeout=VISIBILITY,
+        )
+        answer = asked_of_queue(call, action="sqs:ReceiveMessage", queue=self.url)
+        messages: list[dict[str, Any]] = answer.get("Messages", [])
+        return messages
+
+    @contextmanager
+    def keeping(self, receipts: Sequence[str]) -> Iterator[threading.Event]:
+        """Keep messages invisible in a thread of its own, until the event that is yielded is set or the block ends.
+
+        ``receipts`` may grow meanwhile.
+        """
+        done = threading.Event()
+        thread = threading.Thread(target=self._keep, args=(receipts, done), name="queue", daemon=True)
+        thread.start()
+        try:
+            yield done
+        finally:
+            done.set()
+            thread.join()
+
+    def _keep(self, receipts: Sequence[str], done: threading.Event) -> None:
+        extend = partial(
+            in_batches,
+            sqs_client(self.url, self.endpoint).change_message_visibility_batch,
+            action="sqs:ChangeMessageVisibility",
+            queue=self.url,
+        )
+        while not done.wait(VISIBILITY / 3):
+            entries = [{"ReceiptHandle": one, "VisibilityTimeout": VISIBILITY} for one in [*receipts]]
+            try:
+                for _ in request_pool().map(extend, batches_of(entries)):
+                    if done.is_set():
+                        return
+            except RunFailedError as error:  # they come back too early, which costs a HEAD or nothing
+                _log.warning("messages may come back while they are worked on: %s", error)
+
+    def delete(self, receipts: Iterable[str]) -> None:
+        """Delete messages; one whose receipt is no longer valid comes again.
+
+        Raises:
+            RunFailedError: sqs:DeleteMessage is denied, or the queue is gone.
+        """
+        delete = partial(
+            in_batches,
+            sqs_client(self.url, self.endpoint).delete_message_batch,
+            action="sqs:DeleteMessage",
+            queue=self.url,
+        )
+        entries = [{"ReceiptHandle": one} for one in receipts]
+        refused = sum(map(len, request_pool().map(delete, batches_of(entries))))
+        if refused:
+            _log.warning("%d messages were held too long to be deleted; the next run takes them again", refused)
+
+    def left(self) -> int:
+        """Return about how many messages wait in the queue now.
+
+        Raises:
+            RunFailedError: sqs:GetQueueAttributes is denied, or the queue is gone.
+        """
+        return approximate_messages(self.url, self.endpoint)
+
+
+def open_queue(url: str, *, endpoint: str | None = None) -> EventQueue:
+    """Return a queue that is there.
+
+    Args:
+        url: Its URL.
+        endpoint: URL of another server than AWS; None: AWS, or what its environment variables say.
+
+    Raises:
+        ConfigurationError: There is no such queue.
+        RunFailedError: It is denied, or can't be reached.
+    """
+    check_queue(url, endpoint)
+    return EventQueue(url, endpoint)
