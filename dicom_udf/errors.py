@@ -13,6 +13,7 @@ Faults in data are rows; faults in configuration stop before anything is written
                   CORRUPT_ARCHIVE  EMPTY_ARCHIVE  ENCRYPTED_ARCHIVE  UNSUPPORTED_COMPRESSION
                   NESTING_TOO_DEEP  ARCHIVE_LIMIT
                   OBJECT_ARCHIVED  ACCESS_DENIED  OBJECT_CHANGED  NOT_FOUND  READ_ERROR   (tried again by the next run)
+                  INVALID_MESSAGE   (of a queue; counted in a run's report, no row)
 
 No message holds a value of a file: medical data is private. Parsers' own exception texts quote values, so they
 are never passed on; messages name the place (an offset, a tag, a member) and the remedy.
@@ -56,6 +57,7 @@ class FailureCode(StrEnum):
     OBJECT_CHANGED = "OBJECT_CHANGED"
     NOT_FOUND = "NOT_FOUND"
     READ_ERROR = "READ_ERROR"
+    INVALID_MESSAGE = "INVALID_MESSAGE"
 
     @property
     def severity(self) -> str:

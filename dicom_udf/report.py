@@ -31,10 +31,14 @@ class Report:
         objects_deleted: Objects of the ledger that the source no longer has; their rows were taken away.
         members: Files found in archives, failures included.
         instances: Rows written to ``instances``.
-        failures: Rows written to ``failures``, by code.
+        failures: Rows written to ``failures``, by code; messages that are no S3 events, which make no row.
         bytes_read: Bytes that came back from the source's store.
         requests: Reads that went to the source's store.
         seconds: Duration of the run; the session's start is not part of it.
+        lag_seconds: From the event, or ``source_last_modified``, to the commit, of the object that waited longest of
+            those that gave an instance; None where none did.
+        messages: Taken from the queue; None without one.
+        messages_left: That wait in the queue after the run, about; None without one.
     """
 
     run_id: str
@@ -51,6 +55,9 @@ class Report:
     bytes_read: int = 0
     requests: int = 0
     seconds: float = 0.0
+    lag_seconds: float | None = None
+    messages: int | None = None
+    messages_left: int | None = None
 
     @property
     def skipped(self) -> int:
@@ -98,7 +105,10 @@ class Report:
         ]
         failures = sum(self.failures.values())
         speed = f"{self.headers_per_second:,.0f} headers/s " if self.instances else ""
-        lines: list[tuple[str, int | None, str]] = [
+        lines: list[tuple[str, int | None, str]] = []
+        if self.messages is not None:
+            lines.append(("messages", self.messages, f"taken, {self.messages_left or 0:,} left in the queue"))
+        lines += [
             ("objects listed", self.objects_listed, _told(objects)),
             ("objects read", self.objects_read, f"{self.requests:,} requests, {bytes_text(self.bytes_read)}"),
             ("members", self.members, "files in archives"),
@@ -113,6 +123,7 @@ class Report:
         counts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         counts["failures"] = {code: self.failures[code] for code in sorted(self.failures)}
         counts["seconds"] = round(self.seconds, 3)
+        counts["lag_seconds"] = None if self.lag_seconds is None else round(self.lag_seconds, 3)
         counts["faults"] = self.faults
         counts["skipped"] = self.skipped
         counts["fault_ratio"] = round(self.fault_ratio, 6)

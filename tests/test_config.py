@@ -341,9 +341,9 @@ def test_a_lake_may_lie_in_its_source(source: Path) -> None:
         ({"source": "{tmp}/pipe"}, "the source {tmp}/pipe is neither a folder nor a regular file"),
         (
             {"manifest": "{tmp}/m.csv"},
-            "give one of --source, --manifest and --inventory; given: --source and --manifest",
+            "give one of --source, --manifest, --inventory and --queue; given: --source and --manifest",
         ),
-        ({"source": None}, "give one of --source, --manifest and --inventory; given: none"),
+        ({"source": None}, "give one of --source, --manifest, --inventory and --queue; given: none"),
         ({"lake": "s3://b/k"}, "a lake in S3 needs AWS Glue to keep its tables; add --catalog glue for s3://b/k"),
         ({"catalog": "glue"}, "--catalog glue needs a lake in S3, and {tmp}/lake is a local folder"),
         ({"kms_key": "arn:aws:kms:eu-central-1:000000000000:key/k"}, "--kms-key is for lakes in S3"),

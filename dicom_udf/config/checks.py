@@ -15,6 +15,8 @@ __all__ = ["TABLES", "VIEWS", "check_catalog", "check_ingest", "check_lake", "ch
 TABLES = ("instances", "failures", "objects")
 """The tables of a lake (DESIGN §3), in the order in which a batch is committed."""
 
+_ORIGINS = ("source", "manifest", "inventory", "queue")
+
 VIEWS = ("unique_instances", "series", "studies")
 """The views over them, defined in :mod:`dicom_udf.columns.views`."""
 
@@ -105,10 +107,12 @@ def check_lake(place: LakePlace) -> None:
 
 
 def _check_one_origin(config: IngestConfig) -> None:
-    given = [name for name in ("source", "manifest", "inventory") if getattr(config, name) is not None]
+    given = [name for name in _ORIGINS if getattr(config, name) is not None]
     if len(given) != 1:
         told = "none" if not given else " and ".join(f"--{name}" for name in given)
-        raise ConfigurationError(f"give one of --source, --manifest and --inventory; given: {told}")
+        raise ConfigurationError(f"give one of --source, --manifest, --inventory and --queue; given: {told}")
+    if config.queue is not None and config.queue == config.error_queue:
+        raise ConfigurationError("--queue and --error-queue are the same; faults would come back as messages")
 
 
 def _check_source(source: Path) -> None:

@@ -16,6 +16,7 @@ from dicom_udf.config.options import (
     number,
     option,
     patterns,
+    queue_url,
     ratio,
     run_id,
     size,
@@ -27,7 +28,7 @@ __all__ = ["IngestConfig"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestConfig(WriterOptions):
-    """One run that brings a lake up to date with a source, a manifest or an inventory."""
+    """One run that brings a lake up to date with a source, a manifest, an inventory or a queue of events."""
 
     source: str | None = field(
         default=None,
@@ -63,6 +64,17 @@ class IngestConfig(WriterOptions):
     )
     """Local or ``s3://``. An inventory is late by a day or more, so nothing counts as deleted."""
 
+    queue: str | None = field(
+        default=None,
+        metadata=option(
+            "instead of SOURCE: URL of an SQS queue of S3 events; drained, and what they name is read or taken away",
+            parse=queue_url,
+            metavar="URL",
+            group="what and where",
+        ),
+    )
+    """S3 notifications and EventBridge events, mixed, also by way of SNS. HEAD decides what an event leaves open."""
+
     partition_by: PartitionBy = field(default="day", metadata=PARTITION_BY)
     """A commit costs about 24 ms for each partition touched: month or year suits archives of many sparse dates."""
 
@@ -81,12 +93,13 @@ class IngestConfig(WriterOptions):
         default=(),
         metadata=option("no names that match one of these, e.g. 'tmp/*'", parse=patterns, metavar="PATTERNS"),
     )
-    """As ``include``; an object that matches both is left out. What these leave out is never taken for deleted."""
+    """As ``include``; on whole keys where a manifest, an inventory or a queue names the objects. What matches both is
+    left out, and what these leave out is never taken for deleted."""
 
     deletes: Literal["propagate", "keep"] = field(
         default="propagate",
         metadata=option(
-            "rows of objects that a whole listing no longer has: take them away, or keep them",
+            "rows of objects that are gone, by a whole listing or an event: take them away, or keep them",
             choices=("propagate", "keep"),
         ),
     )
@@ -111,6 +124,24 @@ class IngestConfig(WriterOptions):
         ),
     )
     """Without unit. 1 never fails: one bad file in a million is the normal state of an archive."""
+
+    max_messages: int | None = field(
+        default=None,
+        metadata=option(
+            "messages that a run takes from the queue at most [default: until it is empty]", parse=number, metavar="N"
+        ),
+    )
+    """A batch has at most 100,000 in any case, and what it holds in memory is bounded by that."""
+
+    error_queue: str | None = field(
+        default=None,
+        metadata=option(
+            "URL of an SQS queue that gets a small JSON message for each file that is a fault",
+            parse=queue_url,
+            metavar="URL",
+        ),
+    )
+    """Sent after the batch's commit; no message holds a value of a file. Skipped files make none."""
 
     run_id: str | None = field(
         default=None,

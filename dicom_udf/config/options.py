@@ -33,6 +33,7 @@ __all__ = [
     "number",
     "option",
     "patterns",
+    "queue_url",
     "ratio",
     "run_id",
     "s3_url",
@@ -161,6 +162,13 @@ def key_arn(text: str) -> str:
     """Read the ARN of a KMS key: an alias or a bare id means another key in another account."""
     if not re.fullmatch(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+", text):
         raise argparse.ArgumentTypeError("must be the ARN of a KMS key, arn:aws:kms:REGION:ACCOUNT:key/ID")
+    return text
+
+
+def queue_url(text: str) -> str:
+    """Read the URL of a queue."""
+    if not re.fullmatch(r"https?://[^\s/]+/\S+", text):
+        raise argparse.ArgumentTypeError("must be the URL of a queue, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
     return text
 
 

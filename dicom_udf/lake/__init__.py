@@ -2,6 +2,8 @@
 
 from dicom_udf.lake.batch import Batch, drop_run, new_run
 from dicom_udf.lake.commit import commit_batch
+from dicom_udf.lake.doubts import doubtful_objects
+from dicom_udf.lake.fault_messages import fault_messages
 from dicom_udf.lake.faults import lake_faults
 from dicom_udf.lake.lease import Lease, LeaseLostError, lake_lease
 from dicom_udf.lake.plan import Plan, PlanRules, make_plan, write_listing
@@ -20,7 +22,9 @@ __all__ = [
     "Reading",
     "StagedCounts",
     "commit_batch",
+    "doubtful_objects",
     "drop_run",
+    "fault_messages",
     "finish_left_batches",
     "lake_faults",
     "lake_lease",

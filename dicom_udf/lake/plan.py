@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import pyarrow as pa
-from pyspark.sql import Column, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
@@ -17,7 +17,16 @@ from dicom_udf.lake.batch import Batch, listing_name, plan_name
 from dicom_udf.lake.tables import Lake
 from dicom_udf.sources import Patterns
 
-__all__ = ["BATCH_BYTES", "BATCH_OBJECTS", "Plan", "PlanRules", "make_plan", "write_listing"]
+__all__ = [
+    "BATCH_BYTES",
+    "BATCH_OBJECTS",
+    "LISTING",
+    "Plan",
+    "PlanRules",
+    "arrow_frame",
+    "make_plan",
+    "write_listing",
+]
 
 BATCH_OBJECTS = 200_000
 """Objects in one batch at the most: what a crash costs, and what a commit holds."""
@@ -57,7 +66,7 @@ _OBJECT_FIELDS = (
     Field("source_etag", "string", "as listed"),
     Field("source_last_modified", "timestamp_ntz", "UTC"),
 )
-_LISTING = Table("listing", "one row per object listed", _OBJECT_FIELDS)
+LISTING = Table("listing", "one row per object listed; without size and etag where it is gone", _OBJECT_FIELDS)
 _PLAN = Table(
     "plan",
     "one row per object to read or to take away",
@@ -75,20 +84,24 @@ class Plan:
     """How many objects a run found, and what is to be done with them.
 
     Attributes:
-        listed: Objects in the listing.
+        listed: Objects in the listing, but for those that it says are gone.
         new: In the listing, not in the ledger.
         changed: In both, with another etag or size.
         retried: In both and the same, but a curable failure asks for another try.
-        deleted: In the ledger under this source, no longer in the listing.
+        deleted: In the ledger; no longer in the listing of their source, or listed as gone.
         batches: In the order in which they are to be ingested: changes before additions.
     """
 
-    listed: int
-    new: int
-    changed: int
-    retried: int
-    deleted: int
-    batches: tuple[Batch, ...]
+    listed: int = 0
+    new: int = 0
+    changed: int = 0
+    retried: int = 0
+    deleted: int = 0
+    batches: tuple[Batch, ...] = ()
+
+    def __add__(self, other: Plan) -> Plan:
+        """Return the counts of both, and the batches."""
+        return Plan(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     @property
     def to_read(self) -> int:
@@ -102,25 +115,29 @@ class Plan:
 
 
 def write_listing(lake: Lake, run: str, batches: Iterator[pa.RecordBatch]) -> int:
-    """Write the listing of a run to its staging table in bounded driver memory; return the number of objects."""
+    """Write the listing of a run to its staging table in bounded driver memory.
+
+    Returns:
+        The number of objects, without those that are gone.
+    """
     name = listing_name(run)
-    lake.create_staging(name, spark_ddl(_LISTING))
+    lake.create_staging(name, spark_ddl(LISTING))
     schema = lake.staging_table(name).schema
     total = 0
     for chunk in _chunks(batches, _LISTING_ROWS):
-        total += sum(batch.num_rows for batch in chunk)
-        _append(lake, name, chunk, schema)
+        total += sum(batch.num_rows - batch.column("source_size").null_count for batch in chunk)
+        arrow_frame(lake, chunk, schema).writeTo(lake.staging_name(name)).append()
     return total
 
 
-def _append(lake: Lake, name: str, chunk: list[pa.RecordBatch], schema: StructType) -> None:
-    """Append Arrow batches without a detour over Python rows: one task is handed the batches themselves."""
+def arrow_frame(lake: Lake, batches: list[pa.RecordBatch], schema: StructType | str) -> DataFrame:
+    """Return Arrow batches as a frame without a detour over Python rows: one task is handed the batches themselves."""
 
     def hand_over(own: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         deque(own, maxlen=0)  # Spark ends a worker that leaves its input unread, and the next one imports all anew
-        yield from chunk
+        yield from batches
 
-    lake.spark.range(1, numPartitions=1).mapInArrow(hand_over, schema).writeTo(lake.staging_name(name)).append()
+    return lake.spark.range(1, numPartitions=1).mapInArrow(hand_over, schema)
 
 
 def _chunks(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[list[pa.RecordBatch]]:
@@ -142,7 +159,7 @@ def make_plan(lake: Lake, run: str, *, listed: int, scope: str | None, rules: Pl
         run: Key of the run.
         listed: Objects in the listing.
         scope: The source's URI. A ledger row under it that the listing lacks is deleted: a folder's URI ends in ``/``,
-            a single object's is its own; None: nothing is deleted.
+            a single object's is its own; None: only what is listed as gone is deleted.
         rules: What counts as deleted, and how large a batch may be.
 
     Raises:
@@ -160,9 +177,10 @@ def make_plan(lake: Lake, run: str, *, listed: int, scope: str | None, rules: Pl
     is_same = (F.col("found.source_size") == F.col("known.source_size")) & (
         F.col("found.source_etag") == F.col("known.source_etag")
     )
+    is_gone = F.col("found.source_size").isNull()
     action = (
-        F.when(F.col("known_uri").isNull(), "new")
-        .when(F.col("found.source_uri").isNull(), "deleted")
+        F.when(F.col("known_uri").isNull(), F.when(~is_gone, "new"))
+        .when(is_gone, "deleted" if rules.deletes else None)
         .when(~is_same, "changed")
         .when(F.col("known.ingest_retry"), "retried")
     )
@@ -187,7 +205,7 @@ def make_plan(lake: Lake, run: str, *, listed: int, scope: str | None, rules: Pl
     counts: Counter[str] = Counter()
     for row in rows:
         counts[row["action"]] += row["count"]
-    if counts["deleted"] and not rules.mass_delete:
+    if counts["deleted"] and scope is not None and not rules.mass_delete:
         _refuse_mass_delete(known.where(_in_scope(scope, rules.patterns)).count(), listed, scope)
     to_read = {row["batch"]: 0 for row in rows}
     for row in rows:

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -56,6 +57,7 @@ class StagedCounts:
         failures: Rows of ``failures`` by code.
         bytes_read: Bytes that came from the store.
         requests: Reads that went to the store.
+        oldest: ``source_last_modified`` of the object that waited longest, of those that gave an instance; UTC.
     """
 
     objects: int = 0
@@ -64,10 +66,14 @@ class StagedCounts:
     failures: Counter[str] = field(default_factory=Counter)
     bytes_read: int = 0
     requests: int = 0
+    oldest: datetime | None = None
 
     def __add__(self, other: StagedCounts) -> StagedCounts:
         """Return the counts of both."""
-        return StagedCounts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        counted = [f.name for f in fields(self) if f.name != "oldest"]
+        times = [time for time in (self.oldest, other.oldest) if time is not None]
+        sums = {name: getattr(self, name) + getattr(other, name) for name in counted}
+        return StagedCounts(**sums, oldest=min(times, default=None))
 
 
 class LiveCounts:
@@ -155,6 +161,7 @@ def staged_counts(lake: Lake, batch: Batch) -> StagedCounts:
             F.count_if(F.col("part") == 0).alias("objects"),
             F.coalesce(F.sum("bytes_read"), F.lit(0)).alias("bytes_read"),
             F.coalesce(F.sum("requests"), F.lit(0)).alias("requests"),
+            F.min("source_last_modified").alias("oldest"),
         )
         .collect()
     )
@@ -165,4 +172,5 @@ def staged_counts(lake: Lake, batch: Batch) -> StagedCounts:
         failures=Counter({row["code"]: row["rows"] for row in rows if row["kind"] == "failure"}),
         bytes_read=sum(row["bytes_read"] for row in rows),
         requests=sum(row["requests"] for row in rows),
+        oldest=min((row["oldest"] for row in rows if row["kind"] == "instance" and row["oldest"]), default=None),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,8 +13,9 @@ from dicom_udf.sources.model import Store
 __all__ = ["Doubts", "Finding", "Listing", "Origin"]
 
 Doubts = Callable[[Iterable[pa.RecordBatch], bool], Iterator[str]]
-"""Holds what events tell (``OBJECT_SCHEMA``) against the ledger, and yields the URIs that only S3 can decide: those that
-the ledger knows otherwise; where the second argument is true, also those of its objects that ask for another try."""
+"""Holds what events tell (``OBJECT_SCHEMA``) against the ledger, and yields the URIs that only S3 can decide: those
+that the ledger knows otherwise; where the second argument is true, also those of its objects that ask for another
+try."""
 
 
 class Finding(Store, Protocol):
@@ -36,7 +37,7 @@ class Finding(Store, Protocol):
 class Origin(Protocol):
     """Where a run finds objects."""
 
-    def find(self, doubts: Doubts) -> Iterator[Finding]:
+    def find(self, doubts: Doubts) -> Generator[Finding, None, None]:
         """Yield what there is, part by part; each is finished before the next is asked for."""
         ...
 
@@ -60,7 +61,7 @@ class Listing:
         """Yield the store's objects."""
         return self.store.list()
 
-    def find(self, doubts: Doubts) -> Iterator[Finding]:  # noqa: ARG002 (what is listed is beyond doubt)
+    def find(self, doubts: Doubts) -> Generator[Finding, None, None]:  # noqa: ARG002 (what is listed is beyond doubt)
         """Yield this one."""
         yield self
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,7 +61,7 @@ class Drain:
     excluded: str | None = None
     max_messages: int | None = None
 
-    def find(self, doubts: Doubts) -> Iterator[Finding]:
+    def find(self, doubts: Doubts) -> Generator[Finding, None, None]:
         """Yield at least one part, which has what the ledger wants to try again, be the queue empty or not."""
         for number, limit in enumerate(self._limits()):
             before = self.queue.received

@@ -21,7 +21,8 @@ OBJECT_SCHEMA = pa.schema(
         pa.field("source_last_modified", pa.timestamp("us")),
     ]
 )
-"""A listing: one row per object; size and etag are null where it is said to be gone. Timestamps are UTC, without a zone."""
+"""A listing: one row per object; size and etag are null where it is known to be gone. Timestamps are UTC, without a
+zone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ back, and a call for each ten messages every 200 s."""
 
 _THREADS = 16
 _WAIT = 1
-"""Seconds of a long poll. It asks all servers of the queue, so that no message is an answer (a short poll asks some)."""
+"""Seconds of a long poll. It asks all servers of the queue, so that none means that there are none; a short poll asks
+some."""
 
 _log = logging.getLogger(__name__)
 

@@ -102,7 +102,7 @@ def asked_of_queue(call: Callable[[], Any], *, action: str, queue: str) -> Any:
         raise RunFailedError("no AWS credentials were found; set AWS_PROFILE, or give the job a role") from None
     except BotoCoreError as error:
         raise RunFailedError(
-            f"{action} got no answer for {queue} ({type(error).__name__}); check network, --aws-endpoint and credentials"
+            f"{action} got no answer for {queue} ({type(error).__name__}); check network, credentials, --aws-endpoint"
         ) from None
 
 

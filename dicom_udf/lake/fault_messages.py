@@ -1,0 +1,37 @@
+"""A small message for each file of a batch that is a fault."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from dicom_udf.lake.batch import Batch
+from dicom_udf.lake.tables import Lake
+
+__all__ = ["fault_messages"]
+
+_LONGEST_NAME = 20_000
+"""Characters of a member's name: a message has 256 KiB, and a character at most 12 bytes in JSON."""
+
+
+def fault_messages(lake: Lake, batch: Batch) -> Iterator[str]:
+    """Yield a JSON object of ASCII for each failure of a staged batch whose severity is ``fault``.
+
+    Its fields are run_id, source_uri, source_member (null where the file is no member), code, severity, message (never
+    a value of the file) and time (ISO 8601, UTC).
+    """
+    rows = lake.staging_table(batch.stage).where("kind = 'failure' AND severity = 'fault'")
+    columns = ("ingest_run_id", "source_uri", "source_member", "code", "severity", "message", "ingest_time")
+    for row in rows.select(*columns).toLocalIterator():
+        member = row["source_member"]
+        yield json.dumps(
+            {
+                "run_id": row["ingest_run_id"],
+                "source_uri": row["source_uri"],
+                "source_member": None if member is None else member[:_LONGEST_NAME],
+                "code": row["code"],
+                "severity": row["severity"],
+                "message": row["message"],
+                "time": f"{row['ingest_time'].isoformat()}Z",
+            }
+        )

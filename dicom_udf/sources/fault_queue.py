@@ -1,0 +1,92 @@
+"""A queue of SQS that is told of every file that is a fault."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+from dicom_udf.errors import RunFailedError
+from dicom_udf.sources.pool import POOL_THREADS, request_pool
+from dicom_udf.sources.sqs_requests import BATCH, check_queue, in_batches, sqs_client
+
+__all__ = ["FaultQueue", "open_fault_queue"]
+
+_CALL_BYTES = 250_000
+"""All messages of one call may have 256 KiB together."""
+
+_ACTION = "sqs:SendMessage"
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class FaultQueue:
+    """A queue that messages go to. The lake doesn't wait for it: the first error ends the sending, not the run.
+
+    Attributes:
+        url: Its URL.
+        endpoint: Of another server than AWS.
+        sent: Messages that it took.
+        failure: Why nothing more is sent; None while all is well.
+    """
+
+    url: str
+    endpoint: str | None = None
+    sent: int = 0
+    failure: RunFailedError | None = None
+
+    def send(self, messages: Iterable[str]) -> None:
+        """Send messages of ASCII, many at once, in bounded memory."""
+        if self.failure is not None:
+            return
+        send = partial(
+            in_batches, sqs_client(self.url, self.endpoint).send_message_batch, action=_ACTION, queue=self.url
+        )
+        groups = _groups(messages)
+        try:
+            while some := [*islice(groups, POOL_THREADS)]:
+                refused = sum(map(len, request_pool().map(send, some)))
+                self.sent += sum(map(len, some)) - refused
+                if refused:
+                    raise RunFailedError(f"SQS refuses {refused} messages ({_ACTION} on {self.url})")
+        except RunFailedError as failure:
+            _log.error("no more faults are sent to %s: %s", self.url, failure)
+            self.failure = failure
+
+    def check(self) -> None:
+        """Fail a run whose faults could not be sent, after it has committed everything.
+
+        Raises:
+            RunFailedError: They could not.
+        """
+        if self.failure is not None:
+            raise RunFailedError(
+                f"everything is committed, but not all faults could be sent, and they won't be: {self.failure}; "
+                "see 'dicom-lake failures'"
+            )
+
+
+def open_fault_queue(url: str, *, endpoint: str | None = None) -> FaultQueue:
+    """Return a queue that is there.
+
+    Raises:
+        ConfigurationError: There is no such queue.
+        RunFailedError: It is denied, or can't be reached.
+    """
+    check_queue(url, endpoint)
+    return FaultQueue(url, endpoint)
+
+
+def _groups(messages: Iterable[str]) -> Iterator[list[dict[str, str]]]:
+    group: list[dict[str, str]] = []
+    size = 0
+    for message in messages:
+        if group and (len(group) == BATCH or size + len(message) > _CALL_BYTES):
+            yield group
+            group, size = [], 0
+        group.append({"MessageBody": message})
+        size += len(message)
+    if group:
+        yield group
