@@ -125,7 +125,8 @@ class Rule:
 
     Attributes:
         action: What happens.
-        key: Pattern (``*``, ``?``) of ``bucket/key``, decoded. Requests for a bucket itself have the key ``bucket/``.
+        key: Pattern (``*``, ``?``) of ``bucket/key``, decoded, or of ``AmazonSQS/SendMessage`` and the like. Requests
+            for a bucket itself have the key ``bucket/``.
         method: Of HTTP; None for all.
         first: The how-manieth matching request is the first to be hit, from 1.
         times: How many are hit; None for all.
