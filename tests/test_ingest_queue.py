@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_udf.config import IngestConfig
+from dicom_udf.config import IngestConfig, LakePlace
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.ingest import ingest
 from dicom_udf.lake import open_lake
@@ -78,7 +78,7 @@ def put(client):
 
 
 def rows(tmp_path, table):
-    found = open_lake(str(tmp_path / "lake"), "dicom").table(table).collect()
+    found = open_lake(LakePlace(str(tmp_path / "lake"))).table(table).collect()
     return {row["source_uri"].removeprefix("s3://source/"): row for row in found}
 
 
