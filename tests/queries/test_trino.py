@@ -18,7 +18,6 @@ from dicom_udf.columns.views import SPARK, make_views
 from dicom_udf.config import VIEWS, IngestConfig, PromoteConfig
 from dicom_udf.ingest import ingest
 from dicom_udf.lake import open_lake
-from dicom_udf.lake.glue_views import create_views
 from dicom_udf.lake.promotion import promote
 from tests.queries.answers import Run, answers
 from tests.queries.corpus import DENIED, File, files, replaced
@@ -50,7 +49,6 @@ class Lake:
     """
 
     engine: Trino
-    glue: Any
     buckets: Path
     settings: dict[str, Any]
     run: Run
@@ -76,10 +74,9 @@ def lake(spark, tmp_path_factory) -> Iterator[Lake]:
             "aws_endpoint": moto.endpoint,
         }  # fmt: skip
         report = ingest(IngestConfig(source="s3://pacs", **settings))
-        create_views(moto.client("glue"), "dicom")
         engine = started.result()
         [(began,)] = engine.ask("SELECT DISTINCT ingest_time FROM objects")
-        yield Lake(engine, moto.client("glue"), buckets, settings, Run(report.run_id, began))
+        yield Lake(engine, buckets, settings, Run(report.run_id, began))
 
 
 def upload(buckets: Path, file: File) -> None:
@@ -92,7 +89,6 @@ def upload(buckets: Path, file: File) -> None:
 def later(lake) -> Lake:
     """The lake after a promotion, and a run that found an object replaced and another one gone."""
     promote(PromoteConfig(attributes=(B_VALUE,), **lake.settings))
-    create_views(lake.glue, "dicom")
     upload(lake.buckets, replaced())
     (lake.buckets / "pacs" / "hospital_b" / "pt" / "2.dcm").unlink()
     report = ingest(IngestConfig(source="s3://pacs", **lake.settings))
