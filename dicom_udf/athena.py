@@ -12,13 +12,12 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
 from dicom_udf.query import Answer
 from dicom_udf.rendering import bytes_text
+from dicom_udf.sources.aws import aws_client, aws_faults
 
 __all__ = ["AthenaAccess", "run_on_athena"]
 
@@ -72,25 +71,16 @@ def run_on_athena(sql: str, database: str, access: AthenaAccess) -> Answer:
     """
     if not _READS.match(sql):
         raise ConfigurationError("the SQL must be one statement that reads, e.g. SELECT, WITH, SHOW or DESCRIBE")
-    athena = _client(access)
+    athena = aws_client("athena", endpoint=access.endpoint, region=access.region)
     name = _start(athena, sql, database, access)
-    execution = _finished(athena, name)
+    execution = _finished(athena, name, access.workgroup)
     scanned = execution.get("Statistics", {}).get("DataScannedInBytes", 0)
     logging.getLogger(__name__).info("Athena's query %s scanned %s", name, bytes_text(scanned))
-    pages = _pages(athena, name)
+    pages = _pages(athena, name, access.workgroup)
     first = next(pages)
     columns = first["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
     labels = tuple(column.get("Label") or column["Name"] for column in columns)
     return Answer(labels, _rows(first, pages, [_reader(column["Type"]) for column in columns], labels))
-
-
-def _client(access: AthenaAccess) -> Any:
-    session = boto3.session.Session()
-    region = access.region or session.region_name
-    if region is None and access.endpoint is None:
-        raise ConfigurationError("no AWS region is set; give --s3-region, or set AWS_REGION or a profile")
-    config = Config(retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=20, read_timeout=60)
-    return session.client("athena", region_name=region or "us-east-1", endpoint_url=access.endpoint, config=config)
 
 
 def _start(athena: Any, sql: str, database: str, access: AthenaAccess) -> str:
@@ -108,12 +98,14 @@ def _start(athena: Any, sql: str, database: str, access: AthenaAccess) -> str:
     return str(started["QueryExecutionId"])
 
 
-def _finished(athena: Any, name: str) -> Mapping[str, Any]:
+def _finished(athena: Any, name: str, workgroup: str | None) -> Mapping[str, Any]:
     """Wait for the end of a query; an interrupt, or a fault of the waiting, stops the query: what runs is billed."""
     wait = _FIRST_WAIT
     try:
         while True:
-            asked = _asked(lambda: athena.get_query_execution(QueryExecutionId=name), "athena:GetQueryExecution")
+            asked = _asked(
+                lambda: athena.get_query_execution(QueryExecutionId=name), "athena:GetQueryExecution", workgroup
+            )
             execution: Mapping[str, Any] = asked["QueryExecution"]
             if execution["Status"]["State"] not in ("QUEUED", "RUNNING"):
                 break
@@ -137,7 +129,7 @@ def _stop(athena: Any, name: str) -> None:
 
 def _told(status: Mapping[str, Any]) -> DicomLakeError:
     """Return what a query's end means: Athena's reason, without its details where these quote data."""
-    reason = re.sub(r"\s+", " ", status.get("StateChangeReason") or "no reason is given").strip()
+    reason = _one_line(status.get("StateChangeReason") or "no reason is given")
     if status["State"] == "CANCELLED":
         return RunFailedError(f"the query was stopped in Athena: {reason}")
     if _QUOTES_DATA.match(reason):
@@ -148,12 +140,13 @@ def _told(status: Mapping[str, Any]) -> DicomLakeError:
     return RunFailedError(f"the query failed: {reason}")
 
 
-def _pages(athena: Any, name: str) -> Iterator[Mapping[str, Any]]:
+def _pages(athena: Any, name: str, workgroup: str | None) -> Iterator[Mapping[str, Any]]:
     following: dict[str, str] = {}
     while True:
         page = _asked(
             lambda: athena.get_query_results(QueryExecutionId=name, **following),  # noqa: B023 - called at once
             "athena:GetQueryResults",
+            workgroup,
         )
         yield page
         if not page.get("NextToken"):
@@ -196,37 +189,27 @@ def _or_text(read: Callable[[str], Any], text: str) -> Any:
         return text
 
 
-def _asked(call: Callable[[], Any], action: str, workgroup: str | None = None) -> Any:
+def _asked(call: Callable[[], Any], action: str, workgroup: str | None) -> Any:
     """Send a request; a refusal is told by its action.
 
     Raises:
         ConfigurationError: Athena doesn't understand the request.
         RunFailedError: It denies it, doesn't take the credentials, or doesn't answer.
     """
-    try:
-        return call()
-    except ClientError as error:
-        raise _refused(error, action, workgroup) from None
-    except NoCredentialsError:
-        raise RunFailedError("no AWS credentials were found; set AWS_PROFILE, or give the job a role") from None
-    except BotoCoreError as error:
-        kind = type(error).__name__
-        raise RunFailedError(
-            f"Athena can't be reached for {action} ({kind}); check the network and --aws-endpoint"
-        ) from None
+    with aws_faults(action, f"the workgroup {workgroup or 'primary'}"):
+        try:
+            return call()
+        except ClientError as error:
+            said = error.response.get("Error", {})
+            if said.get("Code") != "InvalidRequestException":
+                raise
+            raise ConfigurationError(_refused(_one_line(said.get("Message", "")))) from None
 
 
-def _refused(error: ClientError, action: str, workgroup: str | None) -> DicomLakeError:
-    code = error.response.get("Error", {}).get("Code", "")
-    said = re.sub(r"\s+", " ", error.response.get("Error", {}).get("Message", "")).strip()
-    if "AccessDenied" in code or "NotAuthorized" in code:
-        return RunFailedError(f"Athena denies {action} on the workgroup {workgroup or 'primary'}; grant it")
-    if "Expired" in code or code in ("UnrecognizedClientException", "InvalidSignatureException"):
-        return RunFailedError(f"Athena doesn't take the credentials ({code}); renew them and run again")
-    if code in ("TooManyRequestsException", "ThrottlingException"):
-        return RunFailedError(f"Athena throttles {action}, also after retries; run again later")
-    if code == "InvalidRequestException":
-        if "output location" in said.lower():
-            said += " Give --output-location s3://bucket/prefix/, or a --workgroup that has one"
-        return ConfigurationError(f"Athena refuses the query: {said}")
-    return RunFailedError(f"Athena answered {code or 'an error'} to {action}; see its documentation of error codes")
+def _refused(said: str) -> str:
+    hint = " Give --output-location s3://bucket/prefix/, or a --workgroup that has one."
+    return f"Athena refuses the query: {said}" + hint * ("output location" in said.lower())
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()

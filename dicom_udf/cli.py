@@ -226,7 +226,9 @@ def _query(config: QueryConfig) -> None:
     check_catalog(config.place)
     if config.place.is_glue:
         from dicom_udf.athena import AthenaAccess, run_on_athena  # noqa: PLC0415
+        from dicom_udf.glue import lake_tables  # noqa: PLC0415
 
+        lake_tables(config.place)  # Athena knows databases, not lakes: this one's has to be the lake's
         endpoint = service_endpoint("ATHENA", config.aws_endpoint)
         access = AthenaAccess(config.workgroup, config.output_location, endpoint, config.s3_region)
         answer = run_on_athena(config.sql, config.database, access)

@@ -26,7 +26,18 @@ OUTPUT = "s3://answers/here/"
 
 @pytest.fixture(scope="module")
 def server():
+    """A server whose Glue catalog has the lake's table ``instances``, and one of another lake."""
     with moto_server() as running:
+        glue = running.client("glue")
+        for database, lake in (("dicom", "s3://lake/dicom"), ("mri", "s3://lake/dicom"), ("other", "s3://elsewhere")):
+            location = f"{lake}/{database}/instances"
+            table = {
+                "Name": "instances",
+                "Parameters": {"table_type": "ICEBERG", "metadata_location": f"{location}/metadata/1.metadata.json"},
+                "StorageDescriptor": {"Location": location, "Columns": []},
+            }
+            glue.create_database(DatabaseInput={"Name": database})
+            glue.create_table(DatabaseName=database, TableInput=table)
         yield running
 
 
@@ -96,6 +107,19 @@ def test_athena_is_told_the_database_workgroup_and_output(command, queue, server
     assert sent["Query"] == "SELECT 1 AS n"
     assert sent["QueryExecutionContext"] == {"Database": "mri", "Catalog": "AwsDataCatalog"}
     assert sent["ResultConfiguration"]["OutputLocation"].startswith(OUTPUT)
+
+
+@pytest.mark.parametrize(
+    ("database", "told"),
+    [
+        ("nothing", "the Glue catalog has no tables in the database nothing for the lake s3://lake/dicom"),
+        ("other", "the Glue catalog's table other.instances lies in s3://elsewhere/other/instances"),
+    ],
+)
+def test_a_database_that_is_not_the_lakes_is_not_asked(command, server, database, told):
+    status, printed, said = command("SELECT 1", "--database", database)
+    assert (status, printed) == (2, "")
+    assert told in said
 
 
 def test_what_was_scanned_is_told_where_it_is_asked_for(command, queue, caplog):
@@ -203,7 +227,7 @@ class Fake:
 def fake(monkeypatch):
     client = Fake()
     client.waits = []
-    monkeypatch.setattr(athena, "_client", lambda _: client)
+    monkeypatch.setattr(athena, "aws_client", lambda *_, **__: client)
     monkeypatch.setattr(athena.time, "sleep", client.waits.append)
     return client
 
@@ -249,7 +273,7 @@ def test_an_answer_without_rows_has_its_columns(fake):
 @pytest.mark.parametrize("fault", [KeyboardInterrupt(), NoCredentialsError()])
 def test_a_query_that_nobody_waits_for_is_stopped(fake, fault):
     fake.states = [{"State": "RUNNING"}, fault]
-    with pytest.raises(KeyboardInterrupt if isinstance(fault, KeyboardInterrupt) else RunFailedError):
+    with pytest.raises(KeyboardInterrupt if isinstance(fault, KeyboardInterrupt) else ConfigurationError):
         ask()
     assert fake.named("stop_query_execution") == [{"QueryExecutionId": "q-1"}]
 
@@ -304,30 +328,26 @@ def refusal(code, message="refused"):
 @pytest.mark.parametrize(
     ("fault", "error", "told"),
     [
+        (refusal("AccessDeniedException"), RunFailedError, "AWS denies athena:{action} on the workgroup primary"),
+        (refusal("ExpiredTokenException"), RunFailedError, "doesn't take the credentials for athena:{action}"),
+        (refusal("TooManyRequestsException"), RunFailedError, "AWS throttles athena:{action}"),
+        (refusal("InternalServerException"), RunFailedError, "primary failed with InternalServerException"),
         (
-            refusal("AccessDeniedException"),
-            RunFailedError,
-            "Athena denies athena:{action} on the workgroup primary; grant it",
-        ),
-        (
-            refusal("ExpiredTokenException"),
-            RunFailedError,
-            "doesn't take the credentials (ExpiredTokenException); renew",
-        ),
-        (refusal("TooManyRequestsException"), RunFailedError, "Athena throttles athena:{action}"),
-        (refusal("InternalServerException"), RunFailedError, "answered InternalServerException to athena:{action}"),
-        (
-            refusal("InvalidRequestException", "WorkGroup w is not found."),
+            refusal("InvalidRequestException", "No workgroup\n w."),
             ConfigurationError,
-            "WorkGroup w is not found.",
+            "refuses the query: No workgroup w.",
         ),
         (
             refusal("InvalidRequestException", "No output location provided."),
             ConfigurationError,
             "provided. Give --output-location s3://bucket/prefix/, or a --workgroup",
         ),
-        (NoCredentialsError(), RunFailedError, "no AWS credentials were found"),
-        (EndpointConnectionError(endpoint_url="http://x"), RunFailedError, "can't be reached for athena:{action}"),
+        (NoCredentialsError(), ConfigurationError, "no AWS credentials were found"),
+        (
+            EndpointConnectionError(endpoint_url="http://x"),
+            RunFailedError,
+            "athena:{action} on the workgroup primary got",
+        ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
@@ -358,11 +378,3 @@ def test_what_writes_is_not(fake, sql):
     with pytest.raises(ConfigurationError, match="one statement that reads"):
         ask(sql)
     assert fake.calls == []
-
-
-def test_a_region_must_be_known(monkeypatch):
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
-    with pytest.raises(ConfigurationError, match="no AWS region is set; give --s3-region"):
-        ask()

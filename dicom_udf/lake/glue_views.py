@@ -9,15 +9,13 @@ import base64
 import contextlib
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from dicom_udf.columns.model import Field
 from dicom_udf.columns.views import TRINO, View, make_views
 from dicom_udf.errors import RunFailedError
+from dicom_udf.sources.aws import aws_faults
 
 __all__ = ["create_views", "trino_type", "view_input"]
 
@@ -112,7 +110,7 @@ def _bring_up_to_date(glue: Any, database: str, wanted: dict[str, Any]) -> None:
     name = wanted["Name"]
     found = _table(glue, database, name)
     if found is None:
-        with _told("glue:CreateTable", database, name):
+        with aws_faults("glue:CreateTable", f"the view {database}.{name}"):
             # Two runs may do this at once, with the same view.
             with contextlib.suppress(glue.exceptions.AlreadyExistsException):
                 glue.create_table(DatabaseName=database, TableInput=wanted)
@@ -122,7 +120,7 @@ def _bring_up_to_date(glue: Any, database: str, wanted: dict[str, Any]) -> None:
             f"the Glue database {database} has a table {name} where the view of that name belongs; rename or drop it"
         )
     if _differs(found, wanted):
-        with _told("glue:UpdateTable", database, name):
+        with aws_faults("glue:UpdateTable", f"the view {database}.{name}"):
             glue.update_table(DatabaseName=database, TableInput=wanted, SkipArchive=True)
 
 
@@ -138,23 +136,9 @@ def _differs(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
 
 
 def _table(glue: Any, database: str, name: str) -> dict[str, Any] | None:
-    with _told("glue:GetTable", database, name):
+    with aws_faults("glue:GetTable", f"the table {database}.{name}"):
         try:
             table: dict[str, Any] = glue.get_table(DatabaseName=database, Name=name)["Table"]
         except glue.exceptions.EntityNotFoundException:
             return None
         return table
-
-
-@contextlib.contextmanager
-def _told(action: str, database: str, name: str) -> Iterator[None]:
-    """Tell a refused call by its action and resource."""
-    try:
-        yield
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "an error")
-        raise RunFailedError(
-            f"{action} on {database}.{name} failed with {code}; the role needs this permission"
-        ) from None
-    except BotoCoreError as error:
-        raise RunFailedError(f"{action} on {database}.{name} failed with {type(error).__name__}") from None

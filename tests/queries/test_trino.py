@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from dicom_udf.columns import failures_table, instances_table, objects_table
-from dicom_udf.columns.views import SPARK, make_views
+from dicom_udf.columns.views import TRINO, make_views
 from dicom_udf.config import VIEWS, IngestConfig, PromoteConfig
 from dicom_udf.ingest import ingest
-from dicom_udf.lake import open_lake
 from dicom_udf.lake.promotion import promote
+from dicom_udf.query import run_query
 from tests.queries.answers import Run, answers
 from tests.queries.corpus import DENIED, File, files, replaced
 from tests.servers.proxy import proxy
@@ -101,13 +101,10 @@ def test_a_saved_query_has_the_answer_that_the_corpus_implies(lake, query):
     assert lake.engine.ask(query.read_text(encoding="utf-8")) == answers(lake.run)[query.stem]
 
 
-def by_spark(lake: Lake, name: str) -> list[dict[str, Any]]:
-    """A view's rows as Spark gives them."""
-    opened = open_lake(IngestConfig(source="s3://pacs", **lake.settings).place)
-    opened.spark.conf.set("spark.sql.codegen.wholeStage", "false")  # takes longer to compile than 40 rows to read
-    columns = opened.table("instances").columns
-    [view] = [one for one in make_views(SPARK, source=opened.name("instances"), columns=columns) if one.name == name]
-    return in_order(row.asDict(recursive=True) for row in opened.spark.sql(view.sql).collect())
+def by_duckdb(lake: Lake, name: str) -> list[dict[str, Any]]:
+    """A view's rows as the engine of local queries gives them, from the same files."""
+    answer = run_query(f"SELECT * FROM {name}", IngestConfig(source="s3://pacs", **lake.settings).place)
+    return in_order(dict(zip(answer.columns, row, strict=True)) for row in answer.rows)
 
 
 def in_order(rows) -> list[dict[str, Any]]:
@@ -128,14 +125,14 @@ def test_a_table_is_described_by_its_comments(lake, table):
     assert comments(lake, table.name) == {field.name: field.comment for field in table.fields}
 
 
-@pytest.mark.parametrize("view", make_views(SPARK), ids=lambda view: view.name)
+@pytest.mark.parametrize("view", make_views(TRINO), ids=lambda view: view.name)
 def test_a_view_is_described_by_its_comments(lake, view):
     assert comments(lake, view.name) == {field.name: field.comment for field in view.fields}
 
 
 def test_what_a_row_is_stands_in_the_catalog(lake):
     asked = "SELECT table_name, comment FROM system.metadata.table_comments WHERE schema_name = 'dicom'"
-    assert dict(lake.engine.ask(asked)) == {one.name: one.comment for one in (*TABLES, *make_views(SPARK))}
+    assert dict(lake.engine.ask(asked)) == {one.name: one.comment for one in (*TABLES, *make_views(TRINO))}
 
 
 # --- After the second run
@@ -167,9 +164,9 @@ def test_these_rows_were_hidden_by_delete_files_that_the_engine_read(later):
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_a_view_has_the_rows_that_spark_has(later, name):
+def test_a_view_has_the_rows_that_duckdb_has(later, name):
     found = by_trino(later, name)
-    assert found == by_spark(later, name)
+    assert found == by_duckdb(later, name)
     assert len(found) > 10
     assert ("b_value" in found[0]) == (name == "unique_instances")
 
