@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 import urllib.request
 from datetime import date, datetime
 from decimal import Decimal
@@ -63,11 +68,16 @@ def queue(server):
         texts = [list(columns)] * header + rows
         data = [{"Data": [{} if text is None else {"VarCharValue": text} for text in row]} for row in texts]
         info = [{"Name": name, "Label": name, "Type": kind} for name, kind in columns.items()]
-        content = json.dumps({"results": [{"rows": data, "column_info": info}]}).encode()
-        where = f"{server.endpoint}/moto-api/static/athena/query-results"
-        urllib.request.urlopen(urllib.request.Request(where, content, {"Content-Type": "application/json"})).close()
+        post(server, "static/athena/query-results", results=[{"rows": data, "column_info": info}])
 
     return put
+
+
+def post(server, what: str, **settings) -> None:
+    """Tell moto itself something."""
+    kind = {"Content-Type": "application/json"}
+    asked = urllib.request.Request(f"{server.endpoint}/moto-api/{what}", json.dumps(settings).encode(), kind)
+    urllib.request.urlopen(asked).close()
 
 
 COLUMNS = {"modality": "varchar", "n": "bigint", "mm": "double", "day": "date", "spacing": "array"}
@@ -139,6 +149,35 @@ def test_what_was_scanned_is_told_where_it_is_asked_for(command, queue, caplog):
 def test_options_that_do_not_go_together_are_refused(capsys, options, told):
     assert main(["query", "SELECT 1", *options]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_ctrl_c_stops_the_query_in_athena(server):
+    post(server, "state-manager/set-transition", model_name="athena::execution", transition=NEVER)
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from dicom_udf.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    athena = server.client("athena")
+    before = set(athena.list_query_executions()["QueryExecutionIds"])
+    words = [sys.executable, "-c", code, "query", "SELECT 1", *GLUE, "--aws-endpoint", server.endpoint]
+    process = subprocess.Popen(words, env=os.environ | server.environment, stderr=subprocess.PIPE, text=True)
+    try:
+        while not (started := set(athena.list_query_executions()["QueryExecutionIds"]) - before):
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+        process.wait()
+        post(server, "state-manager/unset-transition", model_name="athena::execution")
+    assert (process.returncode, told.startswith("dicom-lake: error: interrupted")) == (130, True)
+    [name] = started
+    state = athena.get_query_execution(QueryExecutionId=name)["QueryExecution"]["Status"]["State"]
+    assert state == "CANCELLED"
+
+
+NEVER = {"progression": "manual", "times": 10**9}
 
 
 # --- What becomes of values
