@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import random
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
+from dicom_udf import ingest as ingest_job
 from dicom_udf.config import IngestConfig, LakePlace
 from dicom_udf.ingest import ingest
+from dicom_udf.lake import publish
 from dicom_udf.query import run_query
 
 pytestmark = [pytest.mark.spark, pytest.mark.crash]
@@ -72,25 +77,69 @@ class Source:
         return dataset.SOPInstanceUID, out.getvalue()
 
 
-@pytest.fixture(scope="module")
-def lake(spark, tmp_path_factory) -> Path:
-    """One lake for all histories: each source answers for itself alone."""
-    return tmp_path_factory.mktemp("histories") / "lake"
+HISTORIES = 10
+"""Sources that change between two runs, each in its own way: what a run costs is not what it finds."""
+
+INTERRUPTIONS = (
+    [(ingest_job, name) for name in ("write_listing", "make_plan", "stage_batch", "commit_batch", "drop_run")]
+    + [(publish, "_publish")] * 4
+)  # fmt: skip
+
+
+class Interrupted(BaseException):
+    """As Ctrl-C: nothing in the job catches it."""
+
+
+@contextlib.contextmanager
+def interrupted(draw: random.Random) -> Iterator[None]:
+    """Let the next run end before or after one of its steps, if it comes so far."""
+    place, name = draw.choice(INTERRUPTIONS)
+    call, is_after = draw.randint(1, 6 if name == "_publish" else 2), draw.random() < 0.5
+    real, calls = getattr(place, name), []
+
+    def step(*arguments: Any, **named: Any) -> Any:
+        calls.append(1)
+        if len(calls) == call and not is_after:
+            raise Interrupted
+        result = real(*arguments, **named)
+        if len(calls) == call:
+            raise Interrupted
+        return result
+
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Interrupted):
+        patch.setattr(place, name, step)
+        yield
 
 
 @pytest.mark.filterwarnings("ignore:.*value:UserWarning:pydicom")
-@pytest.mark.parametrize("seed", range(50))
-def test_a_lake_is_what_its_source_is_after_every_run(lake, tmp_path, seed) -> None:
-    source = Source(tmp_path / "source", seed)
-    for _ in range(2):
-        before, written = dict(source.model), dict(source.written)
-        source.step()
-        report = ingest(IngestConfig(source=str(source.folder), lake=str(lake), allow_mass_delete=True))
-        assert report.objects_deleted == len(before.keys() - source.model.keys())
-        assert report.objects_read == len(
-            [n for n in source.model if n not in before or written[n] != source.written[n]]
-        )
-        assert found(lake, source.folder) == source.model
+@pytest.mark.parametrize("seed", range(50 // HISTORIES))
+def test_a_lake_is_what_its_source_is_after_every_run(spark, tmp_path, seed) -> None:
+    draw = random.Random(-1 - seed)
+    sources = [Source(tmp_path / "source" / f"h{n}", seed * HISTORIES + n) for n in range(HISTORIES)]
+    lake = tmp_path / "lake"
+    config = IngestConfig(source=str(tmp_path / "source"), lake=str(lake), allow_mass_delete=True)
+    for is_calm in (True, False, True, False):
+        before = {path(source, name): (content, source.written[name]) for source in sources
+                  for name, content in source.model.items()}  # fmt: skip
+        for source in sources:
+            source.step()
+        if is_calm:
+            after = {path(source, name): source.written[name] for source in sources for name in source.model}
+            report = ingest(config)
+            assert report.objects_deleted == len(before.keys() - after.keys())
+            assert report.objects_read == sum(n not in before or before[n][1] != after[n] for n in after)
+        else:
+            with interrupted(draw):
+                ingest(config)
+            if draw.random() < 0.5:  # what was left is finished though the source has moved on
+                sources[0].step()
+            ingest(config)
+        for source in sources:
+            assert found(lake, source.folder) == source.model
+
+
+def path(source: Source, name: str) -> str:
+    return f"{source.folder}/{name}"
 
 
 def found(lake: Path, folder: Path) -> dict[str, Content]:
