@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
 from dicom_udf.errors import RunFailedError
 from dicom_udf.sources.pool import POOL_THREADS, request_pool
-from dicom_udf.sources.sqs_requests import BATCH, check_queue, in_batches, sqs_client
+from dicom_udf.sources.sqs_requests import BATCH, QueueDeniedError, check_queue, in_batches, sqs_client
 
 __all__ = ["FaultQueue", "open_fault_queue"]
 
@@ -69,13 +70,14 @@ class FaultQueue:
 
 
 def open_fault_queue(url: str, *, endpoint: str | None = None) -> FaultQueue:
-    """Return a queue that is there.
+    """Return a queue that is there, as far as one who may only send can tell.
 
     Raises:
         ConfigurationError: There is no such queue.
-        RunFailedError: It is denied, or can't be reached.
+        RunFailedError: It can't be reached.
     """
-    check_queue(url, endpoint)
+    with suppress(QueueDeniedError):
+        check_queue(url, endpoint)
     return FaultQueue(url, endpoint)
 
 

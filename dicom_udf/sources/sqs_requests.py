@@ -22,6 +22,7 @@ from dicom_udf.errors import ConfigurationError, RunFailedError
 __all__ = [
     "BATCH",
     "TRIES",
+    "QueueDeniedError",
     "approximate_messages",
     "asked_of_queue",
     "batches_of",
@@ -83,6 +84,10 @@ class _MissingQueueError(RunFailedError):
     """There is no such queue, or no longer."""
 
 
+class QueueDeniedError(RunFailedError):
+    """An action on a queue is not granted."""
+
+
 def asked_of_queue(call: Callable[[], Any], *, action: str, queue: str) -> Any:
     """Return what a request gives.
 
@@ -112,7 +117,7 @@ def _meaning(code: str, action: str, queue: str) -> RunFailedError:
     if _EXPIRED.search(code):
         return RunFailedError(f"SQS doesn't take the credentials for {action} on {queue} ({code}); renew them")
     if _DENIED.search(code):
-        return RunFailedError(f"SQS denies {action} on {queue} ({code}); grant it, or its key's kms:Decrypt")
+        return QueueDeniedError(f"SQS denies {action} on {queue} ({code}); grant it, or its key's kms:Decrypt")
     if _THROTTLED.search(code):
         return RunFailedError(f"SQS throttles {action} on {queue} ({code}) after {TRIES} tries; run again")
     return RunFailedError(f"SQS answered {code or 'an error'} to {action} on {queue}; see its documentation")

@@ -205,6 +205,15 @@ def test_faults_are_sent_by_ten_and_by_size(there, way):
     assert sorted(there.take())[:25] == [f"{number:03}" for number in range(25)]
 
 
+def test_who_may_only_send_can_send(there, way):
+    way.rules.append(Rule(Refusal(403, "AccessDenied"), key="AmazonSQS/GetQueueAttributes", method="POST", times=None))
+    told = open_fault_queue(there.url, endpoint=way.endpoint)
+    told.send(['"told"'])
+    assert there.take() == ["told"]
+    with pytest.raises(RunFailedError, match=r"SQS denies sqs:GetQueueAttributes on http"):
+        open_queue(there.url, endpoint=way.endpoint)
+
+
 def test_a_queue_that_takes_no_faults_ends_the_sending_and_fails_the_run_at_its_end(there, way):
     told = open_fault_queue(there.url, endpoint=way.endpoint)
     way.rules.append(Rule(Refusal(403, "AccessDenied"), key="AmazonSQS/Send*", method="POST", times=None))

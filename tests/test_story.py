@@ -1,0 +1,48 @@
+"""The whole story: uploads notify a queue, the job drains it into a lake in S3, SQL answers; a change; SQL answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from dicom_udf.inspection import verify_lake
+from dicom_udf.query import run_query
+from dicom_udf.sources import queue as sources_queue
+from tests.servers.s3 import moto_server
+from tests.story import AFTER, BEFORE, CHANGED, OBJECTS, Story, wrong
+
+pytestmark = pytest.mark.spark
+
+
+@pytest.fixture
+def story(spark, monkeypatch):
+    monkeypatch.setattr(sources_queue, "_THREADS", 1)  # moto gives a message to two who ask at once
+    with moto_server() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        yield Story.begin(server)
+
+
+@pytest.fixture
+def ask(story):
+    """SQL on bare names -> rows: here by DuckDB."""
+    return lambda sql: run_query(sql, story.config.place).rows
+
+
+def test_the_lake_follows_the_bucket_from_upload_to_change(story, ask):
+    story.upload()
+    first = story.run()
+    assert (first.messages, first.objects_new, first.objects_read) == (OBJECTS + 1, OBJECTS, OBJECTS)  # s3:TestEvent
+    assert wrong(ask, BEFORE) == {}
+    assert (first.messages_left, story.queue.count()) == (0, (0, 0))
+
+    story.change()
+    second = story.run()
+    assert (second.messages, second.objects_changed, second.objects_deleted) == (CHANGED, 1, 1)
+    assert second.objects_read == 1
+    assert wrong(ask, AFTER) == {}
+    assert (second.messages_left, story.queue.count()) == (0, (0, 0))
+
+    assert verify_lake(story.config.place).broken == ()
+    idle = story.run()
+    assert (idle.messages, idle.objects_read, idle.objects_deleted) == (0, 0, 0)
+    assert wrong(ask, AFTER) == {}
