@@ -6,6 +6,7 @@ An error of the driver is an exception with causes; one of a task comes as text 
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 from collections.abc import Iterator
 
@@ -17,6 +18,8 @@ from dicom_udf.errors import DicomLakeError, RunFailedError
 from dicom_udf.sources.s3_requests import no_bucket
 
 __all__ = ["lake_faults"]
+
+_log = logging.getLogger(__name__)
 
 _REFUSAL = re.compile(
     r"awssdk\.services\.(?P<service>glue|s3|kms|sts)\.model\.(?P<code>\w+?)(?:Exception)?: (?P<said>[^\n]*)"
@@ -44,6 +47,7 @@ def lake_faults(place: LakePlace) -> Iterator[None]:
         told = _told(_text(error), place) if place.is_glue else None
         if told is None:
             raise
+        _log.debug("what Java said", exc_info=True)
         raise told from None
 
 

@@ -255,7 +255,7 @@ def no_bucket(place: LakePlace) -> ConfigurationError:
 
 def _action(error: Exception) -> str:
     """Name what was asked for by the method and the URL in obstore's text."""
-    asked = re.search(r"performing (\w+) (\S+)", str(error))
+    asked = re.search(r"performing ([A-Z]+) (\S+)", str(error))
     if asked is None:
         return "access"
     if asked[1] == "GET":
