@@ -7,7 +7,8 @@ import pytest
 from dicom_udf.inspection import verify_lake
 from dicom_udf.query import run_query
 from dicom_udf.sources import queue as sources_queue
-from tests.servers.s3 import moto_server
+from tests.servers.s3 import S3Server, moto_server
+from tests.servers.trino import NO_TRINO, find_trino, trino
 from tests.story import AFTER, BEFORE, CHANGED, OBJECTS, Story, wrong
 
 pytestmark = pytest.mark.spark
@@ -22,10 +23,18 @@ def story(spark, monkeypatch):
         yield Story.begin(server)
 
 
-@pytest.fixture
-def ask(story):
-    """SQL on bare names -> rows: here by DuckDB."""
-    return lambda sql: run_query(sql, story.config.place).rows
+TRINO = pytest.param("trino", marks=[pytest.mark.trino, pytest.mark.skipif(find_trino() is None, reason=NO_TRINO)])
+
+
+@pytest.fixture(params=["duckdb", TRINO])
+def ask(request, story, tmp_path):
+    """SQL on bare names -> rows, by the engine of local queries and by the one that Athena is."""
+    if request.param == "duckdb":
+        yield lambda sql: run_query(sql, story.config.place).rows
+    else:
+        server = S3Server(story.config.s3_endpoint)
+        with trino(tmp_path, glue=story.config.aws_endpoint, s3=server) as engine:
+            yield engine.ask
 
 
 def test_the_lake_follows_the_bucket_from_upload_to_change(story, ask):
