@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 import zipfile
@@ -56,12 +55,17 @@ def what_glue_brings(python_3_11: Path) -> Path:
     """A virtual environment with the packages of Glue 5.1, made once and kept."""
     key = hashlib.sha256(GLUE_BRINGS.read_bytes() + str(python_3_11).encode()).hexdigest()[:12]
     folder = ROOT / ".cache" / f"glue-5.1-{key}"
-    if not (folder / "complete").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        run([python_3_11, "-m", "venv", folder])
-        pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-deps"]
-        subprocess.run([*map(str, pip), "-r", str(GLUE_BRINGS)], check=True, env={**os.environ, "PYTHONPATH": ""})
-        (folder / "complete").touch()
+    if not folder.exists():
+        # Made aside: a test process that dies, or another one at the same time, leaves nothing half made here.
+        aside = folder.with_name(f"{folder.name}-{os.getpid()}")
+        shutil.rmtree(aside, ignore_errors=True)
+        run([python_3_11, "-m", "venv", aside])
+        install = [aside / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-deps", "-r", GLUE_BRINGS]
+        run(install, PYTHONPATH="")
+        try:
+            aside.rename(folder)
+        except OSError:  # the other was faster
+            shutil.rmtree(aside)
     return folder
 
 
