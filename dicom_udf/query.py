@@ -66,7 +66,7 @@ def open_tables(place: LakePlace) -> duckdb.DuckDBPyConnection:
 
     Raises:
         ConfigurationError: The lake isn't one.
-        RunFailedError: DuckDB or its Iceberg extension isn't installed.
+        RunFailedError: DuckDB or its Iceberg extension isn't installed; or S3 or Glue refuse.
     """
     check_lake(place)
     scans = _scans_in_s3(place) if place.is_glue else _scans_in_folder(place)
@@ -75,9 +75,18 @@ def open_tables(place: LakePlace) -> duckdb.DuckDBPyConnection:
         _add_credentials(connection, place)
     connection.execute(f"CREATE SCHEMA {_name(place.database)}; USE {_name(place.database)}")
     for table, scan in scans.items():
-        connection.execute(f"CREATE VIEW {_name(table)} AS SELECT * FROM iceberg_scan({scan})")
+        _add_table(connection, table, scan)
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def _add_table(connection: duckdb.DuckDBPyConnection, table: str, scan: str) -> None:
+    import duckdb  # noqa: PLC0415
+
+    try:
+        connection.execute(f"CREATE VIEW {_name(table)} AS SELECT * FROM iceberg_scan({scan})")
+    except duckdb.Error as error:
+        raise _told(error) from None
 
 
 def _scans_in_folder(place: LakePlace) -> dict[str, str]:
@@ -100,14 +109,18 @@ def _scans_in_s3(place: LakePlace) -> dict[str, str]:
 
 def _add_credentials(connection: duckdb.DuckDBPyConnection, place: LakePlace) -> None:
     """Tell DuckDB how to reach the lake's bucket, by boto3's credentials as they are now; in memory only."""
-    from dicom_udf.sources.s3_requests import bucket_region, s3_credentials  # noqa: PLC0415 - boto3 is a heavy import
+    from dicom_udf.sources import s3_requests  # noqa: PLC0415 - boto3 is a heavy import
 
-    access, found = place.access, s3_credentials()
+    access, found = place.access, s3_requests.s3_credentials()
+    try:
+        region = s3_requests.bucket_region(place.bucket, access)
+    except s3_requests.S3Error as error:
+        raise s3_requests.lake_failed(error, place) from None
     settings = {
         "KEY_ID": found.access_key,
         "SECRET": found.secret_key,
         "SESSION_TOKEN": found.token,
-        "REGION": bucket_region(place.bucket, access),
+        "REGION": region,
         "URL_STYLE": "path" if access.is_path_style else "vhost",
     }
     if access.endpoint is not None:
@@ -202,6 +215,8 @@ def _told(error: duckdb.Error) -> ConfigurationError | RunFailedError:
     """Tell what DuckDB says of the SQL in full, and of data only the kind of error: it quotes values."""
     import duckdb  # noqa: PLC0415
 
+    if isinstance(error, duckdb.HTTPException) or "Could not connect to server" in str(error):
+        return _told_by_s3(str(error), getattr(error, "status_code", 0))
     message = re.sub(r"\n\n+", "\n", str(error).strip())
     if isinstance(error, duckdb.CatalogException):
         return ConfigurationError(f"{message}\nThe tables are {', '.join(TABLES)}, the views {', '.join(VIEWS)}.")
@@ -216,6 +231,15 @@ def _told(error: duckdb.Error) -> ConfigurationError | RunFailedError:
         )
         return RunFailedError(f"the query failed: {kind}{where}; {remedy}")
     return RunFailedError("the query failed: " + message.partition("\n")[0])
+
+
+def _told_by_s3(text: str, status: int) -> RunFailedError:
+    """Tell a refusal by the file that was asked for; DuckDB's advice is about its own settings."""
+    from dicom_udf.sources.s3_requests import S3Error, run_failed  # noqa: PLC0415 - boto3 is a heavy import
+
+    file = re.search(r"'((?:s3|https?)://[^']*)'", text)
+    code = re.search(r"\n\n(\w+): ", text)
+    return run_failed(S3Error(status, code[1] if code else ""), file[1] if file else "the lake")
 
 
 def _name(name: str) -> str:

@@ -110,7 +110,7 @@ class S3Error(Exception):
     """
 
     def __init__(self, status: int, code: str) -> None:
-        super().__init__(f"{status} {code}")
+        super().__init__(f"{status} {code}".strip())
         self.status = status
         self.code = code
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -169,7 +170,11 @@ def test_a_catalog_that_lost_its_tables_is_not_given_new_ones(settings, s3, moto
 # --- Without an ingest
 
 
-def test_init_makes_databases_tables_and_views_and_does_it_once(arguments, moto):
+def test_init_makes_databases_tables_and_views_and_does_it_once(spark, s3, moto, monkeypatch):
+    """Without an option for an endpoint: AWS's variables say where."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.endpoint)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto.endpoint)
+    arguments = ["--lake=s3://lake/in/here", "--catalog=glue"]
     for _ in range(2):
         assert main(["init", *arguments, "--partition-by", "month"]) == 0
     glue = moto.client("glue")
@@ -214,6 +219,14 @@ def test_a_batch_that_was_under_way_when_the_catalog_was_lost_is_finished(settin
     assert main(["verify", *arguments]) == 0
 
 
+def test_init_makes_a_local_lake_too_and_nothing_of_a_folder_with_other_content(spark, tmp_path, capsys):
+    assert main(["init", "--lake", str(tmp_path / "lake")]) == 0
+    assert main(["status", "--lake", str(tmp_path / "lake")]) == 0
+    (tmp_path / "thesis.txt").touch()
+    assert main(["init", "--lake", str(tmp_path)]) == 2
+    assert "has content but is no lake" in capsys.readouterr().err
+
+
 def test_nothing_to_register_is_said(arguments, tmp_path, capsys):
     assert main(["register", *arguments]) == 2
     assert "there are no tables in s3://lake/in/here/dicom" in capsys.readouterr().err
@@ -251,7 +264,7 @@ def test_what_is_no_lake_exits_2_and_makes_nothing(command, arguments, moto, cap
     assert moto.client("glue").get_databases()["DatabaseList"] == []
 
 
-def test_promote_and_maintain_keep_every_row(settings, arguments, s3, moto, capsys):
+def test_promote_and_maintain_keep_every_row(settings, arguments, s3, moto, tmp_path):
     client = s3.client()
     config = IngestConfig(**settings)
     for name in ("a.dcm", "b.dcm", "c.dcm"):
@@ -266,8 +279,12 @@ def test_promote_and_maintain_keep_every_row(settings, arguments, s3, moto, caps
     view = moto.client("glue").get_table(DatabaseName="dicom", Name="unique_instances")["Table"]
     assert "requesting_service" in {one["Name"] for one in view["StorageDescriptor"]["Columns"]}
     # What a killed run leaves: a stage's files without a table.
-    client.put_object(Bucket="lake", Key="in/here/dicom_staging/stage_dead_1/data/x.parquet", Body=b"x")
-    client.put_object(Bucket="lake", Key="in/here/dicom/instances/data/orphan.parquet", Body=b"x")
+    left = ("in/here/dicom_staging/stage_dead_1/data/x.parquet", "in/here/dicom/instances/data/orphan.parquet")
+    for key in left:
+        client.put_object(Bucket="lake", Key=key, Body=b"x")
+    is_old = (tmp_path / "buckets").is_dir()  # only a server on a disk lets a test make files old
+    for key in left if is_old else ():
+        os.utime(tmp_path / "buckets" / "lake" / key, times=(0, 0))
     upkeep = MaintainConfig(
         **{name: value for name, value in settings.items() if name != "source"},
         min_input_files=2, snapshot_days=0, keep_snapshots=1, wait=0,
@@ -276,7 +293,13 @@ def test_promote_and_maintain_keep_every_row(settings, arguments, s3, moto, caps
     told = maintain(dataclasses.replace(upkeep, dry_run=True))
     assert keys(client, "lake") == before
     done = maintain(upkeep)
-    assert (done.broken, done.batches_left, done.stages_removed) == ((), 0, 0), "files are younger than orphan_days"
+    orphans = {table.table: table.orphan_files for table in done.tables}
+    if is_old:
+        assert (done.stages_removed, orphans["instances"]) == (1, 1)
+        assert keys(client, "lake", "in/here/dicom_staging/") == []
+    else:  # they are younger than orphan_days
+        assert (done.stages_removed, orphans["instances"]) == (0, 0)
+    assert (done.broken, done.batches_left) == ((), 0)
     rewritten = {table.table: table.files_rewritten for table in done.tables}
     assert rewritten == {table.table: table.files_rewritten for table in told.tables}
     assert rewritten["instances"] > 1
