@@ -1,0 +1,84 @@
+"""Java's texts as AWS words them, which no server for tests does."""
+
+from __future__ import annotations
+
+import pytest
+
+from dicom_udf.config import LakePlace
+from dicom_udf.errors import ConfigurationError, RunFailedError
+from dicom_udf.lake.faults import _told
+
+PLACE = LakePlace("s3://bucket/lake", catalog="glue")
+SDK = "software.amazon.awssdk"
+USER = "User: arn:aws:sts::111122223333:assumed-role/ingest/GlueJobRunnerSession"
+GLUE, S3 = f"{SDK}.services.glue.model", f"{SDK}.services.s3.model"
+BELOW = f"""
+\tat {GLUE}.AccessDeniedException$BuilderImpl.build(AccessDeniedException.java:150)
+\tat {SDK}.core.internal.http.pipeline.stages.RetryableStage.execute(RetryableStage.java:73)
+\tat {SDK}.services.glue.DefaultGlueClient.updateTable(DefaultGlueClient.java:17052)
+\tat org.apache.iceberg.aws.glue.GlueTableOperations.persistGlueTable(GlueTableOperations.java:362)"""
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            f"{GLUE}.AccessDeniedException: {USER} is not authorized to perform: glue:UpdateTable on "
+            "resource: arn:aws:glue:eu-central-1:111122223333:table/dicom/instances because no identity-based policy "
+            f"allows the glue:UpdateTable action (Service: Glue, Status Code: 400, Request ID: 1){BELOW}",
+            "Glue denies glue:UpdateTable on arn:aws:glue:eu-central-1:111122223333:table/dicom/instances; grant it "
+            "and run again",
+        ),
+        (
+            f"Job aborted due to stage failure: Task 0 in stage 3.0 failed 4 times: {S3}.S3Exception: "
+            f"{USER} is not authorized to perform: kms:GenerateDataKey on resource: "
+            "arn:aws:kms:eu-central-1:111122223333:key/0-a because no policy allows it "
+            "(Service: S3, Status Code: 403, Request ID: 2)\n"
+            f"\tat {SDK}.services.s3.DefaultS3Client.putObject(DefaultS3Client.java:1)",
+            "S3 denies kms:GenerateDataKey on arn:aws:kms:eu-central-1:111122223333:key/0-a; grant it and run again",
+        ),
+        (
+            f"x: y\nCaused by: {S3}.S3Exception: Access Denied (Service: S3, Status Code: 403)\n"
+            f"\tat {SDK}.services.s3.DefaultS3Client.putObject(DefaultS3Client.java:1)",
+            "S3 denies s3:PutObject on the lake s3://bucket/lake; grant it and run again",
+        ),
+        (
+            f"{GLUE}.GlueException: The security token included in the request is invalid. (Service: "
+            f"Glue, Status Code: 400, Request ID: 3){BELOW}",
+            "Glue doesn't take the credentials for glue:UpdateTable; renew them and run again",
+        ),
+        (
+            f"{GLUE}.GlueException: Rate exceeded (Service: Glue, Status Code: 400){BELOW}",
+            "Glue throttles glue:UpdateTable on the databases dicom and dicom_staging, also after retries; run "
+            "again later",
+        ),
+        (
+            f"{GLUE}.InternalServiceException: (Service: Glue, Status Code: 500){BELOW}",
+            "Glue answered InternalService, status 500 to glue:UpdateTable on the databases dicom and dicom_staging; "
+            "run again, or see its documentation",
+        ),
+        (
+            f"{SDK}.core.exception.SdkClientException: Unable to load credentials from any of the providers",
+            "Spark finds no AWS credentials or region; set AWS_PROFILE, or give the job a role",
+        ),
+        (
+            f"{SDK}.core.exception.SdkClientException: Unable to execute HTTP request: Connect to bucket failed"
+            f"\n\tat {SDK}.services.s3.DefaultS3Client.getObject(DefaultS3Client.java:1)",
+            "S3 can't be reached for s3:GetObject on the lake s3://bucket/lake; check the network and --s3-endpoint, "
+            "then run again",
+        ),
+    ],
+)
+def test_a_refusal_becomes_one_sentence(text: str, sentence: str) -> None:
+    told = _told(text, PLACE)
+    assert isinstance(told, RunFailedError)
+    assert str(told) == sentence
+
+
+def test_a_bucket_that_is_gone_is_a_wrong_argument() -> None:
+    text = f"{S3}.NoSuchBucketException: No such bucket (Service: S3, Status Code: 404)"
+    assert isinstance(_told(text, PLACE), ConfigurationError)
+
+
+def test_what_is_not_of_aws_is_left_alone() -> None:
+    assert _told("org.apache.spark.SparkException: Job aborted: java.lang.OutOfMemoryError", PLACE) is None
