@@ -110,8 +110,8 @@ def fail_on_faults(report: Report, max_fault_ratio: float) -> None:
     """
     if report.fault_ratio > max_fault_ratio:
         raise RunFailedError(
-            f"{report.faults} of {report.faults + report.instances} files are faults, more than --max-fault-ratio "
-            f"{max_fault_ratio} allows; everything is committed: see 'dicom-lake failures'"
+            f"{report.faulty_files} of {report.faulty_files + report.instances} files are faults, more than "
+            f"--max-fault-ratio {max_fault_ratio} allows; everything is committed: see 'dicom-lake failures'"
         )
 
 

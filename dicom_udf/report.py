@@ -70,9 +70,14 @@ class Report:
         return sum(self.failures.values()) - self.skipped
 
     @property
+    def faulty_files(self) -> int:
+        """Faults without the messages that are no S3 events, which are no files."""
+        return self.faults - self.failures.get(FailureCode.INVALID_MESSAGE, 0)
+
+    @property
     def fault_ratio(self) -> float:
-        """Faults over instances and faults, 0 to 1; 0 where there is neither."""
-        return self.faults / (self.instances + self.faults) if self.faults else 0.0
+        """Faulty files over instances and faulty files, 0 to 1; 0 where there is neither."""
+        return self.faulty_files / (self.instances + self.faulty_files) if self.faulty_files else 0.0
 
     @property
     def headers_per_second(self) -> float:

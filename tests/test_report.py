@@ -60,7 +60,15 @@ def test_skipped_files_are_no_faults(by_code: dict[str, int], instances: int) ->
     assert report.faults + report.skipped == sum(by_code.values())
     assert report.faults == sum(count for code, count in by_code.items() if code not in ("NOT_DICOM", "DICOMDIR"))
     assert 0 <= report.fault_ratio <= 1
-    assert report.fault_ratio * (instances + report.faults) == pytest.approx(report.faults)
+    files = report.faults - by_code.get("INVALID_MESSAGE", 0)
+    assert report.fault_ratio * (instances + files) == pytest.approx(files)
+
+
+def test_a_message_that_is_no_event_is_a_fault_and_no_file() -> None:
+    report = Report(run_id="r", failures={"INVALID_MESSAGE": 2}, messages=3, messages_left=1200)
+    assert (report.faults, report.fault_ratio) == (2, 0)
+    assert "messages           3  taken, 1,200 left in the queue\n" in report.to_text()
+    assert "messages" not in Report(run_id="r").to_text()
 
 
 def test_only_faults_make_a_ratio_of_one() -> None:
