@@ -127,11 +127,11 @@ def instances_in(server: S3Server) -> int:
 def on_this_machine(words: list[str], dist: Path) -> tuple[list[str], dict[str, str]]:
     """Replace what only EMR has; return the command, and the environment that EMR gives the driver.
 
-    The driver runs here and not in a container of YARN. Executors are processes of their own with folders of their own,
+    The driver runs here and not in a container of YARN. The executor is a process of its own in a folder of its own,
     into which Spark unpacks the archive.
     """
     line = "\n".join(words)
-    line = line.replace("--master\nyarn\n--deploy-mode\ncluster", "--master\nlocal-cluster[2,1,1024]")
+    line = line.replace("--master\nyarn\n--deploy-mode\ncluster", "--master\nlocal-cluster[1,2,1024]")
     line = re.sub(
         r"(--jars\n|--conf\nspark\.jars=)/usr/share/aws/iceberg/\S+",
         f"--packages\n{ICEBERG_PACKAGE},{AWS_PACKAGE}",
