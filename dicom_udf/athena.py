@@ -24,7 +24,7 @@ __all__ = ["AthenaAccess", "run_on_athena"]
 _CATALOG = "AwsDataCatalog"
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 5.0
 _READS = re.compile(
-    r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*(?:select|with|values|table|show|describe|desc|explain)\b", re.I | re.S
+    r"(?>\s+|--[^\n]*|/\*.*?\*/|\()*+(?:select|with|values|table|show|describe|desc|explain)\b", re.I | re.S
 )
 
 # Kinds of Athena's errors, by Trino's names: the words of the first are about the SQL, those of the second quote data.

@@ -8,7 +8,8 @@ SELECT
   sum(source_member_size) - max(source_member_size) AS bytes_to_spare,
   array_agg(source_uri || coalesce('!' || source_member, '') ORDER BY source_uri, source_member) AS places
 FROM instances
-WHERE sop_instance_uid IS NOT NULL
+WHERE study_date BETWEEN DATE '2024-01-01' AND DATE '2024-12-31'
+  AND sop_instance_uid IS NOT NULL
 GROUP BY sop_instance_uid
 HAVING count(*) > 1
 ORDER BY files DESC, sop_instance_uid

@@ -7,7 +7,8 @@ WITH links AS (
     json_extract_scalar(referenced, '$.0020000E.Value[0]') AS referenced_series_uid
   FROM unique_instances
   CROSS JOIN UNNEST(CAST(json_extract(header, '$.00081115.Value') AS array(json))) AS t (referenced)
-  WHERE modality IN ('SEG', 'RTSTRUCT')
+  WHERE study_date BETWEEN DATE '2024-01-01' AND DATE '2024-12-31'
+    AND modality IN ('SEG', 'RTSTRUCT')
 )
 SELECT
   links.modality,

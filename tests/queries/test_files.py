@@ -68,6 +68,12 @@ def test_it_names_tables_and_views_of_the_lake_without_a_database(query):
     assert sources & {*TABLES, *VIEWS}
 
 
+def test_it_reads_headers_of_a_period_alone(query):
+    """They are most of a lake's bytes, and Athena bills what it scans."""
+    body = re.sub(r"--[^\n]*", "", query)
+    assert ("header" not in re.findall(r"\w+", body)) or "study_date BETWEEN DATE" in body
+
+
 def test_it_calls_only_what_athena_documents(query):
     assert calls(query) <= FUNCTIONS
 
