@@ -116,7 +116,7 @@ def known_options(capsys: pytest.CaptureFixture[str]) -> set[str]:
 
 
 NOT_OURS = {
-    "--name", "--packages", "--py-files", "--no-deps", "--wheel-dir", "--master", "--arguments", "--no-index",
+    "--name", "--packages", "--jars", "--py-files", "--no-deps", "--wheel-dir", "--master", "--arguments", "--no-index",
 } | PLATFORM_ARGUMENTS  # fmt: skip
 """Options of other programs that the pages name."""
 
