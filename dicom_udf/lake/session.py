@@ -108,14 +108,15 @@ def _glue_settings(place: LakePlace) -> dict[str, str]:
 
 
 def _check_aws(application: SparkSession) -> None:
-    """Make sure that a session of plain Python has Iceberg's classes for AWS: jars can't be added to a Spark that runs.
+    """Make sure that a session of plain Python has AWS's library for Java: jars can't be added to a Spark that runs.
 
     Raises:
         RunFailedError: It hasn't.
     """
     jvm: Any = application._jvm
     try:
-        jvm.org.apache.spark.util.Utils.classForName("org.apache.iceberg.aws.glue.GlueCatalog", False, True)
+        # Iceberg's own runtime has the catalog, and not the library for Java that it calls.
+        jvm.org.apache.spark.util.Utils.classForName("software.amazon.awssdk.services.glue.GlueClient", False, False)
     except Py4JJavaError:
         raise RunFailedError(
             f"the Spark application of this process was started without {AWS_PACKAGE}; open the lake in S3 first, or "
