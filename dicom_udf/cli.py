@@ -159,10 +159,16 @@ def _run(config: CommandConfig) -> None:
 def _ingest(config: IngestConfig) -> None:
     check_ingest(config)  # a bad argument is told at once, Spark takes a second to import
     from dicom_udf.ingest import fail_on_faults, ingest  # noqa: PLC0415
+    from dicom_udf.metrics import failure_data, metric_data, send_metrics  # noqa: PLC0415
 
-    report = ingest(config)
-    print(report.to_text(), end="", flush=True)
-    fail_on_faults(report, config.max_fault_ratio)
+    try:
+        report = ingest(config)
+        print(report.to_text(), end="", flush=True)
+        fail_on_faults(report, config.max_fault_ratio)
+    except Exception:
+        send_metrics(config, failure_data(config.database))
+        raise
+    send_metrics(config, metric_data(report, config.database))
 
 
 def _promote(config: PromoteConfig) -> None:

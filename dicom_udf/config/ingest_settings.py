@@ -13,6 +13,7 @@ from dicom_udf.config.options import (
     PartitionBy,
     local_file,
     location,
+    metrics_namespace,
     number,
     option,
     patterns,
@@ -208,6 +209,17 @@ class IngestConfig(WriterOptions):
         ),
     )
     """Local disk of an executor that one task may take; stored members are read in place and don't count."""
+
+    metrics_namespace: str | None = field(
+        default=None,
+        metadata=option(
+            "namespace in CloudWatch that the run's counts are sent to; none are sent without it",
+            parse=metrics_namespace,
+            metavar="NAME",
+            group="AWS",
+        ),
+    )
+    """Needs cloudwatch:PutMetricData. Metrics that can't be sent are a warning and never fail a run."""
 
     log_level: LogLevel = field(default="INFO", metadata=LOG_LEVEL)
     """INFO tells what a run did in a few lines; no level ever logs an attribute's value."""

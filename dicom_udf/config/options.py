@@ -30,6 +30,7 @@ __all__ = [
     "key_arn",
     "local_file",
     "location",
+    "metrics_namespace",
     "number",
     "option",
     "patterns",
@@ -142,6 +143,15 @@ def columns(text: str) -> tuple[str, ...]:
     if not all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names) or len(set(names)) < len(names):
         raise argparse.ArgumentTypeError("must be different names of columns, separated by commas")
     return names
+
+
+def metrics_namespace(text: str) -> str:
+    """Read a namespace that CloudWatch takes; those of AWS's own services are reserved."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9._/#-]{0,254}", text) or text.startswith("AWS/"):
+        raise argparse.ArgumentTypeError(
+            "must be letters, digits and '._/#-', begin with a letter, not with AWS/, have at most 255 characters"
+        )
+    return text
 
 
 def url(text: str) -> str:
