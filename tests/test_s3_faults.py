@@ -124,11 +124,6 @@ def found(rows):
     }
 
 
-def rate(exchanges):
-    """Requests per second."""
-    return (len(exchanges) - 1) / (exchanges[-1].time - exchanges[0].time)
-
-
 ALL_LOOSE = {(f"loose/{number:02}.dcm", None): "instance" for number in range(LOOSE)}
 ALL_MEMBERS = {("zip/slices.zip", f"{number:02}.dcm"): "instance" for number in range(MEMBERS)}
 
@@ -226,19 +221,37 @@ def test_a_stall_longer_than_the_time_limit_of_a_request_is_asked_again(way, mon
     assert way.count("GET", "bucket/loose/07.dcm") >= 2
 
 
+class NotedThrottle(Throttle):
+    """Notes how far apart it holds requests: by the clock the machine would count, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.intervals: list[float] = []
+
+    @property
+    def longest(self) -> float:
+        return max(self.intervals)
+
+    def slow_down(self) -> None:
+        super().slow_down()
+        self.intervals.append(self.interval)
+
+
 def test_on_slow_down_the_rate_of_requests_falls_and_recovers(way, monkeypatch):
+    throttle = NotedThrottle()
+    monkeypatch.setattr("dicom_udf.sources.s3_requests._throttle", throttle)
     monkeypatch.setattr("dicom_udf.sources.s3_requests._FIRST_WAIT", 0.1)
     refs = listed(way, "loose/") * 16
     way.exchanges.clear()
     way.rules.append(Rule(SLOW_DOWN, first=100, times=None, lasting=1.5))
     rows = read(way, refs)
     assert [row["message"] for row in rows if row["kind"] != "instance"] == []
-    refused = [exchange for exchange in way.exchanges if exchange.status == 503]
-    first, last = refused[0].time, refused[-1].time
-    before = rate([e for e in way.exchanges if e.time < first])
-    during = rate([e for e in way.exchanges if last - 0.7 < e.time <= last])
-    recovered = rate(way.exchanges[-50:])
-    assert 2 * during < min(before, recovered)
+    refused = [number for number, exchange in enumerate(way.exchanges) if exchange.status == 503]
+    assert len(refused) > 1
+    assert len(way.exchanges) > refused[-1] + 100, "requests went on after the last refusal"
+    assert throttle.intervals[0] < throttle.longest, "slower with each refusal"
+    assert throttle.longest >= 0.02, "fifty requests a second instead of hundreds"
+    assert throttle.interval < throttle.longest / 4, "and faster again with each success"
 
 
 @pytest.mark.parametrize("first", [1, 20])

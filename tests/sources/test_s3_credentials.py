@@ -32,7 +32,7 @@ print(json.dumps({"Version": 1, "AccessKeyId": "tests", "SecretAccessKey": "test
 
 
 def forget_clients() -> None:
-    for made in (s3_requests._session, s3_requests._new_client, s3_requests._new_store):
+    for made in (s3_requests.default_session, s3_requests._new_client, s3_requests._new_store):
         made.cache_clear()
 
 
