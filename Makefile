@@ -59,7 +59,7 @@ test-terraform: $(READY)  ## The Terraform module: plans with mocks, an apply to
 	$(BIN)/python -m pytest -q -m terraform
 
 test-dist: $(READY)  ## What make dist makes, made twice, and installed beside what AWS Glue brings
-	$(BIN)/python -m pytest -q -n 2 -m dist
+	$(BIN)/python -m pytest -q -n 2 -m dist tests/release
 
 test-glue6:  ## The fast tests and ingests on what AWS Glue 6.0 has: Python 3.13, Spark 4.1, Iceberg 1.11
 	$(PYTHON_OF_GLUE_6) -m venv $(GLUE_6)

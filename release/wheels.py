@@ -93,17 +93,5 @@ def _download(requirements: Iterable[str], folder: Path) -> None:
     if not requirements:
         return
     platforms = [word for platform in _PLATFORMS for word in ("--platform", platform)]
-    subprocess.run(
-        [
-            *PIP,
-            "download",
-            "--no-deps",
-            "--only-binary=:all:",
-            "--dest",
-            str(folder),
-            *_PYTHON,
-            *platforms,
-            *requirements,
-        ],
-        check=True,
-    )
+    options = ["--no-deps", "--only-binary=:all:", "--dest", str(folder), *_PYTHON, *platforms]
+    subprocess.run([*PIP, "download", *options, *requirements], check=True)
