@@ -24,10 +24,18 @@ locals {
       # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html: who publishes to an encrypted topic
       Sid       = "Alarms"
       Effect    = "Allow"
-      Principal = { Service = ["cloudwatch.amazonaws.com", "events.amazonaws.com"] }
+      Principal = { Service = "cloudwatch.amazonaws.com" }
       Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
       Resource  = "*"
       Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+    },
+    {
+      # Without a condition, as in the topic's policy: see alarms.tf.
+      Sid       = "FailedRuns"
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+      Resource  = "*"
     },
   ]
 }
