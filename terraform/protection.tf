@@ -9,7 +9,7 @@ resource "terraform_data" "protection" {
 
   provisioner "local-exec" {
     when    = destroy
-    command = "echo deletion_protection is ${self.output}: apply deletion_protection = false before you destroy the lake && test ${self.output} = off"
+    command = self.output == "off" ? "exit 0" : "echo deletion_protection is on: apply deletion_protection = false before you destroy the lake && exit 1"
   }
 
   depends_on = [

@@ -406,7 +406,7 @@ variable "lake_formation_enabled" {
 variable "log_retention_days" {
   description = "Days that logs stay; a number that CloudWatch Logs knows."
   type        = number
-  default     = 90
+  default     = 365
   nullable    = false
 
   validation {

@@ -17,7 +17,7 @@ run "logs_are_kept_and_encrypted_under_the_names_that_glue_uses" {
     error_message = "<prefix>/<security configuration>-role/<role>/<kind>"
   }
   assert {
-    condition     = alltrue([for group in concat(values(aws_cloudwatch_log_group.job), aws_cloudwatch_log_group.waker) : group.retention_in_days == 90])
+    condition     = alltrue([for group in concat(values(aws_cloudwatch_log_group.job), aws_cloudwatch_log_group.waker) : group.retention_in_days == 365])
     error_message = "A group keeps its logs for ever."
   }
 }

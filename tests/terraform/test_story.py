@@ -26,10 +26,15 @@ pytestmark = [pytest.mark.terraform, pytest.mark.spark]
 
 SCRIPTS = {"ingest": "ingest_dicom_headers", "maintain": "maintain_tables", "promote": "promote_columns"}
 
-UNUSED = {
-    # Only after an upload of many parts that failed.
+RARE = {
+    # After an upload of many parts that failed.
     "WriteLake s3:AbortMultipartUpload",
+    # The lease's old generations, once there are more than eight.
+    "WriteLake s3:DeleteObject",
+    # In a run that is longer than a third of the time that a message stays invisible.
+    "Events sqs:ChangeMessageVisibility",
 }
+"""Permissions that these runs may do without, and when they are needed."""
 
 KILLED = """
 import sys
@@ -132,15 +137,21 @@ def test_the_first_run_reads_every_object_of_the_queue(story) -> None:
     assert story.reports[0]["objects_read"] == len({file.key for file in files()})
 
 
-def test_a_killed_run_is_finished_by_maintenance_and_the_sweep_finds_nothing_left(story) -> None:
-    assert (story.reports[1]["objects_read"], story.reports[1]["objects_deleted"]) == (0, 0)
+def test_a_killed_run_is_finished_by_maintenance_and_nothing_is_read_again(story) -> None:
+    assert story.reports[1]["objects_read"] == 0
 
 
-def test_the_queue_is_empty_and_nothing_lies_with_the_dead_letters(story) -> None:
+def test_the_sweep_finds_what_no_event_told(story) -> None:
+    """Moto sends none for a delete marker, as a versioned bucket gets it; AWS does."""
+    assert story.reports[1]["objects_deleted"] == 1
+
+
+def test_no_event_waits_and_none_lies_with_the_dead_letters(story) -> None:
+    """What the killed run had received comes back after a while, and finds its object in the ledger."""
     sqs, outputs = story.installation.client("sqs"), story.installation.outputs
     for url in (outputs["queue_url"], outputs["dead_letter_queue_url"]):
         counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        assert (counts["ApproximateNumberOfMessages"], counts["ApproximateNumberOfMessagesNotVisible"]) == ("0", "0")
+        assert counts["ApproximateNumberOfMessages"] == "0"
 
 
 def test_the_tables_are_in_the_database_and_their_files_in_the_lake(story) -> None:
@@ -166,7 +177,10 @@ def test_a_role_allows_what_its_job_asks_for_and_nothing_else(story, job) -> Non
     ]
     used = {call: permitting(policy["Statement"], call) for call in set(calls)}
     assert [call for call, statements in used.items() if not statements] == []
-    assert permissions(policy["Statement"]) - {one for statements in used.values() for one in statements} <= UNUSED
+    unused = permissions(policy["Statement"]) - {one for statements in used.values() for one in statements}
+    if "--metrics-namespace" not in installation.job_arguments(job, {}):
+        unused.discard("Metrics cloudwatch:PutMetricData")
+    assert unused <= RARE
 
 
 @pytest.mark.skipif(find_trino() is None, reason=NO_TRINO)
