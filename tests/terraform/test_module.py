@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from dicom_udf.config import parse_ingest_arguments, parse_maintain_arguments, parse_promote_arguments
 from dicom_udf.errors import FailureCode
 from tests.terraform.program import NO_TERRAFORM, ROOT, Terraform, copy_project, find_terraform
 
@@ -86,3 +87,19 @@ TESTS = sorted(path.name for path in (MODULE / "tests").glob("*.tftest.hcl"))
 def test_every_run_of_terraform_test_passes(module, name) -> None:
     said = module("test", "-no-color", f"-filter=tests/{name}")
     assert re.search(r"^Success! [1-9]\d* passed, 0 failed", said, re.MULTILINE), said
+
+
+STARTS = [
+    (page.name, job, json.loads(arguments))
+    for page in sorted((ROOT / "docs").rglob("*.md"))
+    for job, arguments in re.findall(
+        r"start-job-run --job-name dicom-lake-(\w+) --arguments '(.*?)'", page.read_text(encoding="utf-8")
+    )
+]
+PARSERS = {"ingest": parse_ingest_arguments, "maintain": parse_maintain_arguments, "promote": parse_promote_arguments}
+
+
+@pytest.mark.parametrize(("page", "job", "arguments"), STARTS, ids=[f"{page}: {job}" for page, job, _ in STARTS])
+def test_a_page_starts_a_job_with_arguments_that_it_takes(page, job, arguments) -> None:
+    words = [word for pair in arguments.items() for word in pair]
+    assert PARSERS[job]([*words, "--lake", "s3://bucket/lake", "--catalog", "glue"]).lake == "s3://bucket/lake"
