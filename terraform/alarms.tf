@@ -77,9 +77,9 @@ resource "aws_cloudwatch_metric_alarm" "no_success" {
   alarm_name          = "${var.name}-no_success"
   alarm_description   = "No ingest of ${var.name} has finished for ${var.alarm_hours_without_success} hours. Runbook: ${local.runbooks}/no_success.md"
   namespace           = var.metrics_namespace
-  metric_name         = "DurationSeconds" # a run sends it when it is done
+  metric_name         = "RunSucceeded"
   dimensions          = { Database = var.database }
-  statistic           = "SampleCount"
+  statistic           = "Sum"
   comparison_operator = "LessThanThreshold"
   threshold           = 1
   period              = 3600

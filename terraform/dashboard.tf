@@ -6,11 +6,12 @@ locals {
     "ACCESS_DENIED", "OBJECT_CHANGED", "NOT_FOUND", "READ_ERROR", "INVALID_MESSAGE",
   ]
 
-  # Title, metrics of a run, statistic. Each run sends one datum of each.
+  # Title, metrics of a run, statistic: docs/how_to/watch_a_run.md.
   run_widgets = [
+    { title = "Runs", metrics = ["RunSucceeded", "RunFailed"], stat = "Sum" },
     { title = "Instances and faults", metrics = ["Instances", "Faults"], stat = "Sum" },
     { title = "Objects", metrics = ["ObjectsListed", "ObjectsRead", "ObjectsDeleted"], stat = "Sum" },
-    { title = "Lag of the newest run, seconds", metrics = ["LagSeconds"], stat = "Maximum" },
+    { title = "Lag of the object that waited longest, seconds", metrics = ["LagSeconds"], stat = "Maximum" },
     { title = "Duration, seconds", metrics = ["DurationSeconds"], stat = "Maximum" },
     { title = "Bytes read", metrics = ["BytesRead"], stat = "Sum" },
     { title = "Requests to S3 (0.40 USD a million)", metrics = ["Requests"], stat = "Sum" },
