@@ -38,7 +38,9 @@ _BRIDGED: dict[str, Kind] = {
     "Object Restore Completed": "restored",
 }
 
-_BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
+_BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+"""What a URL can name. One of another name could not be asked for, and would fail the run that tries."""
+
 _LONGEST_KEY = 1024  # bytes; S3 answers a longer one with 400, which says nothing about the object
 _ETAG = re.compile(r'"?[!#-~]{1,256}"?')
 _HEX = re.compile(r"[0-9A-Fa-f]{1,128}")

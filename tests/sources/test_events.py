@@ -177,6 +177,7 @@ NO_EVENT = {
     "a key that is no UTF-8": json.dumps(notification(record(key="%ff"))).encode(),
     "half of a character": json.dumps(bridged(key="\ud800")).encode(),
     "a bucket with a slash": json.dumps(bridged()).replace('"bucket"}', '"a/b"}').encode(),
+    "a bucket of no possible name": json.dumps(bridged()).replace('"bucket"}', '"a..b"}').encode(),
     "one good record of two": json.dumps(notification(record(), record(key=None))).encode(),
     "sns in sns in sns": json.dumps(by_sns(by_sns(by_sns(bridged())))).encode(),
 }

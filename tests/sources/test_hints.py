@@ -173,6 +173,34 @@ def test_patterns_folders_and_the_lake_bound_what_is_taken(there, bucket, drain)
     assert there.count() == (0, 0)
 
 
+@pytest.mark.parametrize(
+    "key", [".", "..", "a/../b", "a//b", "/a", "a/.", "a\x01\nb", "%2e%2e", "é" * 512, "a?b#c", " "]
+)
+@pytest.mark.parametrize("name", [CREATED, REMOVED])
+def test_no_key_fails_a_run(there, bucket, drain, key, name):
+    there.send(notification(bucket.name, key, name))
+    assert drain() in ([{key: GONE}], [{}])
+
+
+def test_events_come_by_sns_and_by_eventbridge(there, server, bucket, drain):
+    sns, bridge = server.client("sns"), server.client("events")
+    topic = sns.create_topic(Name="uploads")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=there.arn)
+    bridge.put_rule(Name="uploads", EventPattern='{"source": ["aws.s3"]}', State="ENABLED")
+    bridge.put_targets(Rule="uploads", Targets=[{"Id": "queue", "Arn": there.arn}])
+    told = {
+        "TopicConfigurations": [{"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}],
+        "QueueConfigurations": [{"QueueArn": there.arn, "Events": ["s3:ObjectCreated:*"]}],
+        "EventBridgeConfiguration": {},
+    }
+    bucket.client.put_bucket_notification_configuration(Bucket=bucket.name, NotificationConfiguration=told)
+    etag = bucket.put("a b+é.dcm", b"content")
+    bucket.client.put_bucket_notification_configuration(Bucket=bucket.name, NotificationConfiguration={})
+    assert there.count() == (6, 0)  # the upload by three ways, two test events, and one of tags
+    assert drain() == [{"a b+é.dcm": (7, etag)}]
+    assert there.count() == (0, 0)
+
+
 def test_a_full_part_is_followed_by_another(there, bucket, drain, monkeypatch):
     monkeypatch.setattr(hints, "BATCH_MESSAGES", 10)
     there.send(*(notification(bucket.name, f"{number}", size=1, etag="e") for number in range(25)))
