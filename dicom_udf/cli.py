@@ -30,6 +30,7 @@ from dicom_udf.config import (
     RegisterConfig,
     StatusConfig,
     VerifyConfig,
+    WriterOptions,
     check_catalog,
     check_ingest,
     check_lake,
@@ -41,6 +42,7 @@ from dicom_udf.config import (
     service_endpoint,
 )
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
+from dicom_udf.logs import current, log_end, log_report, set_up_logging
 
 __all__ = ["ingest_job", "main", "maintain_job", "promote_job"]
 
@@ -78,7 +80,7 @@ def maintain_job(argv: Sequence[str]) -> int:
 def _exit_status(program: str, parse: Callable[[Sequence[str]], CommandConfig], argv: Sequence[str]) -> int:
     try:
         config = parse(argv)
-        _set_up_logging(config.log_level)
+        _set_up_logging(config)
         _run(config)
         sys.stdout.flush()
     except SystemExit as end:  # --help and --version
@@ -89,7 +91,7 @@ def _exit_status(program: str, parse: Callable[[Sequence[str]], CommandConfig], 
     except (KeyboardInterrupt, Exception) as error:
         _log.debug("the traceback", exc_info=True)
         status, message = _told(error)
-        print(f"{program}: error: {message}", file=sys.stderr)
+        log_end(program, message)
         return status
     return 0
 
@@ -104,27 +106,18 @@ def _told(error: BaseException) -> tuple[int, str]:
         case DicomLakeError():
             return 1, str(error)
         case OSError():
-            return 1, str(error)  # the system's words: an error and a path
+            # The system's words: an error and a path.
+            return 1, f"{error.strerror or type(error).__name__}" if current.private_keys else str(error)
         case _:
             # A library's own words may quote a value.
             return 1, f"failed with {type(error).__name__}; --log-level DEBUG prints the traceback"
 
 
-def _set_up_logging(level: str) -> None:
-    # On a terminal the line of the progress is wiped before a line of the log takes its place.
-    wipe = "\r\x1b[K" if sys.stderr.isatty() else ""
-    logging.basicConfig(stream=sys.stderr, format=f"{wipe}%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("dicom_udf").setLevel(level)
-    # py4j logs as errors, with tracebacks, what it then raises: by its own logger and by the one without a name.
-    logging.getLogger("py4j").setLevel(logging.CRITICAL)
-    if level != "DEBUG":
-        for handler in logging.getLogger().handlers:
-            handler.addFilter(_is_named)
-    logging.getLogger("pyspark").setLevel(logging.WARNING)
-
-
-def _is_named(record: logging.LogRecord) -> bool:
-    return record.name != "root"
+def _set_up_logging(config: CommandConfig) -> None:
+    if isinstance(config, WriterOptions):
+        set_up_logging(config.log_level, is_json=config.log_format == "json", private_keys=config.private_keys)
+    else:
+        set_up_logging(config.log_level)
 
 
 def _run(config: CommandConfig) -> None:
@@ -159,16 +152,19 @@ def _run(config: CommandConfig) -> None:
 def _ingest(config: IngestConfig) -> None:
     check_ingest(config)  # a bad argument is told at once, Spark takes a second to import
     from dicom_udf.ingest import fail_on_faults, ingest  # noqa: PLC0415
-    from dicom_udf.metrics import failure_data, metric_data, send_metrics  # noqa: PLC0415
+    from dicom_udf.metrics import failure_data, metric_data, send_metrics, success_data  # noqa: PLC0415
 
+    counts: list[dict[str, Any]] = []
     try:
         report = ingest(config)
         print(report.to_text(), end="", flush=True)
+        log_report(report.to_dict())
+        counts = metric_data(report, config.database)
         fail_on_faults(report, config.max_fault_ratio)
     except Exception:
-        send_metrics(config, failure_data(config.database))
+        send_metrics(config, counts + failure_data(config.database))  # a run with too many faults has counts, too
         raise
-    send_metrics(config, metric_data(report, config.database))
+    send_metrics(config, counts + success_data(config.database))
 
 
 def _promote(config: PromoteConfig) -> None:

@@ -36,6 +36,7 @@ from dicom_udf.lake import (
     staged_counts,
     write_listing,
 )
+from dicom_udf.logs import set_run_id
 from dicom_udf.progress import Progress
 from dicom_udf.read import Stamp
 from dicom_udf.report import Report
@@ -85,6 +86,7 @@ def ingest(config: IngestConfig) -> Report:
     started, began = time.monotonic(), _now()
     run = new_run(began)
     stamp = Stamp(run_id=config.run_id or run, time=began)
+    set_run_id(stamp.run_id)
     done = _Done()
     with lake_faults(place), lake_lease(place, run) as lease:
         lake = open_lake(place, partition_by=config.partition_by, master=config.master, lease=lease)

@@ -10,13 +10,13 @@ from dicom_udf.errors import DicomLakeError
 from dicom_udf.report import Report
 from dicom_udf.sources.aws import aws_client, aws_faults
 
-__all__ = ["failure_data", "metric_data", "send_metrics"]
+__all__ = ["failure_data", "metric_data", "send_metrics", "success_data"]
 
 _log = logging.getLogger(__name__)
 
 
 def metric_data(report: Report, database: str) -> list[dict[str, Any]]:
-    """Return what PutMetricData takes of a run that ended well: a datum for each metric, ``RunSucceeded`` among them.
+    """Return what PutMetricData takes of a run's report: a datum for each count.
 
     Args:
         report: Of the run. ``LagSeconds`` is left out where it has none: a zero would look like an ingest in time.
@@ -36,11 +36,16 @@ def metric_data(report: Report, database: str) -> list[dict[str, Any]]:
     data.append(_datum("DurationSeconds", report.seconds, "Seconds", database))
     if report.lag_seconds is not None:
         data.append(_datum("LagSeconds", report.lag_seconds, "Seconds", database))
-    return [*data, _datum("RunSucceeded", 1, "Count", database)]
+    return data
+
+
+def success_data(database: str) -> list[dict[str, Any]]:
+    """Return what PutMetricData takes of a run that ended well, beside its counts: ``RunSucceeded``."""
+    return [_datum("RunSucceeded", 1, "Count", database)]
 
 
 def failure_data(database: str) -> list[dict[str, Any]]:
-    """Return what PutMetricData takes of a run that failed: ``RunFailed`` alone."""
+    """Return what PutMetricData takes of a run that failed, beside its counts if it came so far: ``RunFailed``."""
     return [_datum("RunFailed", 1, "Count", database)]
 
 

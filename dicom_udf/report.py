@@ -86,7 +86,7 @@ class Report:
 
     def to_json(self) -> str:
         """Write the report as a JSON object, one field a line, with the derived counts."""
-        return json.dumps(self._as_dict(), indent=2) + "\n"
+        return json.dumps(self.to_dict(), indent=2) + "\n"
 
     def write(self, path: Path | str) -> None:
         """Write the report as JSON, whole or not at all: a reader never sees half of one.
@@ -124,7 +124,8 @@ class Report:
         lines += [(f"  {code}", count, FailureCode(code).severity) for code, count in by_count if count]
         return f"run {self.run_id}\n{aligned(lines)}"
 
-    def _as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields and the derived counts, as JSON has them."""
         counts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         counts["failures"] = {code: self.failures[code] for code in sorted(self.failures)}
         counts["seconds"] = round(self.seconds, 3)

@@ -9,7 +9,7 @@ import pytest
 
 from dicom_udf.config import IngestConfig, parse_command
 from dicom_udf.errors import ConfigurationError
-from dicom_udf.metrics import failure_data, metric_data, send_metrics
+from dicom_udf.metrics import failure_data, metric_data, send_metrics, success_data
 from dicom_udf.report import Report
 from tests.servers.s3 import moto_s3
 
@@ -56,7 +56,7 @@ def settings(endpoint: str) -> IngestConfig:
 
 
 def test_each_metric_has_one_datum_with_its_unit_and_the_database() -> None:
-    data = metric_data(REPORT, "dicom")
+    data = metric_data(REPORT, "dicom") + success_data("dicom")
     assert {one["MetricName"]: (one["Value"], one["Unit"]) for one in data} == VALUES
     assert len(data) == len(VALUES)
     assert all(one["Dimensions"] == [{"Name": "Database", "Value": "dicom"}] for one in data)
@@ -68,7 +68,7 @@ def test_an_unknown_lag_is_not_sent() -> None:
 
 def test_cloudwatch_has_what_a_run_sent(server) -> None:
     config = settings(server.endpoint)
-    send_metrics(config, metric_data(REPORT, "dicom"))
+    send_metrics(config, metric_data(REPORT, "dicom") + success_data("dicom"))
     send_metrics(config, failure_data("dicom"))
     client, now = server.client("cloudwatch"), datetime.now(UTC)
     for name, (value, _) in {**VALUES, "RunFailed": (1, "Count")}.items():

@@ -7,9 +7,7 @@ from typing import Literal
 
 from dicom_udf.config.lake_options import WriterOptions
 from dicom_udf.config.options import (
-    LOG_LEVEL,
     PARTITION_BY,
-    LogLevel,
     PartitionBy,
     local_file,
     location,
@@ -220,6 +218,3 @@ class IngestConfig(WriterOptions):
         ),
     )
     """Needs cloudwatch:PutMetricData. Metrics that can't be sent are a warning and never fail a run."""
-
-    log_level: LogLevel = field(default="INFO", metadata=LOG_LEVEL)
-    """INFO tells what a run did in a few lines; no level ever logs an attribute's value."""

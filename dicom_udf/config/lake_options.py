@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from dicom_udf.config.options import DATABASE, LAKE, key_arn, option, switch, url
+from dicom_udf.config.options import (
+    DATABASE,
+    LAKE,
+    LOG_FORMAT,
+    LOG_LEVEL,
+    PRIVATE_KEYS,
+    LogFormat,
+    LogLevel,
+    key_arn,
+    option,
+    switch,
+    url,
+)
 from dicom_udf.config.place import LakePlace, S3Access, service_endpoint
 
 __all__ = ["CatalogOptions", "LakeOptions", "WriterOptions"]
@@ -129,6 +141,15 @@ class WriterOptions(LakeOptions):
         ),
     )
     """None leaves the choice to the platform (Glue, EMR) or takes every core of the machine."""
+
+    log_level: LogLevel = field(default="INFO", metadata=LOG_LEVEL)
+    """INFO tells what a run did in a few lines; no level ever logs an attribute's value."""
+
+    log_format: LogFormat = field(default="text", metadata=LOG_FORMAT)
+    """JSON lines name the run, and the last one is the run's report: what CloudWatch Logs Insights reads."""
+
+    private_keys: bool = field(default=False, metadata=PRIVATE_KEYS)
+    """Counts for lines at INFO and above, and for errors. The tables hold the keys in any case."""
 
     @property
     def place(self) -> LakePlace:

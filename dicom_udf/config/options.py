@@ -17,8 +17,11 @@ __all__ = [
     "DATABASE",
     "FORMAT",
     "LAKE",
+    "LOG_FORMAT",
     "LOG_LEVEL",
     "PARTITION_BY",
+    "PRIVATE_KEYS",
+    "LogFormat",
     "LogLevel",
     "OutputFormat",
     "PartitionBy",
@@ -229,6 +232,7 @@ def option(
 PartitionBy = Literal["day", "month", "year"]
 OutputFormat = Literal["table", "csv", "json"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+LogFormat = Literal["text", "json"]
 
 LAKE = option(
     "the lake: a local folder, or s3://bucket/prefix with --catalog glue",
@@ -242,3 +246,9 @@ PARTITION_BY = option(
 )
 FORMAT = option("form of the answer", choices=("table", "csv", "json"))
 LOG_LEVEL = option("how much is logged to stderr; DEBUG adds tracebacks", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+LOG_FORMAT = option("lines of the log: text for people, or a JSON object each", choices=("text", "json"))
+PRIVATE_KEYS = option(
+    "true names objects in logs and errors by a hash instead of their key: keys may hold names",
+    parse=switch,
+    metavar="SWITCH",
+)

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from dicom_udf.config.lake_options import WriterOptions
 from dicom_udf.config.options import (
     FORMAT,
-    LOG_LEVEL,
     PARTITION_BY,
-    LogLevel,
     OutputFormat,
     PartitionBy,
     attributes,
@@ -32,16 +30,10 @@ class InitConfig(WriterOptions):
     partition_by: PartitionBy = field(default="day", metadata=PARTITION_BY)
     """As in :class:`IngestConfig`."""
 
-    log_level: LogLevel = field(default="INFO", metadata=LOG_LEVEL)
-    """As in :class:`IngestConfig`."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterConfig(WriterOptions):
     """Tables that are in the lake and that the Glue catalog has lost."""
-
-    log_level: LogLevel = field(default="INFO", metadata=LOG_LEVEL)
-    """As in :class:`IngestConfig`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +56,6 @@ class PromoteConfig(WriterOptions):
         metadata=option("seconds to wait for another run that writes to the lake", parse=count, metavar="SECONDS"),
     )
     """0 fails at once."""
-
-    log_level: LogLevel = field(default="INFO", metadata=LOG_LEVEL)
-    """As in :class:`IngestConfig`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +130,3 @@ class MaintainConfig(WriterOptions):
 
     format: OutputFormat = field(default="table", metadata=FORMAT)
     """As in :class:`QueryConfig`."""
-
-    log_level: LogLevel = field(default="INFO", metadata=LOG_LEVEL)
-    """As in :class:`IngestConfig`."""

@@ -23,6 +23,7 @@ from dicom_udf.lake.session import CATALOG, lake_session
 from dicom_udf.lake.tables import Lake, open_lake
 from dicom_udf.lake.upkeep import TableUpkeep, maintain_table, plan_table
 from dicom_udf.lake.verification import Finding, check_invariants
+from dicom_udf.logs import named, set_run_id
 
 __all__ = ["LakeUpkeep", "maintain"]
 
@@ -70,7 +71,9 @@ def _maintain(config: MaintainConfig) -> LakeUpkeep:
         staged, planned = _left_batches(lake)
         tables = tuple(plan_table(lake, table, config) for table in _tables(lake))
         return LakeUpkeep(staged, planned, len(dead_stages(lake, config.orphan_days)), tables)
-    with lake_lease(config.place, new_run(datetime.now(UTC)), wait=config.wait) as lease:
+    run = new_run(datetime.now(UTC))
+    set_run_id(run)
+    with lake_lease(config.place, run, wait=config.wait) as lease:
         lake = open_lake(config.place, master=config.master, lease=lease)
         _check(lake, config)
         finished = finish_left_batches(lake)
@@ -118,7 +121,7 @@ def _broken(lake: Lake) -> tuple[Finding, ...]:
     findings = check_invariants(lambda sql: lake.spark.sql(sql).collect(), names)
     broken = tuple(finding for finding in findings if finding.wrong)
     for one in broken:
-        uris = ", ".join(one.source_uris)
+        uris = ", ".join(map(named, one.source_uris))
         counted = f"{one.wrong:,} of {one.checked:,} {one.invariant.unit}"
         _log.warning("wrong for %s: %s: %s", counted, one.invariant.meaning, uris)
     return broken

@@ -35,6 +35,7 @@ from dicom_udf.lake.promoted import (
 )
 from dicom_udf.lake.publish import publish
 from dicom_udf.lake.tables import Lake, open_lake
+from dicom_udf.logs import set_run_id
 from dicom_udf.read import staged_table
 
 __all__ = ["Promotions", "promote"]
@@ -75,6 +76,7 @@ def promote(config: PromoteConfig) -> Promotions:
         lake_tables(config.place)
     began = datetime.now(UTC).replace(tzinfo=None)
     run = new_run(began)
+    set_run_id(run)
     with lake_faults(config.place), lake_lease(config.place, run, wait=config.wait) as lease:
         lake = open_lake(config.place, master=config.master, lease=lease)
         known = promoted_columns(lake)
