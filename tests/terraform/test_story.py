@@ -6,7 +6,6 @@ must be allowed by the job's role, and each permission needed by a request.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
@@ -21,6 +20,7 @@ from tests.servers.trino import NO_TRINO, find_trino, trino
 from tests.terraform.conftest import REGION, Installation
 from tests.terraform.iam import calls_of, permissions, permitting
 from tests.terraform.program import ROOT
+from tests.terraform.waker import call_waker
 
 pytestmark = [pytest.mark.terraform, pytest.mark.spark]
 
@@ -89,18 +89,11 @@ class Story:
         assert done.returncode == status, done.stderr[-4000:]
         self.said[job] = done.stdout
 
-    def wake(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    def wake(self) -> dict[str, str]:
         """Run the Lambda's code with the Lambda's environment; return the arguments of the run that it started."""
         function = self.installation.client("lambda").get_function(FunctionName=self.installation.outputs["waker_name"])
         settings = function["Configuration"]["Environment"]["Variables"]
-        spec = importlib.util.spec_from_file_location("waker", ROOT / "terraform" / "waker" / "waker.py")
-        assert spec is not None and spec.loader is not None
-        waker = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(waker)
-        with monkeypatch.context() as patch:
-            for name, value in {**self.installation.environment, **settings}.items():
-                patch.setenv(name, value)
-            self.woken.append(waker.handler({}, None))
+        self.woken.append(call_waker({**self.installation.environment, **settings}))
         if self.woken[-1]["started"] is None:
             return {}
         name = self.installation.outputs["job_names"]["ingest"]
@@ -114,15 +107,14 @@ def story(installation: Installation, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("story")
     story = Story(installation)
     s3, source = installation.client("s3"), installation.outputs["buckets"]["source"]
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        installation.client("sqs").purge_queue(QueueUrl=installation.outputs["queue_url"])
-        story.wake(monkeypatch)
-        for file in files():
-            s3.put_object(Bucket=source, Key=file.key, Body=file.content)
-        story.run("ingest", story.wake(monkeypatch), folder)
-        s3.put_object(Bucket=source, Key=replaced().key, Body=replaced().content)
-        s3.delete_object(Bucket=source, Key=next(file.key for file in files() if file.key != replaced().key))
-        story.kill(story.wake(monkeypatch))
+    installation.client("sqs").purge_queue(QueueUrl=installation.outputs["queue_url"])
+    story.wake()
+    for file in files():
+        s3.put_object(Bucket=source, Key=file.key, Body=file.content)
+    story.run("ingest", story.wake(), folder)
+    s3.put_object(Bucket=source, Key=replaced().key, Body=replaced().content)
+    s3.delete_object(Bucket=source, Key=next(file.key for file in files() if file.key != replaced().key))
+    story.kill(story.wake())
     story.run("maintain", {}, folder)
     story.run("ingest", {"--source": installation.outputs["source"]}, folder)
     story.run("promote", {"--attributes": "ReasonForVisit"}, folder)
@@ -199,3 +191,17 @@ def test_every_named_query_has_an_answer(story, tmp_path) -> None:
         assert all(columns for columns, _ in answers.values())
         (instances,) = engine.ask("SELECT count(*) FROM instances")
     assert instances[0] > 30
+
+
+def test_destroy_takes_the_jobs_and_leaves_the_lake_its_tables_and_its_key(story) -> None:
+    """The last test: what it asks of the others is there no more."""
+    installation, outputs = story.installation, story.installation.outputs
+    done = installation.terraform.run("destroy", "-auto-approve", "-no-color")
+    assert done.returncode == 1
+    assert "apply deletion_protection = false before you destroy the lake" in " ".join(done.stderr.split())
+    glue, s3 = installation.client("glue"), installation.client("s3")
+    assert glue.list_jobs()["JobNames"] == []
+    assert len(glue.get_tables(DatabaseName=outputs["database"])["TableList"]) == 6
+    assert s3.list_objects_v2(Bucket=outputs["buckets"]["lake"])["KeyCount"] > 0
+    assert s3.get_public_access_block(Bucket=outputs["buckets"]["lake"])
+    assert installation.client("kms").describe_key(KeyId=outputs["kms_key_arn"])["KeyMetadata"]["Enabled"]
