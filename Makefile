@@ -56,7 +56,7 @@ test-crashes: $(READY)  ## The job killed at every step, writers that meet, rand
 
 test-terraform: $(READY)  ## The Terraform module: plans with mocks, an apply to moto, the jobs by what it made; needs Terraform
 	@command -v terraform >/dev/null || echo "no Terraform here: tests that need it skip" >&2
-	$(BIN)/python -m pytest -q -m terraform
+	$(PYTEST) -m terraform
 
 test-dist: $(READY)  ## What make dist makes, made twice, and installed beside what AWS Glue brings
 	$(BIN)/python -m pytest -q -n 2 -m dist tests/release
