@@ -53,10 +53,10 @@ def receive(installation, wanted: int) -> list[dict]:
 
 
 def test_an_object_in_the_source_is_an_event_in_the_queue(installation) -> None:
-    installation.client("s3").put_object(
-        Bucket=installation.outputs["buckets"]["source"], Key="studies/a b.dcm", Body=b"not yet"
-    )
+    s3, thing = installation.client("s3"), {"Bucket": installation.outputs["buckets"]["source"], "Key": "studies/a b.dcm"}
+    s3.put_object(**thing, Body=b"not yet")
     (event, *_) = receive(installation, 1)
+    s3.delete_object(**thing)
     assert (event["detail-type"], event["detail"]["object"]["key"]) == ("Object Created", "studies/a b.dcm")
 
 
