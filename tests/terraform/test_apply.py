@@ -53,7 +53,8 @@ def receive(installation, wanted: int) -> list[dict]:
 
 
 def test_an_object_in_the_source_is_an_event_in_the_queue(installation) -> None:
-    s3, thing = installation.client("s3"), {"Bucket": installation.outputs["buckets"]["source"], "Key": "studies/a b.dcm"}
+    s3 = installation.client("s3")
+    thing = {"Bucket": installation.outputs["buckets"]["source"], "Key": "studies/a b.dcm"}
     s3.put_object(**thing, Body=b"not yet")
     (event, *_) = receive(installation, 1)
     s3.delete_object(**thing)
