@@ -16,7 +16,7 @@ from tests.terraform.program import MOTO_GAPS, NO_TERRAFORM, ROOT, Terraform, co
 
 REGION = "eu-central-1"
 
-AWAITED = {"--log-format", "--private-keys", "--metrics-namespace"}
+AWAITED = {"--log-format", "--private-keys"}
 """Options that the module sets: left out only as long as the ingest's parser doesn't know them."""
 
 

@@ -174,8 +174,6 @@ def test_a_role_allows_what_its_job_asks_for_and_nothing_else(story, job) -> Non
     used = {call: permitting(policy["Statement"], call) for call in set(calls)}
     assert [call for call, statements in used.items() if not statements] == []
     unused = permissions(policy["Statement"]) - {one for statements in used.values() for one in statements}
-    if "--metrics-namespace" not in installation.job_arguments(job, {}):
-        unused.discard("Metrics cloudwatch:PutMetricData")
     assert unused <= RARE
 
 
