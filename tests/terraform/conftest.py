@@ -3,21 +3,17 @@
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
-from dicom_udf.config import IngestConfig
 from release.archives import Entry, write_zip
 from release.make_dist import WAKER
 from tests.servers.s3 import S3Server, moto_server
 from tests.terraform.program import MOTO_GAPS, NO_TERRAFORM, ROOT, Terraform, copy_project, find_terraform
 
 REGION = "eu-central-1"
-
-AWAITED = {"--log-format", "--private-keys"}
-"""Options that the module sets: left out only as long as the ingest's parser doesn't know them."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +37,6 @@ class Installation:
         """The arguments that Glue gives a run: those of the job, and its own, which win."""
         definition = self.client("glue").get_job(JobName=self.outputs["job_names"][job])["Job"]
         arguments = {**definition["DefaultArguments"], **run}
-        for name in AWAITED - {f"--{field.name.replace('_', '-')}" for field in fields(IngestConfig)}:
-            arguments.pop(name, None)
         return [word for name, value in arguments.items() for word in (name, value)]
 
     @contextmanager
