@@ -141,6 +141,7 @@ def test_throttled_calls_are_tried_again(config, way):
     check_next_run_completes(config, way)
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("table", ["dicom_staging/stage_*", "dicom/instances", "dicom/objects"])
 def test_a_server_that_dies_amid_a_commit_and_returns_loses_and_doubles_nothing(config, moto, way, table):
     dead = Rule(Reset(None), key="*", method=None, times=None)
