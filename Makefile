@@ -66,7 +66,7 @@ test-glue6:  ## The fast tests and ingests on what AWS Glue 6.0 has: Python 3.13
 	grep -vE '^(pyspark|py4j)==' constraints.txt > $(GLUE_6)/constraints.txt
 	$(GLUE_6)/bin/pip install --quiet --disable-pip-version-check --constraint $(GLUE_6)/constraints.txt --editable '.[dev-glue6]'
 	$(GLUE_6)/bin/python -m pytest -q -n 2 --dist loadfile -m "not spark and not ($(TOOLS) or dist or terraform)"
-	$(GLUE_6)/bin/python -m pytest -q tests/test_ingest.py tests/test_job.py
+	$(GLUE_6)/bin/python -m pytest -q tests/test_ingest.py tests/test_job.py tests/lake/test_fences.py
 
 tools:  ## Install what test-tools and test-athena use: versitygw by Go, Trino by Maven, the rest by apt
 	.ci/install
