@@ -78,6 +78,7 @@ def maintain_job(argv: Sequence[str]) -> int:
 
 
 def _exit_status(program: str, parse: Callable[[Sequence[str]], CommandConfig], argv: Sequence[str]) -> int:
+    config: CommandConfig | None = None
     try:
         config = parse(argv)
         _set_up_logging(config)
@@ -90,17 +91,17 @@ def _exit_status(program: str, parse: Callable[[Sequence[str]], CommandConfig], 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (KeyboardInterrupt, Exception) as error:
         _log.debug("the traceback", exc_info=True)
-        status, message = _told(error)
+        status, message = _told(error, writes=isinstance(config, WriterOptions))
         log_end(program, message)
         return status
     return 0
 
 
-def _told(error: BaseException) -> tuple[int, str]:
+def _told(error: BaseException, *, writes: bool) -> tuple[int, str]:
     """Return the exit status of an error and one message for people, without a value of a file."""
     match error:
         case KeyboardInterrupt():
-            return 130, "interrupted; the next run goes on where this one stopped"
+            return 130, "interrupted" + "; the next run goes on where this one stopped" * writes
         case ConfigurationError():
             return 2, str(error)
         case DicomLakeError():

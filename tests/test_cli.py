@@ -95,7 +95,7 @@ def test_a_bad_argument_is_one_line_and_status_2_and_nothing_is_written(dicom_la
     ("error", "status", "message"),
     [
         (RunFailedError("the lease is held"), 1, "the lease is held"),
-        (KeyboardInterrupt(), 130, "interrupted; the next run goes on where this one stopped"),
+        (KeyboardInterrupt(), 130, "interrupted"),
         (OSError(28, "No space left on device", "/lake"), 1, "[Errno 28] No space left on device: '/lake'"),
         (ValueError("bad name Doe^Jane"), 1, "failed with ValueError; --log-level DEBUG prints the traceback"),
     ],
@@ -106,6 +106,15 @@ def test_a_failed_run_is_one_line_without_values(dicom_lake, monkeypatch, error,
 
     monkeypatch.setattr(cli, "_run", fail)
     assert dicom_lake("status", "--lake", "/l") == (status, "", f"dicom-lake: error: {message}\n")
+
+
+def test_an_interrupted_writer_says_that_the_next_run_goes_on(capsys, monkeypatch, tmp_path):
+    def interrupt(config):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_run", interrupt)
+    assert cli.ingest_job(["--source", str(tmp_path), "--lake", str(tmp_path / "lake")]) == 130
+    assert "interrupted; the next run goes on where this one stopped" in capsys.readouterr().err
 
 
 def test_debug_adds_the_traceback(dicom_lake, monkeypatch):
