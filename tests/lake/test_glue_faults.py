@@ -125,6 +125,7 @@ def told(config):
     return "nothing"
 
 
+@pytest.mark.crash  # minutes: a run for each
 def test_each_refusal_names_action_and_resource_and_the_run_after_all_of_them_completes(config, moto, way):
     for number, (rule, sentence) in enumerate(REFUSALS):
         moto.client().put_object(Bucket="source", Key=f"{number}.dcm", Body=CT)
