@@ -15,6 +15,9 @@ import pytest
 from release.make_dist import GLUE_BRINGS, make_dist
 from tests.job_process import ROOT, run
 
+# Python knows the argument since 3.11.4, and asks for it since 3.12.
+TRUSTED = {"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter") else {}
+
 
 @pytest.fixture(scope="session")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -40,7 +43,7 @@ def environment(dist: Path, python_3_11: Path, tmp_path_factory: pytest.TempPath
     """The folder that the archive for EMR becomes; /usr/bin/python3.11 is EMR's, here it is any Python 3.11."""
     folder = tmp_path_factory.mktemp("emr") / "environment"
     with tarfile.open(next(dist.glob("*.venv.tar.gz"))) as archive:
-        archive.extractall(folder, filter="fully_trusted")
+        archive.extractall(folder, **TRUSTED)
     python, settings = folder / "bin" / "python", folder / "pyvenv.cfg"
     assert python.readlink() == Path("/usr/bin/python3.11")
     assert "home = /usr/bin\n" in settings.read_text()
