@@ -35,16 +35,6 @@ def test_glue_starts_it_with_arguments_of_its_own(tmp_path, awsglue):
     assert_report_is_complete(report, run_id=RUN_ID)
 
 
-def test_executors_may_be_processes_of_their_own(tmp_path):
-    report = tmp_path / "report.json"
-    run(
-        [SCRIPTS / "dicom-lake", "ingest", SAMPLE, "--lake", tmp_path / "lake", "--report", report]
-        + ["--master", "local-cluster[2,1,1024]"],
-        SPARK_WORKER_DIR=str(tmp_path / "work"),
-    )
-    assert_report_is_complete(report)
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """The wheel that a user of spark-submit hands to ``--py-files``."""

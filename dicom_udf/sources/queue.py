@@ -35,6 +35,7 @@ VISIBILITY = 600
 back, and a call for each ten messages every 200 s."""
 
 _THREADS = 16
+"""Calls to the queue at once."""
 _WAIT = 1
 """Seconds of a long poll. It asks all servers of the queue, so that none means that there are none; a short poll asks
 some."""
@@ -149,7 +150,10 @@ class EventQueue:
             queue=self.url,
         )
         entries = [{"ReceiptHandle": one} for one in receipts]
-        refused = sum(map(len, request_pool().map(delete, batches_of(entries))))
+        batches = batches_of(entries)
+        refused = 0
+        for start in range(0, len(batches), _THREADS):
+            refused += sum(map(len, request_pool().map(delete, batches[start : start + _THREADS])))
         if refused:
             _log.warning("%d messages were held too long to be deleted; the next run takes them again", refused)
 
