@@ -138,6 +138,8 @@ def _local(builder: SparkSession.Builder, master: str, packages: list[str]) -> S
         "spark.driver.memory": "3g",
         "spark.driver.extraJavaOptions": f"{_SHORT_RUNS} -Dlog4j2.configurationFile={log_settings}",
         "spark.sql.shuffle.partitions": "8",
+        # Spark keeps 100 pieces of generated code: fewer than several batches need, and compiling one takes long.
+        "spark.sql.codegen.cache.maxEntries": "1000",
     }.items():
         builder = builder.config(key, value)
     # A jar that an earlier run resolved starts faster, quieter and offline.
