@@ -9,7 +9,10 @@ from pydicom.tag import Tag
 
 from dicom_udf.header.vr import VRS
 
-__all__ = ["keyword_of", "plain_vr", "private_vr", "public_vr", "vr_of"]
+__all__ = ["UNDEFINED", "keyword_of", "plain_vr", "private_vr", "public_vr", "vr_of"]
+
+UNDEFINED = 0xFFFFFFFF
+"""As a length: a delimiter ends the value."""
 
 
 @lru_cache(maxsize=8192)
@@ -51,9 +54,12 @@ def keyword_of(tag: int) -> str:
 def vr_of(tag: int, length: int, *, creator: str | None, is_signed: bool) -> str:
     """Return the VR that the dictionary gives an element without one (PS3.5 §A.1), UN where it knows none.
 
+    An undefined length is a sequence's or a binary value's (PS3.5 §7.1.1): where the dictionary has a text or a number,
+    as it may for a private element of another version of the device, the element is a sequence all the same.
+
     Args:
         tag: 32 bits.
-        length: Of its value.
+        length: Of its value; may be :data:`UNDEFINED`.
         creator: Of its private block.
         is_signed: What the nearest PixelRepresentation says: it decides "US or SS" (PS3.3 C.7.6.3.1).
     """
@@ -68,6 +74,8 @@ def vr_of(tag: int, length: int, *, creator: str | None, is_signed: bool) -> str
         name = private_vr(tag, creator) if creator else None
     if name is None:
         return "UN"
+    if length == UNDEFINED and VRS[name].kind != "bytes":
+        return "SQ"
     if name == "US or SS":
         return "SS" if is_signed else "US"
     if " " in name:

@@ -28,6 +28,7 @@ _NUMBER = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?([eE][+-]?\d+)?", re.ASCII)
 REPLACED = "holds bytes that its character set does not have; they are replaced"
 ODD_LENGTH = "its length is no multiple of the size of one number; the rest is ignored"
 SEVERAL = "several values that differ where one is allowed"
+GROUPS = "a name of more than three component groups; the rest is ignored"
 NOT_TYPED = "its VR in the file gives no value of the column's type"
 
 
@@ -82,6 +83,18 @@ def _read_strings(vr: VR, raw: bytes, _order: str, encodings: Encodings) -> _Rea
     return [part.rstrip(" \0") or None for part in text.split("\\")], reason
 
 
+def _read_names(vr: VR, raw: bytes, order: str, encodings: Encodings) -> _Read:
+    """Read names; one whose groups are all empty is an empty item (PS3.5 §6.2.1.1)."""
+    items, reason = _read_strings(vr, raw, order, encodings)
+    if not any("=" in str(item) for item in items):
+        return items, reason
+    groups = [str(item or "").split("=") for item in items]
+    if any(len(of_one) > _MOST_GROUPS for of_one in groups):
+        reason = reason or GROUPS
+    names = ["=".join(of_one) if any(g.strip(" \0") for g in of_one[:_MOST_GROUPS]) else None for of_one in groups]
+    return (names if len(names) > 1 or names[0] else ()), reason
+
+
 def _read_decimals(_vr: VR, raw: bytes, _order: str, _encodings: Encodings) -> _Read:
     text = raw.decode("latin-1").strip(" \0\t\r\n")
     if not text:
@@ -117,9 +130,10 @@ def _read_tags(_vr: VR, raw: bytes, order: str, _encodings: Encodings) -> _Read:
 _ONE_NUMBER = {
     order + code: (Struct(order + code).size, Struct(order + code).unpack_from) for order in "<>" for code in "HhIiQqfd"
 }
+_MOST_GROUPS = 3
 _READERS: dict[str, Callable[[VR, bytes, str, Encodings], _Read]] = {
     "strings": _read_strings,
-    "name": _read_strings,
+    "name": _read_names,
     "decimal": _read_decimals,
     "text": _read_text,
     "number": _read_numbers,

@@ -6,14 +6,13 @@ from struct import calcsize
 from typing import NamedTuple
 
 from dicom_udf.errors import FailureCode
-from dicom_udf.header.dictionary import vr_of
+from dicom_udf.header.dictionary import UNDEFINED, vr_of
 from dicom_udf.header.memo import Context
 from dicom_udf.header.vr import LONG_LENGTH, VRS
 from dicom_udf.header.window import Window
 
 __all__ = ["ITEM", "ITEM_END", "SEQUENCE_END", "UNDEFINED", "Head", "creator_of", "items_are_explicit", "read_head"]
 
-UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
 _VALID_VRS = frozenset(name.encode() for name in VRS if len(name) == 2)

@@ -115,6 +115,7 @@ class Context:
     def where(
         self,
         *,
+        order: str | None = None,
         encodings: Encodings | None = None,
         is_signed: bool | None = None,
         creator: tuple[int, str] | None = None,
@@ -123,7 +124,7 @@ class Context:
         creators = self.creators if creator is None else {**self.creators, creator[0]: creator[1]}
         return self.memo.context(
             is_explicit=self.is_explicit,
-            order=self.order,
+            order=self.order if order is None else order,
             encodings=self.encodings if encodings is None else encodings,
             is_signed=self.is_signed if is_signed is None else is_signed,
             level=self.asked,

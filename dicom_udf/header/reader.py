@@ -48,7 +48,7 @@ def read_header(file: Reads, *, bulk_data_base: str = "", selection: Selection =
         )
     syntax = meta.values.pop(SYNTAX, None)
     inflater = None
-    if syntax == DEFLATED:
+    if syntax in DEFLATED:
         inflater = Inflater(file, window.rest(start))
         scanner.window = window = Window(inflater)
         start = 0

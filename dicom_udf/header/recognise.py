@@ -14,7 +14,8 @@ __all__ = ["BIG_ENDIAN", "DEFLATED", "IMPLICIT", "Encoding", "encoding_of", "fir
 
 IMPLICIT = "1.2.840.10008.1.2"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
-DEFLATED = "1.2.840.10008.1.2.1.99"
+DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
+"""Transfer syntaxes whose data set is deflated: explicit VR, and those of JPIP (PS3.5 §A.5, §A.7)."""
 
 _VALID_VRS = frozenset(name.encode() for name in VRS if len(name) == 2)
 _LONGEST_FIRST = 1 << 16

@@ -173,8 +173,9 @@ class Scanner:
             found = Found()
             scope = Scope(found, found.values)
         if is_sequence:
-            text, stop = self._sequence(head, context, scope)
-            entry = Entry(head.tag, text, None, (), context)
+            own = scope.for_one()  # a repeated sequence gives no values
+            text, stop = self._sequence(head, context, own)
+            entry = Entry(head.tag, text, own.values, (), context)
         else:
             entry, stop = self._leaf(head, context, scope)
         if not scope.depth:
@@ -262,6 +263,8 @@ class Scanner:
         """Read the items of a sequence; return the JSON of those that are held, how many there are, and the end."""
         end = None if head.length == UNDEFINED else head.start + head.length
         is_explicit = self._is_explicit_inside(head, context)
+        if self.window.at(head.start, 4) == _LITTLE_ITEM and context.order == ">":
+            context = context.where(order="<")  # an UN's (PS3.5 §6.2.2 note 2)
         items: list[str] = []
         count = 0
         offset = head.start
@@ -323,6 +326,7 @@ class Scanner:
 
 
 _NO_PLACE = Place()
+_LITTLE_ITEM = b"\xfe\xff\x00\xe0"
 
 
 def _end_of(head: Head) -> int:

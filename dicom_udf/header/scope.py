@@ -57,3 +57,7 @@ class Scope:
         self.depth = depth
         self.end = end
         self.group = group
+
+    def for_one(self) -> Scope:
+        """Return the scope of one element in it, which has values of its own."""
+        return Scope(self.found, {}, path=self.path, depth=self.depth, end=self.end, group=self.group)

@@ -55,6 +55,12 @@ def padding_inside() -> None:
     assert value(theirs(padded), "00080008") == ["A ", "B"]
 
 
+def spaces_in_front() -> None:
+    titled = element(0x00080055, "AE", b" A")
+    assert value(ours(titled), "00080055") == [" A"]
+    assert value(theirs(titled), "00080055") == ["A"]
+
+
 def empty_items() -> None:
     assert value(ours(element(0x00080008, "CS", b"A\\\\B ")), "00080008") == ["A", None, "B"]
 
@@ -132,9 +138,9 @@ def character_set() -> None:
 CHECKS: dict[str, Callable[[], None]] = {
     check.__name__.replace("_vr", "_VR").replace("_", " "): check
     for check in (
-        pixel_data, long_binary_values, group_lengths, padding_inside, empty_items, empty_sequences, empty_name_groups,
-        name_delimiters, digits, no_number, not_finite, large_integers, byte_order, repeated_elements, cut_files,
-        unknown_vr, character_set,
+        pixel_data, long_binary_values, group_lengths, padding_inside, spaces_in_front, empty_items,
+        empty_sequences, empty_name_groups, name_delimiters, digits, no_number, not_finite, large_integers,
+        byte_order, repeated_elements, cut_files, unknown_vr, character_set,
     )
 }  # fmt: skip
 

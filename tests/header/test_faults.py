@@ -7,6 +7,7 @@ import zlib
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydicom.uid import UID_dictionary
 
 from dicom_udf.columns import selection
 from dicom_udf.errors import FailureCode, FileFault
@@ -137,11 +138,18 @@ def test_elements_out_of_order_are_put_in_order() -> None:
     assert list(json.loads(header.json)) == ["00080018", "00080020", "00100020"]
 
 
-def deflated(body: bytes, *, wrapper: bool = False) -> bytes:
+def deflated(body: bytes, *, wrapper: bool = False, syntax: str = DEFLATED) -> bytes:
     packer = zlib.compressobj(wbits=15 if wrapper else -15)
-    head = raw_file(syntax=DEFLATED)
+    head = raw_file(syntax=syntax)
     meta = head[: -len(raw_file()[raw_file().index(b"\x08\0\x18\0UI") :])]
     return meta + packer.compress(raw_file()[raw_file().index(b"\x08\0\x18\0UI") :] + body) + packer.flush()
+
+
+@pytest.mark.parametrize("syntax", [uid for uid, of in UID_dictionary.items() if "Deflate" in of[0]])
+def test_every_deflated_transfer_syntax_is_inflated(syntax: str) -> None:
+    header = read(deflated(DATE, syntax=syntax))
+    assert header.fault is None
+    assert "00080020" in json.loads(header.json)
 
 
 @pytest.mark.parametrize("wrapper", [False, True])

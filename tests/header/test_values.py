@@ -1,6 +1,7 @@
 """Typed values: by the VR in the file, of the type of the dictionary."""
 
 import io
+import json
 import struct
 from datetime import date, datetime
 from decimal import Decimal
@@ -114,6 +115,36 @@ def test_a_private_element_stored_as_un_gets_its_vr_where_its_bytes_can_be_one(c
     assert header.invalid_values == {}
 
 
+ITEM_OF_A_CODE = bytes.fromhex("feff00e0 ffffffff 08000001 02000000 4142 feff0de0 00000000 feffdde0 00000000")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        raw_file(element(0x00190010, "LO", b"SIEMENS MR HEADER "),
+                 element(0x00191008, "UN", ITEM_OF_A_CODE, length=0xFFFFFFFF)),
+        raw_file(b"\x19\0\x10\0\x12\0\0\0SIEMENS MR HEADER ", b"\x19\0\x08\x10\xff\xff\xff\xff" + ITEM_OF_A_CODE,
+                 syntax=SYNTAXES["implicit"]),
+    ],
+    ids=["UN", "implicit"],
+)  # fmt: skip
+def test_an_undefined_length_is_a_sequence_though_the_dictionary_has_a_text(content: bytes) -> None:
+    members = json.loads(read(content).json)
+    assert members["00191008"] == {"vr": "SQ", "Value": [{"00080100": {"vr": "SH", "Value": ["AB"]}}]}
+
+
+def test_items_of_an_un_are_little_endian_in_a_big_endian_data_set() -> None:
+    data_set = minimal(PatientID="1")
+    data_set.add_new(0x00091010, "UN", b"here")
+    marked = encode(data_set, SYNTAXES["big endian"])
+    head = b"\0\x09\x10\x10UN\0\0"
+    content = marked.replace(head + b"\0\0\0\x04here", head + b"\xff\xff\xff\xff" + ITEM_OF_A_CODE)
+    header = read(content)
+    assert header.fault is None
+    assert json.loads(header.json)["00091010"]["Value"] == [{"00080100": {"vr": "SH", "Value": ["AB"]}}]
+    assert "00100020" in header.json
+
+
 @pytest.mark.parametrize("syntax", SYNTAXES.values(), ids=SYNTAXES)
 @pytest.mark.parametrize(("representation", "value"), [(0, 65535), (1, -1)])
 def test_us_or_ss_follows_the_pixel_representation(syntax: str, representation: int, value: int) -> None:
@@ -151,6 +182,35 @@ def test_codes_are_a_list_of_structs(syntax: str) -> None:
         {"code_value": "a long one", "coding_scheme_designator": "SCT", "code_meaning": "meaning of"},
         None,
     ]
+
+
+def one_item(content: bytes) -> bytes:
+    return b"\xfe\xff\x00\xe0" + len(content).to_bytes(4, "little") + content
+
+
+def test_a_repeated_sequence_in_an_item_gives_no_codes() -> None:
+    codes = [element(0x00080100, "SH", value) for value in (b"A1", b"B2")]
+    item = one_item(b"".join(element(0x00540300, "SQ", one_item(code)) for code in codes))
+    path = "RadiopharmaceuticalInformationSequence.RadionuclideCodeSequence"
+    header = read(raw_file(element(0x00540016, "SQ", item)), wanted(path, part="codes"))
+    assert [code["code_value"] for code in header.values[path]] == ["A1"]
+    assert header.invalid_values.keys() == {"00540016[0].00540300"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "value", "named"),
+    [
+        (b"=== ", None, True),
+        (b"= =^^", [{"Phonetic": "^^"}], False),
+        (b"==", None, False),
+        (b"==\\A^B ", [None, {"Alphabetic": "A^B"}], False),
+        (b"A=B=C=D ", [{"Alphabetic": "A", "Ideographic": "B", "Phonetic": "C"}], True),
+    ],
+)
+def test_a_name_has_three_groups_and_is_empty_without_any(raw: bytes, value: Any, named: bool) -> None:
+    header = read(raw_file(element(0x00100010, "PN", raw)))
+    assert json.loads(header.json)["00100010"].get("Value") == value
+    assert bool(header.invalid_values) is named
 
 
 def test_a_code_sequence_of_items_without_a_code_has_no_value() -> None:
