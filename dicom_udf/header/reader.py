@@ -68,7 +68,7 @@ def read_header(file: Reads, *, bulk_data_base: str = "", selection: Selection =
         values={**meta.values, **found.values},
         invalid_values={**meta.faults, **found.faults},
         fault=None if scanner.fault is None else f"{scanner.fault[0]}@{scanner.fault[1]}",
-        omitted=(*found.omitted, *omitted),
+        omitted=(*meta.omitted, *found.omitted, *omitted),
         private_creators=tuple(sorted(set(context.creators.values()))),
         pixel_data_offset=None if pixels is None or inflater else pixels.offset,
         pixel_data_length=None if pixels is None or inflater else pixels.length,
@@ -99,6 +99,8 @@ def _file_meta(scanner: Scanner, meta: Found, level: Level) -> tuple[str | None,
     if scanner.fault is not None:
         code, offset = scanner.fault
         raise FileFault(code, f"the file meta information breaks off at byte {offset}, before the data set")
+    json, omitted = cap_json(json)
+    meta.omitted += omitted
     return json, end
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from dicom_udf.errors import FailureCode
 from dicom_udf.header.cap import FIRST_ITEMS
-from dicom_udf.header.element import NOT_TYPED, finish
+from dicom_udf.header.element import NOT_TYPED, finish, quote
 from dicom_udf.header.heads import (
     ITEM,
     ITEM_END,
@@ -237,7 +237,7 @@ class Scanner:
 
     def _bulk(self, head: Head, stop: int) -> str:
         uri = f"{self._uri}offset={head.start}&length={stop - head.start}"
-        return f'"{head.tag:08X}":{{"vr":"{head.vr}","BulkDataURI":"{uri}"}}'
+        return f'"{head.tag:08X}":{{"vr":"{head.vr}","BulkDataURI":{quote(uri)}}}'
 
     def _sequence(self, head: Head, context: Context, scope: Scope) -> tuple[str, int]:
         """Read a sequence; return its JSON member and where it ends."""

@@ -29,7 +29,7 @@ _RULES = """
   times take the value if all agree, else they are null and named.
 * Spaces around text of AE, AS, CS, LO, PN, SH and UI pad it and are left out; those in front of LT, ST, UC, UR and UT
   belong to it.
-* `US or SS` follows the nearest PixelRepresentation, in its own item or around it.
+* `US or SS` follows the nearest PixelRepresentation before it, in its own item or around it.
 * A public element stored as UN is read by the dictionary's VR, a private one by pydicom's private dictionary, unless
   its bytes can't be of that VR: numbers of another size, a sequence without an item.
 * TM and DT: an offset from UTC is left out, a fraction is cut to six digits; a TM second of 60 is kept as written.

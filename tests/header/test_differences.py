@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dicom_udf.header import Header, read_header
-from tests.header.files import BIG_ENDIAN, element, encode, minimal, raw_file
+from tests.header.files import BIG_ENDIAN, IMPLICIT, SOP_INSTANCE, element, encode, minimal, raw_file
 from tests.header.test_pydicom_files import by_pydicom
 
 PAGE = Path(__file__).parents[2] / "docs/reference/header_json.md"
@@ -131,6 +131,44 @@ def unknown_vr() -> None:
         theirs(*unknown)
 
 
+def implicit(*members: tuple[int, bytes]) -> bytes:
+    """A file of elements in implicit VR."""
+    body = b"".join(struct.pack("<HHI", tag >> 16, tag & 0xFFFF, len(raw)) + raw for tag, raw in members)
+    head = raw_file(syntax=IMPLICIT).removesuffix(SOP_INSTANCE)
+    return head + struct.pack("<HHI", 8, 0x18, 8) + b"2.25.12\0" + body
+
+
+def ambiguous_vrs() -> None:
+    content = implicit((0x00143050, b"\1\0"), (0x00189810, b"\xff\xff"), (0x00280103, b"\1\0"))
+    mine, pydicoms = json.loads(read_header(io.BytesIO(content)).json), by_pydicom(content)
+    assert [mine[tag]["vr"] for tag in ("00143050", "00189810")] == ["OW", "US"]
+    assert [pydicoms[tag]["vr"] for tag in ("00143050", "00189810")] == ["OB or OW", "SS"]
+    descriptor = element(0x00281101, "SS", b"\0\x90\0\0\x10\0")
+    assert value(ours(descriptor), "00281101") == [-28672, 0, 16]
+    assert value(theirs(descriptor), "00281101") == [36864, 0, 16]
+
+
+def undefined_lengths() -> None:
+    end = b"\xfe\xff\xdd\xe0\0\0\0\0"
+    content = implicit((0x00190010, b"ACME")) + b"\x19\0\x01\x10\xff\xff\xff\xff" + end
+    assert json.loads(read_header(io.BytesIO(content)).json)["00191001"]["vr"] == "SQ"
+    assert by_pydicom(content)["00191001"]["vr"] == "UN"
+
+
+def unknown_escapes() -> None:
+    escape = [element(0x00080005, "CS", b"ISO_IR 100"), element(0x00081030, "LO", b"a\x1b[0m")]
+    assert value(ours(*escape), "00081030") == ["a\ufffd[0m"]
+    assert value(theirs(*escape), "00081030") == ["a\x1b[0m"]
+    assert header(*escape).invalid_values.keys() == {"StudyDescription"}
+
+
+def names_of_four_groups() -> None:
+    name = element(0x00100010, "PN", b"A=B=C=D ")
+    assert value(ours(name), "00100010") == [{"Alphabetic": "A", "Ideographic": "B", "Phonetic": "C"}]
+    assert header(name).invalid_values.keys() == {"PatientName"}
+    assert value(theirs(name), "00100010") == value(ours(name), "00100010")
+
+
 def character_set() -> None:
     assert value(ours(element(0x00080005, "CS", b"ISO_IR 100")), "00080005") == ["ISO_IR 100"]
 
@@ -140,7 +178,8 @@ CHECKS: dict[str, Callable[[], None]] = {
     for check in (
         pixel_data, long_binary_values, group_lengths, padding_inside, spaces_in_front, empty_items,
         empty_sequences, empty_name_groups, name_delimiters, digits, no_number, not_finite, large_integers,
-        byte_order, repeated_elements, cut_files, unknown_vr, character_set,
+        byte_order, repeated_elements, cut_files, unknown_vr,
+        ambiguous_vrs, undefined_lengths, unknown_escapes, names_of_four_groups, character_set,
     )
 }  # fmt: skip
 

@@ -11,7 +11,7 @@ import pytest
 from dicom_udf.header import Header, read_header
 from dicom_udf.header.cap import cap_json
 from dicom_udf.header.scanner import DEEPEST
-from tests.header.files import DEFLATED, CountingFile, element, encode, minimal, raw_file
+from tests.header.files import DEFLATED, SOP_INSTANCE, CountingFile, element, encode, minimal, raw_file
 
 ITEM, ITEM_END, END = b"\xfe\xff\x00\xe0", b"\xfe\xff\x0d\xe0\0\0\0\0", b"\xfe\xff\xdd\xe0\0\0\0\0"
 UNDEFINED = b"\xff\xff\xff\xff"
@@ -179,3 +179,17 @@ def test_a_large_header_within_the_first_read_costs_one_read() -> None:
     file = CountingFile(encode(minimal(PatientComments="x" * 10_000)) + bytes(64 << 10))
     read_header(file)
     assert file.reads <= 2
+
+
+def test_the_file_meta_group_is_capped_too() -> None:
+    long = [element(0x00020100 + number, "UT", b"a" * (3 << 20)) for number in range(3)]
+    start = raw_file().index(SOP_INSTANCE)
+    header = read(raw_file()[:start] + b"".join(long) + raw_file()[start:])
+    assert len(header.file_meta_json or "") < 8 << 20
+    assert header.omitted == ("00020100",)
+
+
+def test_a_bulk_data_uri_is_json_whatever_its_base() -> None:
+    content = raw_file(element(0x00420011, "OB", bytes(2000)))
+    header = read_header(io.BytesIO(content), bulk_data_base='a"b\\c')
+    assert json.loads(header.json)["00420011"]["BulkDataURI"].startswith('a"b\\c?offset=')
