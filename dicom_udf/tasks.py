@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO, cast
 
-from dicom_udf.archives import ZipRange, split_zip
+from dicom_udf.archives import Limits, ZipRange, split_zip
 from dicom_udf.errors import FileFault
 from dicom_udf.sources import ObjectRef, S3Access, open_object
 
@@ -32,6 +32,7 @@ _BYTES_PER_HEADER = 128 << 10
 _ZIP_ENDING = ".zip"
 _ENDINGS = (_ZIP_ENDING, ".tar", ".gz", ".tgz", ".bz2", ".tbz", ".tbz2", ".xz", ".txz")
 _PROBES = 16
+_DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,18 @@ class Item:
     bytes_read: int = 0
 
 
-def split_objects(refs: Sequence[ObjectRef], access: S3Access, splitting: Splitting) -> Iterator[Item]:
-    """Yield an item per object in their order; several for a large zip, whose directory is read for that."""
+def split_objects(
+    refs: Sequence[ObjectRef], access: S3Access, splitting: Splitting, *, limits: Limits = _DEFAULT_LIMITS
+) -> Iterator[Item]:
+    """Yield an item per object in their order; several for a large zip, whose directory is read for that.
+
+    A zip of more files than ``limits`` has is one item: tasks that share it could not count together.
+    """
     large = [ref for ref in refs if _is_large(ref, splitting)]
     with ThreadPoolExecutor(_PROBES, thread_name_prefix="probe") as pool:
         split = {
             ref.uri: items
-            for ref, items in zip(large, pool.map(partial(_split, access, splitting), large), strict=True)
+            for ref, items in zip(large, pool.map(partial(_split, access, splitting, limits), large), strict=True)
         }
     for ref in refs:
         yield from split.get(ref.uri) or [Item(ref)]
@@ -128,13 +134,15 @@ def _is_large(ref: ObjectRef, splitting: Splitting) -> bool:
     return ref.size >= (splitting.probe_bytes // 32 if is_named else splitting.probe_bytes)
 
 
-def _split(access: S3Access, splitting: Splitting, ref: ObjectRef) -> list[Item]:
+def _split(access: S3Access, splitting: Splitting, limits: Limits, ref: ObjectRef) -> list[Item]:
     try:
         reader = open_object(ref, access)
     except FileFault:
         return [Item(ref)]  # the task that opens it says so in a row
     try:
-        ranges = split_zip(cast(BinaryIO, reader), members=splitting.members, packed_bytes=splitting.packed_bytes)
+        ranges = split_zip(
+            cast(BinaryIO, reader), members=splitting.members, packed_bytes=splitting.packed_bytes, limits=limits
+        )
     except FileFault:
         ranges = []
     finally:

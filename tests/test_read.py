@@ -14,6 +14,7 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from dicom_udf import read
+from dicom_udf.archives import Limits
 from dicom_udf.columns import arrow_schema
 from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.read import Stamp, read_batches, read_object, staged_table
@@ -24,18 +25,25 @@ STAMP = Stamp("run-1", datetime(2024, 5, 6))
 CT = Path(get_testdata_file("CT_small.dcm"))
 
 
+NO_LIMITS = Limits()
+
+
 def items(source):
     return [Item(ObjectRef(*row.values())) for batch in open_store(str(source)).list() for row in batch.to_pylist()]
 
 
-def rows_of(source, **split):
+def rows_of(source, limits=NO_LIMITS, **split):
     """Rows of a source; with ``members=...`` as tasks have them that share its zips."""
     access, found = S3Access(), items(source)
     if split:
         splitting = Splitting(probe_bytes=1, packed_bytes=1 << 40, **split)
-        found = list(split_objects([item.ref for item in found], access, splitting))
+        found = list(split_objects([item.ref for item in found], access, splitting, limits=limits))
     opened = open_ahead(((item.ref, None) for item in found), access)
-    return [row for item, reader in zip(found, opened, strict=True) for row in read_object(item, reader, STAMP)]
+    return [
+        row
+        for item, reader in zip(found, opened, strict=True)
+        for row in read_object(item, reader, STAMP, limits=limits)
+    ]
 
 
 def write_zip(path, members, compression=zipfile.ZIP_STORED):
@@ -199,3 +207,14 @@ def test_a_zip_that_tasks_share_gives_the_rows_of_one_task(tmp_path, members):
     parts = [row["part"] for row in shared if row.get("part") is not None]
     assert parts == [0, *range(-(-len(names) // members))]
     assert sum(row.get("requests", 0) for row in shared) >= sum(row.get("requests", 0) for row in whole)
+
+
+@pytest.mark.parametrize("bound", [3, 4, 5])
+def test_a_limit_of_members_counts_for_a_whole_zip_however_it_could_be_shared(tmp_path, bound):
+    write_zip(tmp_path / "a.zip", {str(number): b"text" * 100 for number in range(5)})
+    limits = Limits(members=bound)
+    whole, shared = rows_of(tmp_path, limits), rows_of(tmp_path, limits, members=2)
+    assert [(row["source_member"], row["code"]) for row in shared] == [
+        (row["source_member"], row["code"]) for row in whole
+    ]
+    assert ("ARCHIVE_LIMIT" in [row["code"] for row in whole]) == (bound < 5)

@@ -115,7 +115,8 @@ def stage_batch(lake: Lake, batch: Batch, reading: Reading, *, live: LiveCounts)
     lake.create_staging(batch.stage, spark_ddl(staged_table(promoted)))
     schema = lake.staging_table(batch.stage).schema
     context = lake.spark.sparkContext
-    tasks = make_tasks(list(split_objects(refs, reading.access, reading.splitting)), cores=context.defaultParallelism)
+    items = list(split_objects(refs, reading.access, reading.splitting, limits=reading.limits))
+    tasks = make_tasks(items, cores=context.defaultParallelism)
     if not tasks:
         return
     # A slice per task: Spark starts them in their order, and ships to each only what is its own.
