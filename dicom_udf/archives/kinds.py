@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 from enum import Enum
 
-__all__ = ["HEAD_BYTES", "Kind", "kind_of"]
+__all__ = ["HEAD_BYTES", "Kind", "is_tar_header", "kind_of"]
 
 HEAD_BYTES = 10_240
 """What a tar of no files usually measures. One byte more is looked at, to tell it from a longer file of zeros."""
@@ -55,6 +55,7 @@ _MAGIC = (
 )
 _BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")
 _EMPTY_TARS = (bytes(1024), bytes(HEAD_BYTES))
+_TAR_MAGICS = (b"ustar\x0000", b"ustar  \0")
 
 
 def kind_of(head: bytes) -> Kind:
@@ -72,12 +73,17 @@ def kind_of(head: bytes) -> Kind:
     return Kind.TAR if _is_tar(head) else Kind.PLAIN
 
 
+def is_tar_header(block: bytes) -> bool:
+    """Tell whether 512 bytes are a tar header of any age: it has a checksum."""
+    digits = block[148:156].strip(b" \0")
+    if len(block) < 512 or not digits or any(digit not in b"01234567" for digit in digits):
+        return False
+    return int(digits, 8) in tarfile.calc_chksums(block)  # type: ignore[attr-defined]  # typeshed leaves it out
+
+
 def _is_tar(head: bytes) -> bool:
-    """A tar of any age has a checksum in its first block; a tar of no files is two blocks of zeros, often padded."""
+    """A tar of no files is two blocks of zeros, often padded; one whose first header is damaged may keep its magic."""
     block = head[:512]
     if len(block) < 512 or not any(block):
         return head in _EMPTY_TARS
-    digits = block[148:156].strip(b" \0")
-    if not digits or any(digit not in b"01234567" for digit in digits):
-        return False
-    return int(digits, 8) in tarfile.calc_chksums(block)  # type: ignore[attr-defined]  # typeshed leaves it out
+    return is_tar_header(block) or block[257:265] in _TAR_MAGICS

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 from dicom_udf.archives.guard import Budget, corrupt, guarded
-from dicom_udf.archives.kinds import Kind, kind_of
+from dicom_udf.archives.kinds import is_tar_header
 from dicom_udf.archives.model import MemberFault
 from dicom_udf.archives.names import Names, decoded
 from dicom_udf.archives.part import Part
@@ -19,13 +19,14 @@ __all__ = ["tar_parts"]
 
 _LARGEST_HEADER = 1 << 20
 _PIECE = 64 << 10
+_LONGEST_PADDING = 1 << 20  # programs fill a tar with zeros up to a multiple of 10 KiB, by option up to this
 _FILES = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
 
 
 def tar_parts(
     file: BinaryIO | Forward, names: Names, budget: Budget, *, offset: int | None
 ) -> Iterator[Part | MemberFault]:
-    """Yield the files of a ustar, GNU or PAX tar in their order.
+    """Yield the files of a ustar, GNU or PAX tar, or of several one after the other, in their order.
 
     Args:
         file: The tar, at its start.
@@ -46,7 +47,8 @@ def tar_parts(
                     yield MemberFault(names.path(_name(info)), fault)
                 elif info.type in _FILES and "__MACOSX" not in info.name.split("/"):
                     yield _part(file, info, names, budget, offset)
-            break
+            if not headers.find_another_tar():
+                break
         except FileFault as fault:
             if fault.code is not FailureCode.CORRUPT_ARCHIVE:
                 raise
@@ -127,15 +129,41 @@ class _Headers:
         self.end = self._file.tell()
         return data
 
+    def find_another_tar(self) -> bool:
+        """Move from a tar's last block, of zeros, to the header of a tar that follows; False if none does.
+
+        Raises:
+            FileFault: CORRUPT_ARCHIVE where one block of zeros stands before something else: it ends no tar.
+        """
+        start = position = self.end
+        while position - start < _LONGEST_PADDING:
+            data = self._peeked(position, 512)
+            if len(data) < 512:
+                break
+            if any(data):
+                if position == start:
+                    raise corrupt("a tar header is blank; what can be found behind it is read")
+                return is_tar_header(data)
+            position = self.end = position + 512
+        return False
+
+    def _peeked(self, position: int, size: int) -> bytes:
+        """Return up to ``size`` bytes at a position, where the file is left."""
+        self._file.seek(position)
+        if isinstance(self._file, Forward):
+            return self._file.peek(size)
+        data = self._file.read(size)
+        self._file.seek(position)
+        return data
+
     def resynchronise(self) -> bool:
         """Move to the next block that is a header by its magic and checksum; False if there is none."""
         position = -(-self.end // 512) * 512
         try:
             while True:
-                self._file.seek(position)
-                data = self._file.peek(_PIECE) if isinstance(self._file, Forward) else self._file.read(_PIECE)
+                data = self._peeked(position, _PIECE)
                 for at in range(0, len(data) - 511, 512):
-                    if data[at + 257 : at + 262] == b"ustar" and kind_of(data[at : at + 512]) is Kind.TAR:
+                    if data[at + 257 : at + 262] == b"ustar" and is_tar_header(data[at : at + 512]):
                         self._file.seek(position + at)
                         self.end = position + at
                         return True

@@ -181,6 +181,31 @@ def test_behind_a_damaged_tar_header_the_next_one_is_found(kind: str, offset: in
     assert seen(gzip.compress(_flipped(stored, second + offset))) == [FILES[0], *FILES[2:], DAMAGED]
 
 
+@pytest.mark.parametrize("place", [0, 100, 148, 300])
+@pytest.mark.parametrize("kind", TARS)
+def test_a_tar_whose_first_header_is_damaged_is_a_damaged_tar(kind: str, place: int) -> None:
+    packed = {"tar.gz": SINGLE["gz"], "tar.bz2": SINGLE["bz2"], "tar.xz": SINGLE["xz"]}.get(kind, bytes)
+    assert seen(packed(_flipped(pack_tar(FILES, tarfile.GNU_FORMAT), place))) == [*FILES[1:], DAMAGED]
+
+
+def test_behind_a_blank_tar_header_the_next_one_is_found() -> None:
+    stored = pack_tar(FILES, tarfile.GNU_FORMAT)
+    second = 512 + 512 * -(-len(FILES[0][1]) // 512)
+    blank = stored[:second] + bytes(512) + stored[second + 512 :]
+    assert seen(blank) == [FILES[0], *FILES[2:], DAMAGED]
+    assert seen(gzip.compress(blank)) == [FILES[0], *FILES[2:], DAMAGED]
+
+
+@pytest.mark.parametrize("padding", [0, 512, 10_240, 1 << 19])
+@pytest.mark.parametrize("ending", [None, *SINGLE])
+def test_tars_one_after_the_other_are_all_read(ending: str | None, padding: int) -> None:
+    one, two = pack_tar(FILES[:2], tarfile.GNU_FORMAT) + bytes(padding), pack_tar(FILES[2:], tarfile.PAX_FORMAT)
+    packed = SINGLE[ending] if ending else bytes
+    assert seen(packed(one + two)) == FILES
+    assert seen(packed(one) + packed(two)) == FILES
+    assert seen(packed(one + b"no tar" * 999)) == FILES[:2]
+
+
 @pytest.mark.parametrize("kind", TARS)
 def test_a_tar_cut_between_two_members_is_named(kind: str) -> None:
     stored = pack_tar(FILES, tarfile.GNU_FORMAT)
