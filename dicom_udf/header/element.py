@@ -200,7 +200,7 @@ def _bytes_json(vr: VR, raw: bytes, order: str) -> str:
     if order == ">" and vr.format:  # PS3.18 §F.2.7: little endian
         size, _ = _ONE_NUMBER[order + vr.format]
         numbers = Struct(f">{len(raw) // size}{vr.format}").unpack_from(raw)
-        raw = Struct(f"<{len(numbers)}{vr.format}").pack(*numbers)
+        raw = Struct(f"<{len(numbers)}{vr.format}").pack(*numbers) + raw[len(numbers) * size :]
     return f'{{"vr":"{vr.name}","InlineBinary":"{base64.b64encode(raw).decode()}"}}'
 
 

@@ -110,6 +110,8 @@ def byte_order() -> None:
     stored = by_pydicom(content)["00281201"]["InlineBinary"]
     read = json.loads(read_header(io.BytesIO(content)).json)["00281201"]["InlineBinary"]
     assert (read, stored) == ("AAEAAg==", "AQACAA==")
+    odd = content.replace(b"OW\0\0\0\0\0\x04\x01\0\x02\0", b"OW\0\0\0\0\0\x03\x01\0\x02")
+    assert json.loads(read_header(io.BytesIO(odd)).json)["00281201"]["InlineBinary"] == "AAEC"  # nothing is lost
 
 
 def repeated_elements() -> None:
