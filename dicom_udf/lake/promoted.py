@@ -58,8 +58,7 @@ def promoted_columns(lake: Lake) -> tuple[Promoted, ...]:
     One whose column was dropped, or has since been declared, is none.
     """
     table = _instances(lake)
-    there = {str(field.name()) for field in table.schema().columns()}
-    there -= {field.name for field in instances_table().fields}
+    there = lake.column_names(table) - {field.name for field in instances_table().fields}
     kept = {str(key): str(value) for key, value in table.properties().items() if str(key).startswith(_KEPT)}
     return tuple(Promoted.from_json(kept[key]) for key in sorted(kept) if key.removeprefix(_KEPT) in there)
 

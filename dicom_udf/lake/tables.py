@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +101,12 @@ class Lake:
         jvm: Any = self.spark._jvm
         return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(self.spark._jsparkSession, self.name(table))
 
+    def column_names(self, iceberg: Any) -> set[str]:
+        """Return the names of a loaded table's columns, by one call to Java instead of three for each of them."""
+        jvm: Any = self.spark._jvm
+        schema = json.loads(jvm.org.apache.iceberg.SchemaParser.toJson(iceberg.schema()))
+        return {field["name"] for field in schema["fields"]}
+
     def staging_tables(self) -> list[str]:
         """Return the names of the staging tables that exist."""
         rows = self.spark.sql(f"SHOW TABLES IN {CATALOG}.{self.place.staging}").collect()
@@ -173,7 +180,7 @@ def _bring_up_to_date(lake: Lake, table: Table) -> None:
             f"the table {lake.database}.{table.name} has schema version {found}, this software knows {SCHEMA_VERSION} "
             f"(dicom-lake {__version__}); install a newer one"
         )
-    there = {field.name() for field in iceberg.schema().columns()}
+    there = lake.column_names(iceberg)
     missing = [field for field in table.fields if field.name not in there]
     if missing:
         lake.spark.sql(
