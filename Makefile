@@ -24,7 +24,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
 .PHONY: run test test-fast test-spark test-tools test-athena test-crashes test-terraform test-dist test-glue6 tools check format docs dist bench clean help
 
 help:  ## This list
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
 
 $(READY): setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
