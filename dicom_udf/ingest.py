@@ -151,13 +151,13 @@ def _now() -> datetime:
 
 def _origin(config: IngestConfig, queue: EventQueue | None, access: S3Access) -> Origin:
     patterns = Patterns(config.include, config.exclude)
+    excluded = f"{config.place.root}/" if config.place.is_glue else None
     if queue is not None:
-        excluded = f"{config.place.root}/" if config.place.is_glue else None
         return Drain(queue, access, patterns, excluded=excluded, max_messages=config.max_messages)
     if config.manifest is not None:
         return Listing(open_manifest(config.manifest, access=access, patterns=patterns))
     if config.inventory is not None:
-        return Listing(open_inventory(config.inventory, access=access, patterns=patterns))
+        return Listing(open_inventory(config.inventory, access=access, patterns=patterns, excluded=excluded))
     store = open_store(
         config.source or "",
         exclude=config.place.root,

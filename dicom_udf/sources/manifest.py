@@ -71,11 +71,13 @@ class ListStore:
         entries: Begins a new reading of the list.
         access: How S3 is reached.
         patterns: Which keys are taken; whole keys, paths of local files.
+        excluded: URIs that begin with this are left out, e.g. the lake's.
     """
 
     entries: Callable[[], Iterator[_Entry]]
     access: S3Access
     patterns: Patterns
+    excluded: str | None = None
 
     @property
     def scope(self) -> None:
@@ -97,6 +99,8 @@ class ListStore:
             yield object_batch([(ref.uri, ref.size or 0, ref.etag or "", ref.last_modified) for ref in refs])
 
     def _is_taken(self, uri: str) -> bool:
+        if self.excluded is not None and uri.startswith(self.excluded):
+            return False
         name = split_url(uri)[1] if uri.startswith("s3://") else uri.removeprefix("file://")
         return self.patterns.matches(name)
 
@@ -120,11 +124,17 @@ def open_manifest(uri: str, *, access: S3Access, patterns: Patterns) -> ListStor
     return ListStore(entries, access, patterns)
 
 
-def open_inventory(uri: str, *, access: S3Access, patterns: Patterns) -> ListStore:
-    """Return the objects of an S3 Inventory, Parquet or CSV, by its ``manifest.json``.
+def open_inventory(uri: str, *, access: S3Access, patterns: Patterns, excluded: str | None = None) -> ListStore:
+    """Return the objects of an S3 Inventory, Parquet or CSV, by its ``manifest.json``, as a listing has them.
 
-    Only current versions count. The data files are where the manifest says: in its destination bucket; for a local copy
-    below one of the folders around ``manifest.json``, or beside it.
+    Only current versions count, and no folder markers. The data files are where the manifest says: in its destination
+    bucket; for a local copy below one of the folders around ``manifest.json``, or beside it.
+
+    Args:
+        uri: Of ``manifest.json``.
+        access: How S3 is reached.
+        patterns: Which keys are taken.
+        excluded: URIs that begin with this are left out, e.g. the lake's.
 
     Raises:
         ConfigurationError: It can't be read, or is of another format (ORC).
@@ -147,7 +157,7 @@ def open_inventory(uri: str, *, access: S3Access, patterns: Patterns) -> ListSto
                 yield from _inventory_entries(rows_of(file, data_file, columns=columns), data_file, form == "CSV")
 
     _check_first(entries)
-    return ListStore(entries, access, patterns)
+    return ListStore(entries, access, patterns, excluded)
 
 
 def _check_first(entries: Callable[[], Generator[_Entry, None, None]]) -> None:
@@ -165,6 +175,8 @@ def _inventory_entries(rows: Iterable[tuple[int, dict[str, Any]]], uri: str, is_
             continue
         if is_csv and named.get("key"):
             named["key"] = unquote_plus(named["key"])
+        if str(named.get("key")).endswith("/") and str(named.get("size")) == "0":
+            continue
         yield _entry({name: named.get(name) for name in _MANIFEST_COLUMNS}, f"{uri}, row {number}")
 
 
@@ -183,19 +195,25 @@ def _data_file(uri: str, bucket: str, key: str) -> str:
 
 def _entry(row: dict[str, Any], where: str) -> _Entry:
     uri, bucket, key = (row.get(name) for name in ("uri", "bucket", "key"))
-    if bucket and key:
+    if isinstance(bucket, str) and isinstance(key, str) and bucket and key:
         uri = f"s3://{bucket}/{key}"
-    if not isinstance(uri, str) or not _NAMES_OBJECT.match(uri):
+    if not isinstance(uri, str) or not _NAMES_OBJECT.match(uri) or not _is_unicode(uri):
         raise ConfigurationError(
             f"{where} names no object; give bucket and key, or uri as s3://bucket/key, file:///path or /path"
         )
     try:
-        size = None if row.get("size") in (None, "") else int(row["size"])
-        if size is not None and size < 0:
+        size = row.get("size")
+        size = None if size in (None, "") or size != size else int(size)  # noqa: PLR0124  NaN: none, as pandas has it
+        if size is not None and not 0 <= size < 1 << 63:
             raise ValueError
         return _Entry(_normal(uri), size, (row.get("etag") or "").strip('"') or None, _time(row.get("last_modified")))
     except (ValueError, TypeError, AttributeError, OverflowError):
         raise ConfigurationError(f"{where}: size, etag or last_modified can't be read; mend or leave it out") from None
+
+
+def _is_unicode(uri: str) -> bool:
+    """Return False for what JSON can write but no key can be: half a character."""
+    return not any("\ud800" <= char <= "\udfff" for char in uri)
 
 
 def _normal(uri: str) -> str:

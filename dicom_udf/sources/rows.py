@@ -92,7 +92,7 @@ def _parquet_rows(file: BinaryIO, uri: str) -> Iterator[tuple[int, dict[str, Any
             for row in batch.to_pylist():
                 number += 1
                 yield number, row
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, ValueError, LookupError):  # the last two: times that Python can't say
         raise ConfigurationError(f"{uri}, after row {number}: the Parquet file is damaged; write it anew") from None
 
 

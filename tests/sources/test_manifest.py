@@ -149,6 +149,26 @@ def test_patterns_are_matched_against_whole_keys(bucket, access, write) -> None:
     assert [ref.uri for ref in listed(store)] == [bucket.uri("in/a.dcm")]
 
 
+def test_sizes_that_pandas_lacks_are_asked_for(bucket, access, write) -> None:
+    bucket.put("a", b"123")
+    rows = [{"bucket": bucket.name, "key": "a", "size": float("nan"), "etag": "e"}]
+    assert [ref.size for ref in listed(open_manifest(write(as_parquet(rows)), access=access, patterns=ALL))] == [3]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (as_parquet([{"bucket": "b", "key": b"k"}]), "row 1 names no object"),
+        (as_json([{"bucket": {"name": "b"}, "key": "k"}]), "row 1 names no object"),
+        (as_json([{"uri": "s3://b/\ud800"}]), "row 1 names no object"),
+        (as_json([{"uri": "s3://b/k", "size": 1 << 63, "etag": "e"}]), "row 1: size, etag or last_modified"),
+    ],
+)
+def test_values_that_no_object_can_have_are_refused(access, write, content, sentence) -> None:
+    with pytest.raises(ConfigurationError, match=sentence):
+        open_manifest(write(content), access=access, patterns=ALL)
+
+
 def test_an_empty_manifest_lists_nothing(access, write) -> None:
     assert listed(open_manifest(write(b""), access=access, patterns=ALL)) == []
     assert listed(open_manifest(write(b"uri,size\n"), access=access, patterns=ALL)) == []
@@ -200,7 +220,7 @@ def test_a_list_that_is_not_there_is_refused(bucket, access, tmp_path, open_list
 
 # --- S3 Inventory
 
-KEYS = ["in/a.dcm", "in/b c+d%.dcm", "in/山田.dcm", "in/old.dcm", "in/deleted.dcm"]
+KEYS = ["in/a.dcm", "in/b c+d%.dcm", "in/山田.dcm", "in/old.dcm", "in/deleted.dcm", "in/folder/", "lake/data"]
 CSV_SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass"
 
 
@@ -208,7 +228,7 @@ def inventory(form: str, name: str) -> tuple[bytes, str]:
     """Return a data file of an inventory and its schema as the manifest has it."""
     moment = "2026-01-02T03:04:05.000Z"
     rows = [
-        (name, key, "v", key != "in/old.dcm", key == "in/deleted.dcm", n, moment, f"e{n}", "STANDARD")
+        (name, key, "v", key != "in/old.dcm", key == "in/deleted.dcm", 0 if key[-1] == "/" else n, moment, f"e{n}", "X")
         for n, key in enumerate(KEYS)
     ]
     if form == "CSV":
@@ -248,7 +268,7 @@ def test_an_inventory_lists_current_versions_with_their_keys_decoded(bucket, acc
     else:
         write(data, "flat/one")
         uri = write(content, "flat/manifest.json")
-    store = open_inventory(uri, access=access, patterns=ALL)
+    store = open_inventory(uri, access=access, patterns=ALL, excluded=bucket.uri("lake/"))
     assert store.scope is None
     when = datetime(2026, 1, 2, 3, 4, 5)
     assert listed(store) == [ObjectRef(bucket.uri(key), n, f"e{n}", when) for n, key in enumerate(KEYS[:3])]
