@@ -67,12 +67,8 @@ def open_s3_store(
     if listed.get("Contents"):  # not every server counts them
         return S3Store(bucket, folder, access, patterns, excluded=excluded)
     if not key.endswith("/"):
-        try:
-            attempted(partial(s3_client(access).head_object, Bucket=bucket, Key=key))
-        except S3Error as error:
-            if error.status not in (403, 404):
-                raise run_failed(error, f"{_SCHEME}{bucket}/{key}") from None
-        else:
+        listed = asked_for(bucket, partial(s3_client(access).list_objects_v2, Bucket=bucket, Prefix=key, MaxKeys=1))
+        if any(entry["Key"] == key for entry in listed.get("Contents", [])):  # the first of all that begin with it
             return S3Store(bucket, key, access, patterns, is_folder=False)
     if not may_be_empty:
         raise ConfigurationError(f"there is nothing at {_SCHEME}{bucket}/{key}; check the name")

@@ -122,6 +122,17 @@ def test_a_source_is_a_folder_or_one_object(bucket, access) -> None:
     assert len(listed(open_store(f"s3://{bucket.name}", access=access))) == 4
 
 
+def test_one_object_that_denies_itself_is_listed_and_its_reading_says_so(bucket, access, server) -> None:
+    bucket.put("b")
+    with proxy(server.endpoint) as way:
+        way.rules.append(Rule(ACCESS_DENIED, method=None, key="*/b", times=None))
+        through = S3Access(endpoint=way.endpoint, region=server.region)
+        [ref] = listed(open_store(bucket.uri("b"), access=through))
+        with pytest.raises(FileFault) as raised, open_object(ref, through) as reader:
+            reader.read()
+        assert raised.value.code is FailureCode.ACCESS_DENIED
+
+
 def test_one_object_is_listed_by_one_request_however_many_keys_begin_with_its_own(
     bucket, access, server, monkeypatch
 ) -> None:
