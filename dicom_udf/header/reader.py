@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.header.cap import cap_json
 from dicom_udf.header.memo import Context, Memo
@@ -15,6 +17,8 @@ from dicom_udf.header.window import Inflater, Reads, Window
 
 __all__ = ["read_header"]
 
+MOST_NAMED = 10_000
+"""Entries of ``invalid_values``: a fault in each item of a long sequence must not outgrow a row."""
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 
 _memo = Memo()
@@ -66,7 +70,7 @@ def read_header(file: Reads, *, bulk_data_base: str = "", selection: Selection =
         json=cut,
         file_meta_json=meta_json,
         values={**meta.values, **found.values},
-        invalid_values={**meta.faults, **found.faults},
+        invalid_values=dict(islice({**meta.faults, **found.faults}.items(), MOST_NAMED)),
         fault=None if scanner.fault is None else f"{scanner.fault[0]}@{scanner.fault[1]}",
         omitted=(*meta.omitted, *found.omitted, *omitted),
         private_creators=tuple(sorted(set(context.creators.values()))),

@@ -32,7 +32,10 @@ _RULES = """
 * `US or SS` follows the nearest PixelRepresentation before it, in its own item or around it.
 * A public element stored as UN is read by the dictionary's VR, a private one by pydicom's private dictionary, unless
   its bytes can't be of that VR: numbers of another size, a sequence without an item.
-* TM and DT: an offset from UTC is left out, a fraction is cut to six digits; a TM second of 60 is kept as written.
+* Where the file has DS or IS and the column is a text or a whole number, the digits are those of the header JSON:
+  `007` is `7`.
+* A fraction of a second is cut to six digits, a DT's offset from UTC is left out. A second of 60 is kept as written in
+  TM and makes a DT null, since a timestamp has none.
 * Sequences have no scalar type. A code sequence is an array of structs `code_value`, `coding_scheme_designator`,
   `code_meaning`; `code_value` is CodeValue, LongCodeValue or URNCodeValue (PS3.3 Table 8.8-1a). An item that has none
   of the parts is null, so that places stay what they are in the file.

@@ -193,3 +193,10 @@ def test_a_bulk_data_uri_is_json_whatever_its_base() -> None:
     content = raw_file(element(0x00420011, "OB", bytes(2000)))
     header = read_header(io.BytesIO(content), bulk_data_base='a"b\\c')
     assert json.loads(header.json)["00420011"]["BulkDataURI"].startswith('a"b\\c?offset=')
+
+
+def test_a_fault_in_each_item_does_not_outgrow_a_row() -> None:
+    odd = item(element(0x00189073, "FD", bytes(9)))
+    header = read(raw_file(element(0x00081140, "SQ", odd * 10_500)))
+    assert header.fault is None
+    assert len(header.invalid_values) == 10_000
