@@ -26,6 +26,7 @@ _ENTRY_MAGIC = b"PK\x01\x02"
 _SIGNATURE_MAGIC = b"PK\x05\x05"
 _LARGEST_ENTRY = _ENTRY.size + 3 * 0xFFFF
 _LOCAL_BYTES = 30
+_LOCAL_MAGIC = b"PK\x03\x04"
 _NOT_HERE = 0xFFFFFFFF
 
 
@@ -98,13 +99,15 @@ def find_directory(file: BinaryIO) -> Directory | None:
     place = tail.rfind(_END_MAGIC)
     while place >= 0 and place >= len(tail) - _LONGEST_COMMENT - _END.size:
         if place + _END.size <= len(tail):
-            left = len(tail) - place - _END.size - int.from_bytes(tail[place + 20 : place + 22], "little")
-            if left >= 0:
-                (others if left else exact).append(place)
+            end = place + _END.size + int.from_bytes(tail[place + 20 : place + 22], "little")
+            if end == len(tail):
+                exact.append(place)
+            elif end < len(tail) and tail[end : end + 4] != _LOCAL_MAGIC:  # else another zip follows
+                others.append(place)
         place = tail.rfind(_END_MAGIC, 0, place)
     for place in exact[:_TRIED] + others[:_TRIED]:
         found = _directory(file, tail, start, place)
-        if found is not None and (not found.shift or _at(file, 0, 4, tail, start) != b"PK\x03\x04"):
+        if found is not None and (not found.shift or _at(file, 0, 4, tail, start) != _LOCAL_MAGIC):
             return found  # with members before what it calls its first byte, it is a member's own in a cut zip
     return None
 

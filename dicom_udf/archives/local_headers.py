@@ -17,7 +17,6 @@ LOCAL_BYTES = 30
 LOCAL_MAGIC = b"PK\x03\x04"
 
 _HEADER = struct.Struct("<4sBxHHLLLLHH")
-_DIRECTORY_MAGICS = (b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x08")
 _DESCRIPTOR_MAGIC = b"PK\x07\x08"
 _HAS_DESCRIPTOR = 0x8
 _ENCRYPTED = 0x1
@@ -74,11 +73,8 @@ def walk_local_headers(
 
 
 def _next_header(file: BinaryIO, position: int) -> int | None:
-    """Return where the next local header begins; None at the directory or the end."""
-    data = _read(file, position, 4)
-    if data in _DIRECTORY_MAGICS:
-        return None
-    if data == LOCAL_MAGIC:
+    """Return where the next local header begins; behind a directory that is another zip's. None at the end."""
+    if _read(file, position, 4) == LOCAL_MAGIC:
         return position
     return _found(file, position, LOCAL_MAGIC)
 

@@ -314,6 +314,14 @@ def test_a_zip_followed_by_foreign_bytes_is_read(kind: str) -> None:
     assert seen(KINDS[kind](FILES) + bytes(999)) == FILES
 
 
+@pytest.mark.parametrize("count", [1, 3000])
+@pytest.mark.parametrize("kind", ZIPS)
+def test_zips_one_after_the_other_are_read_by_their_own_headers(kind: str, count: int) -> None:
+    first, then = [(f"a{number}", b"1" * 99) for number in range(count)], [("b", b"2" * 99), ("c", b"3" * 99)]
+    stored = KINDS[kind](first) + KINDS[kind](then)
+    assert seen(stored) == [*first, *then, DAMAGED]
+
+
 def test_a_directory_longer_than_a_block_is_read_in_blocks() -> None:
     files = [(f"{number:05}" + "x" * 400, b"") for number in range(4000)]
     reader = counting(pack_zip(files))
