@@ -203,15 +203,14 @@ class Scanner:
         if head.length > (INLINE_BYTES if is_bytes else LONGEST_VALUE):
             scope.found.is_pure = False
             return self._skipped(head, context, scope), stop
+        order = "<" if self._is_stored_as_un(head, context) else context.order  # PS3.5 §6.2.2 note 2
         if not self.window.has(head.start, head.length):
             self.fault = (FailureCode.TRUNCATED, head.offset)
             return Entry(head.tag, "", None, (), context), stop
         at = head.start - self.window.base
         raw = self.window.data[at : at + head.length]
         wanted = place.wanted if place else ()
-        json, given, values, reason = finish(
-            head.vr, raw, order=context.order, encodings=context.encodings, wanted=wanted
-        )
+        json, given, values, reason = finish(head.vr, raw, order=order, encodings=context.encodings, wanted=wanted)
         following = context
         if head.tag in STEERING or head.tag & 0x10000:
             following, why = steer(head.tag, given, context)
@@ -306,9 +305,11 @@ class Scanner:
         self.fault = (item or FailureCode.TRUNCATED, offset)
         return None
 
+    def _is_stored_as_un(self, head: Head, context: Context) -> bool:
+        return context.is_explicit and self.window.at(head.offset + 4, 2) == b"UN"
+
     def _is_explicit_inside(self, head: Head, context: Context) -> bool:
-        is_stored_as_un = context.is_explicit and self.window.at(head.offset + 4, 2) == b"UN"
-        if not is_stored_as_un:
+        if not self._is_stored_as_un(head, context):
             return context.is_explicit
         return items_are_explicit(self.window, head.start, context.order, default=False)
 

@@ -140,6 +140,12 @@ def implicit(*members: tuple[int, bytes]) -> bytes:
     return head + struct.pack("<HHI", 8, 0x18, 8) + b"2.25.12\0" + body
 
 
+def stored_as_UN() -> None:
+    content = encode(minimal(Rows=512), BIG_ENDIAN).replace(b"US\0\x02\x02\0", b"UN\0\0\0\0\0\x02\0\x02")
+    assert json.loads(read_header(io.BytesIO(content)).json)["00280010"] == {"vr": "US", "Value": [512]}
+    assert by_pydicom(content)["00280010"] == {"vr": "US", "Value": [2]}
+
+
 def ambiguous_vrs() -> None:
     content = implicit((0x00143050, b"\1\0"), (0x00189810, b"\xff\xff"), (0x00280103, b"\1\0"))
     mine, pydicoms = json.loads(read_header(io.BytesIO(content)).json), by_pydicom(content)
@@ -181,7 +187,7 @@ CHECKS: dict[str, Callable[[], None]] = {
         pixel_data, long_binary_values, group_lengths, padding_inside, spaces_in_front, empty_items,
         empty_sequences, empty_name_groups, name_delimiters, digits, no_number, not_finite, large_integers,
         byte_order, repeated_elements, cut_files, unknown_vr,
-        ambiguous_vrs, undefined_lengths, unknown_escapes, names_of_four_groups, character_set,
+        stored_as_UN, ambiguous_vrs, undefined_lengths, unknown_escapes, names_of_four_groups, character_set,
     )
 }  # fmt: skip
 

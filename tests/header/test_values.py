@@ -145,6 +145,12 @@ def test_items_of_an_un_are_little_endian_in_a_big_endian_data_set() -> None:
     assert "00100020" in header.json
 
 
+def test_a_number_stored_as_un_is_little_endian_in_a_big_endian_data_set() -> None:
+    content = encode(minimal(Rows=512), SYNTAXES["big endian"])
+    content = content.replace(b"US\0\x02\x02\0", b"UN\0\0\0\0\0\x02\0\x02")
+    assert read(content, wanted("Rows")).values == {"Rows": 512}
+
+
 @pytest.mark.parametrize("syntax", SYNTAXES.values(), ids=SYNTAXES)
 @pytest.mark.parametrize(("representation", "value"), [(0, 65535), (1, -1)])
 def test_us_or_ss_follows_the_pixel_representation(syntax: str, representation: int, value: int) -> None:
