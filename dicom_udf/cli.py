@@ -6,6 +6,7 @@ Exit status (DESIGN §9): 0 done; 1 the run failed; 2 bad arguments, or a source
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import logging
@@ -14,7 +15,8 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, assert_never
 
 from dicom_udf.config import (
@@ -79,16 +81,14 @@ def maintain_job(argv: Sequence[str]) -> int:
 
 def _exit_status(program: str, parse: Callable[[Sequence[str]], CommandConfig], argv: Sequence[str]) -> int:
     config: CommandConfig | None = None
+    _open_closed_streams()
     try:
         config = parse(argv)
         _set_up_logging(config)
-        _run(config)
-        sys.stdout.flush()
+        with _reader_may_leave():
+            _run(config)
     except SystemExit as end:  # --help and --version
         return int(end.code or 0)
-    except BrokenPipeError:
-        # The reader has seen enough, e.g. head. What is still buffered has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (KeyboardInterrupt, Exception) as error:
         _log.debug("the traceback", exc_info=True)
         status, message = _told(error, writes=isinstance(config, WriterOptions))
@@ -97,10 +97,28 @@ def _exit_status(program: str, parse: Callable[[Sequence[str]], CommandConfig], 
     return 0
 
 
+def _open_closed_streams() -> None:
+    """Give a process that was started without stdout or stderr (``>&-``) one that goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open as long as the process
+
+
+@contextlib.contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """Take a reader of stdout that has seen enough, e.g. head, for no error: what comes after is still done."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _told(error: BaseException, *, writes: bool) -> tuple[int, str]:
     """Return the exit status of an error and one message for people, without a value of a file."""
     match error:
-        case KeyboardInterrupt():
+        case KeyboardInterrupt() | RuntimeError(args=("Query interrupted",)):  # the latter is DuckDB's
             return 130, "interrupted" + "; the next run goes on where this one stopped" * writes
         case ConfigurationError():
             return 2, str(error)
@@ -158,7 +176,8 @@ def _ingest(config: IngestConfig) -> None:
     counts: list[dict[str, Any]] = []
     try:
         report = ingest(config)
-        print(report.to_text(), end="", flush=True)
+        with _reader_may_leave():
+            print(report.to_text(), end="")
         log_report(report.to_dict())
         counts = metric_data(report, config.database)
         fail_on_faults(report, config.max_fault_ratio)
@@ -188,16 +207,17 @@ def _maintain(config: MaintainConfig) -> None:
     from dicom_udf.lake.maintenance import maintain  # noqa: PLC0415
 
     done = maintain(config)
-    if config.format == "table":
-        if done.batches_finished:
-            told = "that a run works on, or left to be finished" if config.dry_run else "of dead runs finished"
-            print(f"staged batches {told}: {done.batches_finished:,}")
-        if done.batches_left:
-            print(f"batches that the next run of their source goes on with: {done.batches_left:,}")
-        if done.stages_removed:
-            print(f"stages of dead runs {'to remove' if config.dry_run else 'removed'}: {done.stages_removed:,}")
-    rows = [dataclasses.astuple(table) for table in done.tables]
-    _write([field.name for field in dataclasses.fields(done.tables[0])], rows, config.format)
+    with _reader_may_leave():
+        if config.format == "table":
+            if done.batches_finished:
+                told = "that a run works on, or left to be finished" if config.dry_run else "of dead runs finished"
+                print(f"staged batches {told}: {done.batches_finished:,}")
+            if done.batches_left:
+                print(f"batches that the next run of their source goes on with: {done.batches_left:,}")
+            if done.stages_removed:
+                print(f"stages of dead runs {'to remove' if config.dry_run else 'removed'}: {done.stages_removed:,}")
+        rows = [dataclasses.astuple(table) for table in done.tables]
+        _write([field.name for field in dataclasses.fields(done.tables[0])], rows, config.format)
     if config.dry_run:
         print("nothing was written: this is what --dry-run false would do", file=sys.stderr)
     if done.broken:
@@ -278,13 +298,13 @@ def _verify(config: VerifyConfig) -> None:
     from dicom_udf.inspection import verify_lake  # noqa: PLC0415
 
     result = verify_lake(config.place)
-    if config.format == "table":
-        print(result.to_text(), end="")
-    else:
-        answer = result.to_answer()
-        _write(answer.columns, answer.rows, config.format)
+    with _reader_may_leave():
+        if config.format == "table":
+            print(result.to_text(), end="")
+        else:
+            answer = result.to_answer()
+            _write(answer.columns, answer.rows, config.format)
     if result.broken:
-        sys.stdout.flush()
         hint = f"; a run writes or left {', '.join(result.unfinished)}: when that is finished, verify again"
         raise RunFailedError(
             f"{len(result.broken)} of {len(result.findings)} invariants don't hold" + hint * bool(result.unfinished)

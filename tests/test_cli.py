@@ -96,6 +96,7 @@ def test_a_bad_argument_is_one_line_and_status_2_and_nothing_is_written(dicom_la
     [
         (RunFailedError("the lease is held"), 1, "the lease is held"),
         (KeyboardInterrupt(), 130, "interrupted"),
+        (RuntimeError("Query interrupted"), 130, "interrupted"),  # Ctrl-C while DuckDB works
         (OSError(28, "No space left on device", "/lake"), 1, "[Errno 28] No space left on device: '/lake'"),
         (ValueError("bad name Doe^Jane"), 1, "failed with ValueError; --log-level DEBUG prints the traceback"),
     ],
@@ -127,6 +128,42 @@ def test_debug_adds_the_traceback(dicom_lake, monkeypatch):
     assert status == 1
     assert "Traceback (most recent call last)" in err
     assert err.endswith("dicom-lake: error: the lease is held\n")
+
+
+BROKEN_LAKE = """
+import sys
+from dicom_udf import cli, inspection
+from dicom_udf.lake.verification import INVARIANTS, Finding
+inspection.verify_lake = lambda place: inspection.Verification((Finding(INVARIANTS[0], 2, 1, ("file:///a",)),), ())
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "told"),
+    [
+        (["--help"], 0, ""),
+        (["columns"], 0, ""),
+        (["verify", "--lake", "/"], 1, "dicom-lake: error: 1 of 1 invariants don't hold\n"),
+    ],
+)
+def test_a_reader_that_is_gone_changes_no_exit_status(command, status, told):
+    read, write = os.pipe()
+    os.close(read)
+    words = [sys.executable, "-c", BROKEN_LAKE, *command]
+    done = subprocess.run(words, stdout=write, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (status, told)
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [("columns --search kvp >&-", 0), ("columns >&- 2>&-", 0), ("status --lake /dev/null 2>&-", 2)],
+)
+def test_closed_streams_change_no_exit_status(command, status):
+    words = " ".join(f"'{word}'" for word in COMMAND)
+    done = subprocess.run(["bash", "-c", f"{words} {command}"], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
 
 
 def test_the_help_needs_neither_spark_nor_duckdb_nor_pydicom():
