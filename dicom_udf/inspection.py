@@ -95,8 +95,9 @@ def lake_status(place: LakePlace) -> LakeStatus:
 
     Raises:
         ConfigurationError: There is no such lake.
+        RunFailedError: A table is missing, or could not be read.
     """
-    tables = open_tables(place)
+    tables = _open(place)
     instances, undated, first, last = next(
         answer(
             tables,
@@ -143,7 +144,7 @@ def list_failures(place: LakePlace, *, code: str | None = None, limit: int = 0) 
     Returns:
         The rows, and how many there are without the limit.
     """
-    tables = open_tables(place)
+    tables = _open(place)
     condition = f" WHERE code = '{FailureCode(code)}'" if code else ""
     (total,) = next(answer(tables, f"SELECT count(*) FROM failures{condition}").rows)
     limited = f" LIMIT {limit:d}" if limit else ""
@@ -234,14 +235,21 @@ def verify_lake(place: LakePlace) -> Verification:
     check_lake(place)
     for _ in range(_VERIFY_TRIES):
         versions = _versions(place)
-        missing = [table for table, version in versions.items() if version is None]
-        if missing:
-            raise RunFailedError(f"the lake has no table {' and '.join(missing)}; the next ingest makes it")
-        findings = check_invariants(partial(_all_rows, open_tables(place)))
+        findings = check_invariants(partial(_all_rows, _open(place)))
         result = Verification(findings, _unfinished(place))
         if not result.broken or _versions(place) == versions:
             break
     return result
+
+
+def _open(place: LakePlace) -> duckdb.DuckDBPyConnection:
+    """Open the tables, all three: a run may have died before it made the last."""
+    tables = open_tables(place)
+    there = {name for (name,) in answer(tables, "SELECT view_name FROM duckdb_views()").rows}
+    missing = [table for table in TABLES if table not in there]
+    if missing:
+        raise RunFailedError(f"the lake has no table {' and '.join(missing)}; the next ingest makes it")
+    return tables
 
 
 def _all_rows(tables: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
@@ -283,7 +291,7 @@ def _declared_columns() -> list[tuple[Any, ...]]:
 
 def _count_values(place: LakePlace) -> dict[str, tuple[str, int]]:
     """Return DuckDB's type and the number of rows that have a value, by column of ``instances`` in its order."""
-    tables = open_tables(place)
+    tables = _open(place)
     types = {row[0]: row[1].lower() for row in answer(tables, "DESCRIBE instances").rows}
     counts = ", ".join(f'count("{name}")' for name in types)
     row = next(answer(tables, f"SELECT {counts} FROM instances").rows)

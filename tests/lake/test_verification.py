@@ -207,8 +207,10 @@ def test_a_lake_without_a_table_says_which(spark, tmp_path, capsys):
     lake_session(LakePlace(str(tmp_path))).sql(
         "CREATE TABLE lake.dicom.instances (study_date date NOT NULL) USING iceberg"
     )
-    assert main(["verify", "--lake", str(tmp_path)]) == 1
-    assert "the lake has no table failures and objects; the next ingest makes it" in capsys.readouterr().err
+    for command in ("verify", "status", "failures", "columns"):
+        assert main([command, "--lake", str(tmp_path)]) == 1
+        said = "dicom-lake: error: the lake has no table failures and objects; the next ingest makes it\n"
+        assert capsys.readouterr().err == said
 
 
 def test_what_is_no_lake_exits_2(tmp_path, capsys):
