@@ -31,11 +31,6 @@ class Kind(Enum):
         """True for packed formats that are named but not read."""
         return self in _UNSUPPORTED
 
-    @property
-    def is_stream(self) -> bool:
-        """True for one compressed stream without names or members."""
-        return self in (Kind.GZIP, Kind.BZIP2, Kind.XZ)
-
 
 _UNSUPPORTED = frozenset({Kind.SEVEN_ZIP, Kind.RAR, Kind.ZSTD, Kind.LZ4, Kind.COMPRESS})
 _MAGIC = (

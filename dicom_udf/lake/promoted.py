@@ -57,7 +57,7 @@ def promoted_columns(lake: Lake) -> tuple[Promoted, ...]:
 
     One whose column was dropped, or has since been declared, is none.
     """
-    table = _instances(lake)
+    table = lake.load("instances")
     there = lake.column_names(table) - {field.name for field in instances_table().fields}
     kept = {str(key): str(value) for key, value in table.properties().items() if str(key).startswith(_KEPT)}
     return tuple(Promoted.from_json(kept[key]) for key in sorted(kept) if key.removeprefix(_KEPT) in there)
@@ -65,7 +65,7 @@ def promoted_columns(lake: Lake) -> tuple[Promoted, ...]:
 
 def left_promotion(lake: Lake) -> Promotion | None:
     """Return the promotion that is under way or was left unfinished; None where there is none."""
-    text = _instances(lake).properties().get(_UNDER_WAY)
+    text = lake.load("instances").properties().get(_UNDER_WAY)
     if text is None:
         return None
     told = json.loads(text)
@@ -75,7 +75,7 @@ def left_promotion(lake: Lake) -> Promotion | None:
 def add_columns(lake: Lake, promotion: Promotion, promoted: Sequence[Promoted]) -> None:
     """Add empty columns and say what they are, in one commit."""
     jvm: Any = lake.spark._jvm
-    transaction = _instances(lake).newTransaction()
+    transaction = lake.load("instances").newTransaction()
     schema = transaction.updateSchema()
     ddl = ", ".join(f"`{one.column}` {one.type}" for one in promoted)
     types = jvm.org.apache.iceberg.spark.SparkSchemaUtil.convert(jvm.org.apache.spark.sql.types.StructType.fromDDL(ddl))
@@ -97,12 +97,12 @@ def add_columns(lake: Lake, promotion: Promotion, promoted: Sequence[Promoted]) 
 def end_promotion(lake: Lake, promotion: Promotion) -> None:
     """Say that a promotion's columns are filled; one that another run has begun since then is left alone."""
     if left_promotion(lake) == promotion:
-        _instances(lake).updateProperties().remove(_UNDER_WAY).commit()
+        lake.load("instances").updateProperties().remove(_UNDER_WAY).commit()
 
 
 def current_snapshot(lake: Lake) -> int | None:
     """Return the id of the snapshot of ``instances`` that readers see; None where nothing was ever written."""
-    snapshot = _instances(lake).currentSnapshot()
+    snapshot = lake.load("instances").currentSnapshot()
     return None if snapshot is None else int(snapshot.snapshotId())
 
 
@@ -166,8 +166,3 @@ def _read_stored(
 
 def _is_meta(promoted: Promoted) -> bool:
     return promoted.wanted.path[0] >> 16 == _FILE_META
-
-
-def _instances(lake: Lake) -> Any:
-    jvm: Any = lake.spark._jvm
-    return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(lake.spark._jsparkSession, lake.name("instances"))
