@@ -89,7 +89,7 @@ def _read_names(vr: VR, raw: bytes, order: str, encodings: Encodings) -> _Read:
     if not any("=" in str(item) for item in items):
         return items, reason
     groups = [str(item or "").split("=") for item in items]
-    if any(len(of_one) > _MOST_GROUPS for of_one in groups):
+    if any(g.strip(" \0") for of_one in groups for g in of_one[_MOST_GROUPS:]):
         reason = reason or GROUPS
     names = ["=".join(of_one) if any(g.strip(" \0") for g in of_one[:_MOST_GROUPS]) else None for of_one in groups]
     return (names if len(names) > 1 or names[0] else ()), reason

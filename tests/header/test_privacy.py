@@ -32,6 +32,7 @@ HEADERS = [
     *[WHOLE[:length] for length in range(100, len(WHOLE), 7)],
     *[raw_file(text, text) for text in TEXTS],
     raw_file(*reversed(TEXTS)),
+    raw_file(element(0x00100010, "PN", (MARK + "=" + MARK + "=" + MARK + "=" + MARK).encode())),
     raw_file(*TEXTS, syntax="1.2.840.10008.1.2"),
     raw_file(*TEXTS, syntax="1.2.840.10008.1.2.2"),
     raw_file(*TEXTS, syntax=DEFLATED),

@@ -206,10 +206,11 @@ def test_a_repeated_sequence_in_an_item_gives_no_codes() -> None:
 @pytest.mark.parametrize(
     ("raw", "value", "named"),
     [
-        (b"=== ", None, True),
+        (b"=== ", None, False),
         (b"= =^^", [{"Phonetic": "^^"}], False),
         (b"==", None, False),
         (b"==\\A^B ", [None, {"Alphabetic": "A^B"}], False),
+        (b"===D", None, True),
         (b"A=B=C=D ", [{"Alphabetic": "A", "Ideographic": "B", "Phonetic": "C"}], True),
     ],
 )
