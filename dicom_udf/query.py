@@ -6,6 +6,7 @@ import importlib.util
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,11 +151,22 @@ def answer(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer:
 
     try:
         _check_reads_only(connection, sql)
-        connection.execute(sql)
+        _execute(connection, sql)
         columns = tuple(str(column[0]) for column in connection.description or ())
     except duckdb.Error as error:
         raise _told(error) from None
     return Answer(columns, _rows(connection))
+
+
+def _execute(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Begin a statement so that Ctrl-C ends it at once: DuckDB asks for signals only between its tasks."""
+    with ThreadPoolExecutor(1) as worker:
+        begun = worker.submit(connection.execute, sql)
+        try:
+            begun.result()
+        except KeyboardInterrupt:
+            connection.interrupt()
+            raise
 
 
 def current_version(table: Path) -> int | None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import threading
 from datetime import date, datetime
 from decimal import Decimal
 
+import duckdb
 import pytest
 
 from dicom_udf.columns import instances_table, spark_ddl
 from dicom_udf.config import LakePlace
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.lake.session import lake_session
-from dicom_udf.query import current_version, run_query
+from dicom_udf.query import answer, current_version, run_query
 from tests.local_lake import add_instances, files, make_instances, make_lake
 
 pytestmark = pytest.mark.spark
@@ -254,6 +258,14 @@ def test_an_error_quotes_no_value_of_the_data(ask, sql):
         ask(sql)
     assert "Doe" not in str(failure.value)
     assert failure.value.__cause__ is None
+
+
+def test_ctrl_c_ends_a_query_that_is_at_work():
+    with duckdb.connect() as connection:
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            answer(connection, "SELECT sum(sqrt(range)) FROM range(1000000000000)")
+        assert list(answer(connection, "SELECT 1").rows) == [(1,)]
 
 
 def test_an_error_of_a_cast_names_the_column_and_the_remedy(ask):
