@@ -85,9 +85,6 @@ def _catalog_settings(place: LakePlace) -> dict[str, str]:
         f"{catalog}.cache-enabled": "false",
         **{f"{catalog}.{name}": value for name, value in keeper.items()},
         "spark.sql.session.timeZone": "UTC",
-        # How much of a shuffle one task of a commit takes. The default is 384 MB, the rows of some 200,000 objects: one
-        # core would write a whole batch while the others wait.
-        "spark.sql.iceberg.advisory-partition-size": str(32 << 20),
         # Batches of rows are bounded by bytes where they are made; this bounds those that Spark cuts for Python.
         "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
     }
