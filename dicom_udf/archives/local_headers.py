@@ -23,6 +23,8 @@ _ENCRYPTED = 0x1
 _STORED = 0
 _NEWEST_VERSION = 63
 _PIECE = 256 << 10
+_MOST_FALSE = 100_000
+"""Magic numbers without a header in a row: a file may be made of nothing else, each of which is looked at."""
 
 
 def data_start(file: BinaryIO, offset: int) -> int:
@@ -51,14 +53,19 @@ def walk_local_headers(
             that ended, None where it is damaged.
 
     Raises:
-        FileFault: What the reader raises.
+        FileFault: CORRUPT_ARCHIVE where there are too many false ones; what the reader raises.
     """
+    false = 0
     while (entry_at := _next_header(file, position)) is not None:
         position = entry_at
         entry, start = _entry(file, position)
         if entry is None:
             position += len(LOCAL_MAGIC)
+            false += 1
+            if false > _MOST_FALSE:
+                raise corrupt("the zip holds too much that looks like a member and is none")
             continue
+        false = 0
         if not entry.flags & _HAS_DESCRIPTOR or entry.packed:
             yield entry, start
             position = start + entry.packed

@@ -16,6 +16,9 @@ __all__ = ["ITEM", "ITEM_END", "SEQUENCE_END", "UNDEFINED", "Head", "creator_of"
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
 _VALID_VRS = frozenset(name.encode() for name in VRS if len(name) == 2)
+_NO_VRS = frozenset({b"??", b"  "})
+"""What some writers put where they know no VR, with a length of 16 bits behind it."""
+
 _NUMBER_SIZES = {vr.name: calcsize("<" + vr.format) for vr in VRS.values() if vr.kind == "number"}
 """Bytes of one number, by VR."""
 
@@ -56,6 +59,9 @@ def read_head(window: Window, offset: int, context: Context) -> Head | FailureCo
     name = window.data[at + 4 : at + 6]
     if context.is_explicit and name.isalpha() and name.isupper():
         return _explicit_head(window, offset, tag, name, context)
+    if context.is_explicit and name in _NO_VRS:
+        length = context.unpack(window.data, at)[3]
+        return Head(offset, tag, _known_vr(window, offset + 8, tag, length, context), offset + 8, length)
     vr = vr_of(tag, length, creator=creator_of(context, tag), is_signed=context.is_signed)
     return Head(offset, tag, vr, offset + 8, length)
 

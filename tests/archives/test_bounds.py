@@ -120,6 +120,17 @@ def test_many_members_stop_at_the_limit_in_bounded_memory() -> None:
     assert fault.fault.code is FailureCode.ARCHIVE_LIMIT
 
 
+def test_magic_numbers_without_members_end_the_search_for_members() -> None:
+    first = LOCAL.replace(b"\x08", b"\x00", 1)
+    [fault] = [
+        found.fault
+        for found in members(counting(first + b"PK\3\4" * 1_000_000), name="o")
+        if isinstance(found, MemberFault)
+    ]
+    assert fault.code is FailureCode.CORRUPT_ARCHIVE
+    assert "looks like a member and is none" in fault.message
+
+
 def test_a_name_that_was_met_costs_no_more_than_forty_bytes() -> None:
     names = Names(None)
     with _peak_below(80_000 * 40):

@@ -133,6 +133,16 @@ def unknown_vr() -> None:
         theirs(*unknown)
 
 
+def no_vr() -> None:
+    for vr in ("??", "  "):
+        blank = [element(0x00100020, vr, b"1 "), element(0x00091001, vr, b"abcd"), element(0x00101010, "AS", b"061Y")]
+        read = ours(*blank)
+        assert (value(read, "00100020"), value(read, "00101010")) == (["1"], ["061Y"])
+        assert read["00091001"]["vr"] == "UN"
+        assert header(*blank).fault is None
+        assert "00101010" not in theirs(*blank)
+
+
 def implicit(*members: tuple[int, bytes]) -> bytes:
     """A file of elements in implicit VR."""
     body = b"".join(struct.pack("<HHI", tag >> 16, tag & 0xFFFF, len(raw)) + raw for tag, raw in members)
@@ -186,7 +196,7 @@ CHECKS: dict[str, Callable[[], None]] = {
     for check in (
         pixel_data, long_binary_values, group_lengths, padding_inside, spaces_in_front, empty_items,
         empty_sequences, empty_name_groups, name_delimiters, digits, no_number, not_finite, large_integers,
-        byte_order, repeated_elements, cut_files, unknown_vr,
+        byte_order, repeated_elements, cut_files, unknown_vr, no_vr,
         stored_as_UN, ambiguous_vrs, undefined_lengths, unknown_escapes, names_of_four_groups, character_set,
     )
 }  # fmt: skip
