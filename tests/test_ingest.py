@@ -116,6 +116,7 @@ def test_a_file_that_turns_into_text_moves_from_instances_to_failures(run, lake,
     assert rows_by_file(lake(), "failures")[name] == 1
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("table", ["instances", "failures", "objects"])
 def test_a_run_that_dies_before_a_commit_is_finished_by_the_next(run, lake, monkeypatch, table):
     from dicom_udf.lake import commit
@@ -141,6 +142,7 @@ def test_a_run_that_dies_before_a_commit_is_finished_by_the_next(run, lake, monk
     assert opened.staging_tables() == []
 
 
+@pytest.mark.crash
 def test_a_worker_killed_amid_its_task_costs_a_retry_and_no_row(run, lake, source, monkeypatch):
     from dicom_udf.lake import stage
 

@@ -192,6 +192,7 @@ PLACES = {
 """Attribute -> what the process that promotes it doesn't live to call: schema changed, snapshot staged, published."""
 
 
+@pytest.mark.crash
 def test_promotions_that_died_are_finished_by_the_next_one(lake, monkeypatch):
     lake.ingest()
     for (attribute, (place, name)), column in zip(PLACES.items(), COLUMNS, strict=True):
