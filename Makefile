@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Made anew when a pin or a requirement changes.
 READY := $(VENV)/.ready
+# What Java loads for a run, kept ready for the tests that start it often.
+CLASSES := .cache/spark.jsa
 
 # The next version of AWS Glue, beside the one that everything is built for.
 PYTHON_OF_GLUE_6 ?= python3.13
@@ -32,6 +34,9 @@ $(READY): setup.py constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+$(CLASSES): $(READY)
+	$(BIN)/python -m tests.class_archive $@
+
 run: $(READY)  ## Ingest sample_dcm/ into ./lake, print the report and the answer to a query
 	$(BIN)/dicom-lake ingest sample_dcm --lake lake
 	$(BIN)/dicom-lake query "SELECT modality, count(*) AS instances, count(DISTINCT study_instance_uid) AS studies, \
@@ -51,14 +56,14 @@ test-tools: $(READY)  ## The tests with DCMTK, programs that make archives, and 
 test-athena: $(READY)  ## The saved queries and the views by Trino, on a lake in S3 and the Glue catalog of a moto server
 	$(BIN)/python -m pytest -q -m "$(ATHENA)"
 
-test-crashes: $(READY)  ## The job killed at every step, writers that meet, random histories
+test-crashes: $(READY) $(CLASSES)  ## The job killed at every step, writers that meet, random histories
 	$(PYTEST) -m "$(CRASHES)"
 
-test-terraform: $(READY)  ## The Terraform module: plans with mocks, an apply to moto, the jobs by what it made; needs Terraform
+test-terraform: $(READY) $(CLASSES)  ## The Terraform module: plans with mocks, an apply to moto, the jobs by what it made; needs Terraform
 	@command -v terraform >/dev/null || echo "no Terraform here: tests that need it skip" >&2
 	$(PYTEST) -m terraform
 
-test-dist: $(READY)  ## What make dist makes, made twice, and installed beside what AWS Glue brings
+test-dist: $(READY) $(CLASSES)  ## What make dist makes, made twice, and installed beside what AWS Glue brings
 	$(BIN)/python -m pytest -q -n 2 -m dist tests/release
 
 test-glue6:  ## The fast tests and ingests on what AWS Glue 6.0 has: Python 3.13, Spark 4.1, Iceberg 1.11
@@ -93,4 +98,4 @@ bench: $(READY)  ## Headers per second beside the obvious way, in one run
 	$(BIN)/python -m benchmarks.job
 
 clean:  ## Remove the environment, the sample lake and caches
-	rm -rf $(VENV) $(GLUE_6) lake build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(CLASSES) $(GLUE_6) lake build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

@@ -7,6 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.class_archive import java_options
+
+
+def pytest_configure():
+    """Let each Java that the tests start find its classes in the archive, where ``make`` has made one."""
+    archive = Path(__file__).parents[1] / ".cache" / "spark.jsa"
+    if archive.is_file() and archive.stat().st_size:
+        os.environ.setdefault("SPARK_SUBMIT_OPTS", java_options(archive))
+
 
 def pytest_collection_modifyitems(items):
     """Fast tests first: a broken converter is known in seconds, not after Spark has started."""

@@ -72,7 +72,7 @@ def test_a_second_run_is_turned_away_and_writes_nothing(restored, expected):
     assert_right(restored, expected)
 
 
-@pytest.mark.parametrize("call", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("call", [1, 3, 4, 6])
 def test_a_sleeper_that_wakes_after_another_has_finished_changes_nothing(restored, expected, monkeypatch, call):
     def sleep(lake, table, snapshot, real):
         # Its lease has expired; another run takes over, finishes the batch, and goes on.

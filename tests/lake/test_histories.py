@@ -77,7 +77,7 @@ class Source:
         return dataset.SOPInstanceUID, out.getvalue()
 
 
-HISTORIES = 25
+HISTORIES = 50
 """Sources that change between two runs, each in its own way: what a run costs is not what it finds."""
 
 INTERRUPTIONS = (
