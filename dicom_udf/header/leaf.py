@@ -8,13 +8,15 @@ from dicom_udf.header.dictionary import keyword_of, plain_vr
 from dicom_udf.header.element import finish
 from dicom_udf.header.heads import creator_of
 from dicom_udf.header.memo import Context, Entry
-from dicom_udf.header.text import encodings_of, is_known_charset
+from dicom_udf.header.text import can_extend, encodings_of, is_known_charset
 from dicom_udf.header.vr import LONG_LENGTH, VRS, Item
 
 __all__ = ["STEERING", "name_of", "plain_entry", "steer"]
 
 CHARACTER_SET, PIXEL_REPRESENTATION = 0x00080005, 0x00280103
 UNKNOWN_CHARSET = "names a character set that is not known; read as ISO 8859-1"
+
+NO_EXTENSION = "names several sets, one of which can neither extend another nor be extended; it is not read as one"
 
 _PLAIN = {
     vr.name.encode(): vr.name
@@ -56,7 +58,8 @@ def steer(tag: int, items: Sequence[Item], context: Context) -> tuple[Context, s
     """Let an element decide how what follows it is read; return the context there, and why a value is altered."""
     if tag == CHARACTER_SET:
         names = tuple("" if item is None else str(item) for item in items)
-        reason = None if all(is_known_charset(name) for name in names) else UNKNOWN_CHARSET
+        reason = None if can_extend(names) else NO_EXTENSION
+        reason = reason if all(is_known_charset(name) for name in names) else UNKNOWN_CHARSET
         return context.where(encodings=encodings_of(names)), reason
     if tag == PIXEL_REPRESENTATION:
         return context.where(is_signed=items[:1] in ((1,), [1])), None

@@ -144,3 +144,39 @@ def test_a_backslash_that_is_half_of_a_character_divides_nothing() -> None:
 def test_text_outside_of_the_set_is_ascii() -> None:
     header = read(charset("ISO_IR 192"), element(0x00080060, "CS", b"M\xe9"))
     assert json.loads(header.json)["00080060"]["Value"] == ["Mé"]
+
+
+CAFE = "Café^Zoë"
+
+
+@pytest.mark.parametrize(
+    ("names", "raw", "text"),
+    [
+        ("ISO 2022 IR 6\\ISO_IR 192", CAFE.encode(), CAFE),
+        ("\\ISO 2022 IR 87\\ISO_IR 192", CAFE.encode(), CAFE),
+        ("\\ISO 2022 IR 87\\ISO_IR 192", b"Yamada^Tarou=\x1b$B;3ED\x1b(B", "Yamada^Tarou=山田"),
+        ("\\ISO 2022 IR 149\\ISO_IR 192", b"Hong^Gildong=\x1b$)C\xfb\xf3", "Hong^Gildong=洪"),
+        ("ISO 2022 IR 100\\ISO_IR 192", CAFE.encode("latin-1"), CAFE),
+        ("ISO 2022 IR 100\\ISO_IR 192", "山田".encode(), "山田"),  # bytes 80 to 9F are not ISO 8859-1
+        ("ISO 2022 IR 13\\ISO_IR 192", "ﾔﾏﾀﾞ".encode("shift_jis"), "ﾔﾏﾀﾞ"),
+        ("ISO 2022 IR 6\\ISO_IR 192", b"J\xe9r\xf4me", "Jérôme"),
+        ("ISO_IR 192\\ISO 2022 IR 87", CAFE.encode(), CAFE),
+        ("ISO_IR 192\\ISO_IR 192", CAFE.encode(), CAFE),
+        ("GB18030\\ISO 2022 IR 58", "王^小东".encode("gb18030"), "王^小东"),
+        ("ISO 2022 IR 6\\GB18030", b"Doe^Jane", "Doe^Jane"),
+        ("ISO 2022 IR 6\\GBK", b"Doe^Jane", "Doe^Jane"),
+    ],
+)
+def test_a_set_that_can_not_be_an_extension_is_named_and_utf_8_read_where_nothing_else_fits(
+    names: str, raw: bytes, text: str
+) -> None:
+    header = read(*in_order(names, raw))
+    assert name_of(header) == text
+    assert list(header.invalid_values) == ["SpecificCharacterSet"]
+
+
+@pytest.mark.parametrize(("names", "raw", "text"), EXTENDED)
+def test_extensions_are_read_the_same_where_utf_8_is_named_behind_them(names: str, raw: bytes, text: str) -> None:
+    header = read(*in_order(names + "\\ISO_IR 192", raw))
+    assert name_of(header) == text
+    assert list(header.invalid_values) == ["SpecificCharacterSet"]
