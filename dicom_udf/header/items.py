@@ -42,6 +42,9 @@ class Sequence:
         head: Its head.
         path: Its path, e.g. ``00081115[0].00081140``.
         place: What is wanted of it.
+        outside: How elements around it are read.
+        inside: How its items are.
+        is_explicit: True where the elements of its items carry their VR.
         limit: Offset that its items can't reach beyond; None where there is none.
         items: JSON of the items that are held; ``{}`` for a broken one.
         count: Of the items so far.
@@ -50,10 +53,15 @@ class Sequence:
         oddity: What is wrong with it, for ``invalid_values``; None where all is well.
     """
 
-    __slots__ = ("codes", "count", "head", "items", "limit", "oddity", "path", "place", "was_defined")
+    __slots__ = (
+        "codes", "count", "head", "inside", "is_explicit", "items", "limit", "oddity", "outside", "path", "place",
+        "was_defined",
+    )  # fmt: skip
 
-    def __init__(self, head: Head, scope: Scope, place: Place) -> None:
+    def __init__(self, head: Head, scope: Scope, place: Place, context: Context, *, is_explicit: bool) -> None:
         self.head = head
+        self.outside = self.inside = context
+        self.is_explicit = is_explicit
         self.path = f"{scope.path}{head.tag:08X}"
         self.place = place
         self.limit = scope.limit if head.length == UNDEFINED else end_of(head)
@@ -69,9 +77,7 @@ class Sequence:
         found.is_pure = found.is_pure and ends.is_pure
 
 
-def next_item(
-    window: Window, offset: int, sequence: Sequence, scope: Scope, contexts: tuple[Context, Context]
-) -> Head | Ends | FailureCode:
+def next_item(window: Window, offset: int, sequence: Sequence, scope: Scope) -> Head | Ends | FailureCode:
     """Return the item at ``offset``, or where the sequence ends, or why neither can be read.
 
     Args:
@@ -79,43 +85,42 @@ def next_item(
         offset: Behind the sequence's head, or behind its last item.
         sequence: As far as it was read.
         scope: What it belongs to.
-        contexts: How elements around it are read, and how its items are.
     """
-    around, inside = contexts
-    is_defined = sequence.head.length != UNDEFINED
     limit = sequence.limit
-    head = read_head(window, offset, inside)
+    head = read_head(window, offset, sequence.inside)
+    if isinstance(head, Head) and head.tag == ITEM and (limit is None or end_of(head) <= limit):
+        return head
+    is_defined = sequence.head.length != UNDEFINED
     if isinstance(head, Head) and not head.vr:
-        if limit is not None and (head.start if head.tag != ITEM else end_of(head)) > limit:
+        if head.tag == ITEM or (limit is not None and head.start > limit):
             return FailureCode.CORRUPT_HEADER
-        if head.tag == ITEM:
-            return head
         if head.tag == SEQUENCE_END and (not is_defined or head.start == limit):
             return Ends(head.start, reason=STRAY_DELIMITER if is_defined else None, is_pure=True)
         if head.tag == ITEM_END:
-            return _past_item_end(window, head, sequence, scope, contexts)
-    elif not is_defined and isinstance(head, Head) and is_sound(window, offset, around, scope, sequence.head.tag):
+            return _past_item_end(window, head, sequence, scope)
+    elif (
+        not is_defined
+        and isinstance(head, Head)
+        and is_sound(window, offset, sequence.outside, scope, sequence.head.tag)
+    ):
         return Ends(offset, reason=NO_DELIMITER)
     if head is None or head is FailureCode.TRUNCATED:
         return FailureCode.TRUNCATED
     return FailureCode.CORRUPT_HEADER
 
 
-def _past_item_end(
-    window: Window, head: Head, sequence: Sequence, scope: Scope, contexts: tuple[Context, Context]
-) -> Ends | FailureCode:
+def _past_item_end(window: Window, head: Head, sequence: Sequence, scope: Scope) -> Ends | FailureCode:
     """Judge an item delimiter between items: a stray one, the sequence's in disguise, or that of the item around."""
-    around, inside = contexts
     is_defined = sequence.head.length != UNDEFINED
     if not sequence.was_defined and not is_defined and scope.depth and scope.end is None:
         return Ends(head.offset, reason=NO_DELIMITER)
-    following = delimiter_at(window, head.start, inside)
+    following = delimiter_at(window, head.start, sequence.inside)
     if following == ITEM or (following == SEQUENCE_END and not is_defined):
         return Ends(head.start, is_over=False, reason=STRAY_DELIMITER, is_pure=is_defined)
     if is_defined:
         is_at_end = head.start == sequence.limit
         return Ends(head.start, reason=STRAY_DELIMITER, is_pure=True) if is_at_end else FailureCode.CORRUPT_HEADER
-    if is_sound(window, head.start, around, scope, sequence.head.tag):
+    if is_sound(window, head.start, sequence.outside, scope, sequence.head.tag):
         return Ends(head.start, reason=NO_DELIMITER)
     return FailureCode.CORRUPT_HEADER
 

@@ -84,9 +84,11 @@ class Gap(Entry):
 
     Attributes:
         stop: Offset where the next element begins.
+        entries: None: it holds no element.
     """
 
     __slots__ = ("stop",)
+    entries: tuple[Entry, ...] = ()
 
     def __init__(self, stop: int, following: Context) -> None:
         super().__init__(-1, "", None, (), following)

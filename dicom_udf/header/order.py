@@ -13,9 +13,7 @@ REPEATED = "stands more than once; the first is kept"
 
 def pieces(entry: Entry) -> tuple[Entry, ...]:
     """Return the elements that an entry holds."""
-    if isinstance(entry, Run):
-        return entry.entries
-    return () if isinstance(entry, Gap) else (entry,)
+    return entry.entries if isinstance(entry, Run | Gap) else (entry,)
 
 
 def unseen(entry: Entry, seen: set[int]) -> list[Entry]:

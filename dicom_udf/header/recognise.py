@@ -58,6 +58,8 @@ def first_element(window: Window) -> tuple[int, Encoding | None]:
         FileFault: NOT_DICOM.
     """
     if window.has(128, 4) and window.data[128:132] == b"DICM":
+        if window.has(132, 8) and window.data[132:134] == b"\x02\x00" and window.data[136:138] in VALID_VRS:
+            return 132, _META[0]
         return 132, _meta_encoding(window, 132, count=1) or (_META[0] if _is_meta(window, 132, _META[0]) else None)
     start = 4 if window.data[:4] == b"DICM" else 0
     places = list(dict.fromkeys((start, 0, 128)))

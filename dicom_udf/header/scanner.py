@@ -79,7 +79,7 @@ class Scanner:
     def _elements(self, offset: int, context: Context, scope: Scope) -> tuple[list[Step], int, bool]:
         """Scan elements up to the end of their scope or of the scan; return True with them if they were in order."""
         steps: list[Step] = []
-        values, faults, path, limit = scope.values, scope.found.faults, scope.path, scope.limit
+        values, path, limit = scope.values, scope.path, scope.limit
         last = -1
         is_sorted = True
         seen: set[int] = set()
@@ -98,11 +98,15 @@ class Scanner:
             if entry.tag <= last and is_sorted:
                 is_sorted = False
                 seen = {piece.tag for step in steps for piece in pieces(step[0])}
-            for piece in (entry,) if is_sorted else unseen(entry, seen):
-                if piece.values is not None:
-                    values.update(piece.values)
-                for name, reason in piece.faults:
-                    faults.setdefault(path + name, reason)
+            if is_sorted:
+                if entry.values is not None:
+                    values.update(entry.values)
+                if entry.faults:
+                    scope.found.add(entry.faults, path)
+            else:
+                for piece in unseen(entry, seen):
+                    values.update(piece.values or ())
+                    scope.found.add(piece.faults, path)
             steps.append((entry, offset, context, last))
             last = entry.last if type(entry) is Run else entry.tag
             context = entry.next
@@ -145,7 +149,10 @@ class Scanner:
             head = reread_head(self.window, offset, context, scope, last)
         if isinstance(head, Head):
             if not head.vr:
-                return self._delimiter(head, context, scope, last)
+                if head.tag != ITEM_END or scope.end is not None or not scope.depth:
+                    return self._delimiter(head, context, scope, last)
+                scope.is_closed = True
+                return head.start
             if scope.limit is not None and end_of(head) > scope.limit:
                 self.fault = (FailureCode.CORRUPT_HEADER, offset)
             elif not scope.depth and head.tag in PIXEL_DATA:
@@ -159,7 +166,7 @@ class Scanner:
         return offset
 
     def _delimiter(self, head: Head, context: Context, scope: Scope, last: int) -> Gap | int:
-        """Judge an item or a delimiter at an element's place: the end of this item, or a stray one to pass over."""
+        """Judge what is not an element: the end of this item by another delimiter or none, or a stray to pass over."""
         is_open = scope.depth > 0 and scope.end is None
         if head.tag == ITEM:
             stop = stop_of_stray_item(self.window, head, context, scope, last)
@@ -170,9 +177,6 @@ class Scanner:
             return head.offset
         if not is_open:
             return self._gap((head.tag,), head.start, STRAY, context, scope)
-        if head.tag == ITEM_END:
-            scope.is_closed = True
-            return head.start
         return closes_item(self.window, head, context, scope)
 
     def _gap(self, tags: tuple[int, ...], stop: int, reason: str, context: Context, scope: Scope) -> Gap:
@@ -193,7 +197,8 @@ class Scanner:
         is_sequence = head.vr == "SQ" or head.length == UNDEFINED
         outer = scope.found
         if not scope.depth:
-            scope = scope.for_one(Found())
+            found = Found()
+            scope = Scope(found, found.values, limit=scope.limit)
         if not head.is_sure:
             scope.found.is_pure = False
         if is_sequence:
@@ -267,11 +272,14 @@ class Scanner:
         if scope.depth >= DEEPEST or head.vr not in ("SQ", "UN"):
             return self._passed_over(head, context, scope)
         found = scope.found
-        sequence = Sequence(head, scope, (context.level.get(head.tag) if context.level else None) or _NO_PLACE)
+        place = (context.level.get(head.tag) if context.level else None) or _NO_PLACE
+        sequence = Sequence(head, scope, place, context, is_explicit=self._is_explicit_inside(head, context, scope))
+        if context.order == ">" and self.window.at(head.start, 4) == _LITTLE_ITEM:
+            sequence.inside = context.where(order="<")  # an UN's (PS3.5 §6.2.2 note 2)
         name = sequence.path if scope.depth else name_of(head.tag, context)
-        if sequence.place.wanted:
+        if place.wanted:
             found.faults[name] = NOT_TYPED
-        end = self._items(sequence, context, scope)
+        end = self._items(sequence, scope)
         items = sequence.items
         if sequence.oddity is not None:
             found.faults.setdefault(name, sequence.oddity)
@@ -279,106 +287,87 @@ class Scanner:
             found.omitted.append(f"{sequence.path}[{len(items)}:]")
             found.is_pure = False
         if any(sequence.codes) and sequence.oddity != BROKEN_SEQUENCE:
-            scope.values.update(dict.fromkeys(sequence.place.codes, sequence.codes))
+            scope.values.update(dict.fromkeys(place.codes, sequence.codes))
         body = f'{{"vr":"SQ","Value":[{",".join(items)}]}}' if items else '{"vr":"SQ"}'
         return f'"{head.tag:08X}":{body}', end
 
-    def _items(self, sequence: Sequence, context: Context, scope: Scope) -> int:
+    def _items(self, sequence: Sequence, scope: Scope) -> int:
         """Read the items of a sequence; return where it ends."""
-        head, limit = sequence.head, sequence.limit
-        is_explicit = self._is_explicit_inside(head, context, scope)
-        inside = context
-        if self.window.at(head.start, 4) == _LITTLE_ITEM and context.order == ">":
-            inside = context.where(order="<")  # an UN's (PS3.5 §6.2.2 note 2)
-        offset = head.start
+        limit = sequence.limit
+        offset = sequence.head.start
         while limit is None or offset < limit:
-            item = next_item(self.window, offset, sequence, scope, (context, inside))
-            if isinstance(item, Ends):
+            item = next_item(self.window, offset, sequence, scope)
+            if isinstance(item, Head):
+                offset = self._item(item, sequence, scope)
+                if self.fault is not None:
+                    return offset
+            elif isinstance(item, Ends):
                 sequence.note(item, scope.found)
                 offset = item.offset
                 if item.is_over:
                     return offset
-            elif isinstance(item, Head):
-                offset = self._item(item, sequence, (context, inside), scope, is_explicit=is_explicit)
-                if self.fault is not None:
-                    return offset
             else:
                 self.fault = (item, offset)
-                stop = self._resume(None, sequence, (context, inside), scope)
+                stop = self._resume(None, sequence, scope)
                 return offset if stop is None else stop
-        if head.length == UNDEFINED:
+        if sequence.head.length == UNDEFINED:
             sequence.note(Ends(offset, reason=NO_DELIMITER), scope.found)
         return offset
 
-    def _item(
-        self, item: Head, sequence: Sequence, contexts: tuple[Context, Context], scope: Scope, *, is_explicit: bool
-    ) -> int:
+    def _item(self, item: Head, sequence: Sequence, scope: Scope) -> int:
         """Read an item; return where reading goes on: behind a broken one too, where a length around it is right."""
-        held, omitted = self._held, len(scope.found.omitted)
+        held, found = self._held, scope.found
+        omitted = len(found.omitted)
         values: dict[str, Any] = {}
-        path = f"{sequence.path}[{sequence.count}]."
-        end = None if item.length == UNDEFINED else end_of(item)
-        inner = Scope(scope.found, values, path=path, depth=scope.depth + 1, end=end, limit=sequence.limit)
-        place = sequence.place
-        inside = contexts[1].inside(place.others if sequence.count else place.first, is_explicit=is_explicit)
+        place, number = sequence.place, sequence.count
+        path = f"{sequence.path}[{number}]."
+        end = None if item.length == UNDEFINED else item.start + item.length
+        inner = Scope(found, values, path=path, depth=scope.depth + 1, end=end, limit=sequence.limit)
+        inside = sequence.inside.inside(place.others if number else place.first, is_explicit=sequence.is_explicit)
         steps, offset, is_sorted = self._elements(item.start, inside, inner)
         sequence.count += 1
         sequence.was_defined = end is not None
-        text = "{}"
-        stop = None if self.fault is None else self._resume(end, sequence, contexts, scope)
+        stop = None if self.fault is None else self._resume(end, sequence, scope)
         if stop is not None:
-            scope.found.forget(path, omitted=omitted)
-            offset = stop
+            found.forget(path, omitted=omitted)
+            steps, offset, is_sorted = [], stop, True
         else:
             if place.codes:
                 sequence.codes.append(code_of(values))
             scope.values.update(values)
             if end is None and not inner.is_closed and self.fault is None:
-                sequence.note(Ends(offset, reason=NO_DELIMITER), scope.found)
-        is_held = sequence.count <= FIRST_ITEMS or (
-            self._held <= HELD_TEXT and sequence.count - 1 == len(sequence.items)
-        )
-        if not is_held:
+                sequence.note(Ends(offset, reason=NO_DELIMITER), found)
+        if number >= FIRST_ITEMS and (held > HELD_TEXT or number > len(sequence.items)):
             del sequence.items[FIRST_ITEMS:]
             self._held = held
             return offset
-        if stop is None:
-            text = _object([step[0] for step in steps] if is_sorted else in_order(steps, scope.found, path))
+        text = _object([step[0] for step in steps] if is_sorted else in_order(steps, found, path))
         sequence.items.append(text)
         self._held = held + len(text)
         return offset
 
-    def _resume(
-        self, stop: int | None, sequence: Sequence, contexts: tuple[Context, Context], scope: Scope
-    ) -> int | None:
+    def _resume(self, stop: int | None, sequence: Sequence, scope: Scope) -> int | None:
         """Return where reading goes on behind a fault, which then costs an item, or what is left of the sequence.
 
         Args:
             stop: Where the broken item ends by its own length; None where it has none.
             sequence: The sequence around the fault.
-            contexts: How elements around it are read, and how its items are.
             scope: What it belongs to.
 
         Returns:
             The end of the item where another one or the end of its sequence follows; or the end of the sequence where
             a sound element follows; None where no length is right, so that the fault ends the scan.
         """
-        head = sequence.head
+        window, head = self.window, sequence.head
         end = None if head.length == UNDEFINED else end_of(head)
         scope.found.is_pure = False
-        is_right = (
-            stop is not None
-            and stop != end
-            and self.window.skip_to(stop)
-            and (stop == sequence.limit or not isinstance(next_item(self.window, stop, sequence, scope, contexts), str))
-        )
+        is_right = stop is not None and stop != end and window.skip_to(stop)
+        if is_right and stop is not None and stop != sequence.limit:
+            is_right = not isinstance(next_item(window, stop, sequence, scope), FailureCode)
         if not is_right:
             stop = end
-            is_right = (
-                end is not None
-                and self.window.skip_to(end)
-                and is_sound(self.window, end, contexts[0], scope, head.tag)
-            )
+            is_right = end is not None and window.skip_to(end)
+            is_right = is_right and is_sound(window, end or 0, sequence.outside, scope, head.tag)
         if not is_right:
             return None
         self.fault = None

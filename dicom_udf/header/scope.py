@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 __all__ = ["Found", "PixelData", "Scope"]
@@ -32,6 +33,11 @@ class Found:
         self.faults: dict[str, str] = {}
         self.omitted: list[str] = []
         self.is_pure = True
+
+    def add(self, faults: Iterable[tuple[str, str]], path: str) -> None:
+        """Take in the faults of an element below ``path``; the first reason for a name counts."""
+        for name, reason in faults:
+            self.faults.setdefault(path + name, reason)
 
     def name(self, path: str, reason: str) -> None:
         """Note why a value is null or altered by what the bytes around it decided; the first reason counts."""
@@ -82,8 +88,6 @@ class Scope:
         self.group = group
         self.is_closed = False
 
-    def for_one(self, found: Found | None = None) -> Scope:
-        """Return the scope of one element in it, which has values of its own, and results of its own if given."""
-        if found is None:
-            return Scope(self.found, {}, path=self.path, depth=self.depth, end=self.end, limit=self.limit)
-        return Scope(found, found.values, path=self.path, depth=self.depth, end=self.end, limit=self.limit)
+    def for_one(self) -> Scope:
+        """Return the scope of one element in it, which has values of its own."""
+        return Scope(self.found, {}, path=self.path, depth=self.depth, end=self.end, limit=self.limit)
