@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from struct import calcsize
 from typing import NamedTuple
 
@@ -11,14 +12,25 @@ from dicom_udf.header.memo import Context
 from dicom_udf.header.vr import LONG_LENGTH, VRS
 from dicom_udf.header.window import Window
 
-__all__ = ["ITEM", "ITEM_END", "SEQUENCE_END", "UNDEFINED", "Head", "creator_of", "items_are_explicit", "read_head"]
+__all__ = [
+    "ITEM",
+    "ITEM_END",
+    "SEQUENCE_END",
+    "UNDEFINED",
+    "VALID_VRS",
+    "Head",
+    "creator_of",
+    "doubtful_heads",
+    "end_of",
+    "read_head",
+]
 
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
-_VALID_VRS = frozenset(name.encode() for name in VRS if len(name) == 2)
-_NO_VRS = frozenset({b"??", b"  "})
-"""What some writers put where they know no VR, with a length of 16 bits behind it."""
+VALID_VRS = frozenset(name.encode() for name in VRS if len(name) == 2)
 
+_DELIMITERS = frozenset({ITEM, ITEM_END, SEQUENCE_END})
+_FIRST_ITEM = {"<": b"\xfe\xff\x00\xe0", ">": b"\xff\xfe\xe0\x00"}
 _NUMBER_SIZES = {vr.name: calcsize("<" + vr.format) for vr in VRS.values() if vr.kind == "number"}
 """Bytes of one number, by VR."""
 
@@ -27,11 +39,12 @@ class Head(NamedTuple):
     """An element up to its value.
 
     Attributes:
-        offset: Where it stands.
+        offset: Where it begins.
         tag: 32 bits.
         vr: A single VR; empty for items and delimiters.
-        start: Where its value stands.
+        start: Where its value begins.
         length: Of its value; may be :data:`UNDEFINED`.
+        is_sure: False where what follows decided how the head is read, so that its bytes alone do not.
     """
 
     offset: int
@@ -39,13 +52,18 @@ class Head(NamedTuple):
     vr: str
     start: int
     length: int
+    is_sure: bool = True
+
+
+def end_of(head: Head) -> int:
+    """Return where the value ends; where it begins if its length is undefined."""
+    return head.start if head.length == UNDEFINED else head.start + head.length
 
 
 def read_head(window: Window, offset: int, context: Context) -> Head | FailureCode | None:
-    """Read the head of the element at ``offset``; None where the file ends there, in order or with zeros for padding.
+    """Read the head of the element at ``offset``; None where the file ends there, in order or with up to 7 zeros.
 
-    An element of an explicit data set that has no VR is taken for an implicit one: some writers switch within
-    sequences, and pydicom reads them so.
+    CORRUPT_HEADER where the bytes are not a head by the standard: :func:`doubtful_heads` may know better.
     """
     if not window.has(offset, 8):
         return FailureCode.TRUNCATED if window.rest(offset).strip(b"\0") else None
@@ -53,21 +71,19 @@ def read_head(window: Window, offset: int, context: Context) -> Head | FailureCo
     group, element, length = context.unpack_implicit(window.data, at)
     tag = group << 16 | element
     if group == 0xFFFE:
-        return Head(offset, tag, "", offset + 8, length)
-    if not tag:
-        return None if not length else FailureCode.CORRUPT_HEADER
-    name = window.data[at + 4 : at + 6]
-    if context.is_explicit and name.isalpha() and name.isupper():
-        return _explicit_head(window, offset, tag, name, context)
-    if context.is_explicit and name in _NO_VRS:
-        length = context.unpack(window.data, at)[3]
-        return Head(offset, tag, _known_vr(window, offset + 8, tag, length, context), offset + 8, length)
+        return Head(offset, tag, "", offset + 8, length) if tag in _DELIMITERS else FailureCode.CORRUPT_HEADER
+    if not group:
+        return FailureCode.CORRUPT_HEADER
+    if context.is_explicit:
+        return _explicit_head(window, offset, tag, window.data[at + 4 : at + 6], context)
     vr = vr_of(tag, length, creator=creator_of(context, tag), is_signed=context.is_signed)
+    if vr == "SQ" and tag & 0x10000 and not _can_be_sequence(window, offset + 8, length, context):
+        vr = "UN"  # a private dictionary describes one version of a device
     return Head(offset, tag, vr, offset + 8, length)
 
 
 def _explicit_head(window: Window, offset: int, tag: int, name: bytes, context: Context) -> Head | FailureCode:
-    if name not in _VALID_VRS:
+    if name not in VALID_VRS:
         return FailureCode.CORRUPT_HEADER
     vr = name.decode()
     if name not in LONG_LENGTH:
@@ -80,20 +96,37 @@ def _explicit_head(window: Window, offset: int, tag: int, name: bytes, context: 
     return Head(offset, tag, vr, offset + 12, length)
 
 
-def creator_of(context: Context, tag: int) -> str | None:
-    """Return the creator of the private block that an element stands in (PS3.5 §7.8.1)."""
-    return context.creators.get(tag >> 16 << 8 | (tag >> 8 & 0xFF)) if tag & 0x10000 else None
+def doubtful_heads(window: Window, offset: int, context: Context) -> Iterator[Head]:
+    """Yield the ways to read an element of an explicit data set whose VR is not one, the likeliest first.
 
+    Two capitals are a VR of a later edition: the long form, read as UN (PS3.5 §6.2). For anything else, ``??`` or
+    blanks among it, DCMTK reads a length of 16 bits. Some writers switch to implicit VR in between.
 
-def items_are_explicit(window: Window, start: int, order: str, *, default: bool) -> bool:
-    """Say how the elements of the items that begin at ``start`` are encoded, by the look of the first one.
-
-    PS3.5 §6.2.2 has items of an UN in implicit VR; not every writer knows it.
+    Args:
+        window: Holds the eight bytes at ``offset``.
+        offset: Where the element begins; its group is neither 0000 nor FFFE.
+        context: Explicit VR; an implicit one yields nothing.
     """
-    if not window.has(start, 14):
-        return default
-    name = window.at(start + 12, 2)
-    return name in _VALID_VRS if order == "<" else default
+    if not context.is_explicit:
+        return
+    at = offset - window.base
+    group, element, name, short = context.unpack(window.data, at)
+    tag = group << 16 | element
+    if name in VALID_VRS:
+        return
+    if name.isalpha() and name.isupper():
+        if window.has(offset, 12):
+            length = context.unpack_length(window.data, offset - window.base + 8)[0]
+            yield Head(offset, tag, "UN", offset + 12, length, is_sure=False)
+        return
+    for length in (short, context.unpack_implicit(window.data, at)[2]):
+        vr = _known_vr(window, offset + 8, tag, length, context)
+        yield Head(offset, tag, vr, offset + 8, length, is_sure=False)
+
+
+def creator_of(context: Context, tag: int) -> str | None:
+    """Return the creator of the private block that an element belongs to (PS3.5 §7.8.1)."""
+    return context.creators.get(tag >> 16 << 8 | (tag >> 8 & 0xFF)) if tag & 0x10000 else None
 
 
 def _known_vr(window: Window, start: int, tag: int, length: int, context: Context) -> str:
@@ -101,6 +134,11 @@ def _known_vr(window: Window, start: int, tag: int, length: int, context: Contex
     vr = vr_of(tag, length, creator=creator_of(context, tag), is_signed=context.is_signed)
     if vr in _NUMBER_SIZES and length % _NUMBER_SIZES[vr]:
         return "UN"
-    if vr != "SQ" or length in (0, UNDEFINED):
-        return vr
-    return vr if window.has(start, 4) and window.at(start, 4) == b"\xfe\xff\x00\xe0" else "UN"
+    return vr if vr != "SQ" or _can_be_sequence(window, start, length) else "UN"
+
+
+def _can_be_sequence(window: Window, start: int, length: int, context: Context | None = None) -> bool:
+    """True where a value is empty or begins with an item, in little endian where no context is given."""
+    if length in (0, UNDEFINED):
+        return True
+    return window.has(start, 4) and window.at(start, 4) == _FIRST_ITEM["<" if context is None else context.order]

@@ -15,7 +15,7 @@ from typing import Any
 from dicom_udf.header.selection import Level, with_blocks
 from dicom_udf.header.text import Encodings
 
-__all__ = ["MEMO_VALUE", "Context", "Entry", "Memo", "Run", "Step"]
+__all__ = ["MEMO_VALUE", "Context", "Entry", "Gap", "Memo", "Run", "Step"]
 
 MEMO_VALUE = 16 << 10
 """Longest element, sequences included, that is kept, in bytes."""
@@ -77,6 +77,20 @@ class Run(Entry):
         self.raw = raw
         self.last = entries[-1].tag
         self.entries = tuple(entries)
+
+
+class Gap(Entry):
+    """Bytes between elements that were passed over. Never remembered, and no :class:`Run` reaches across it.
+
+    Attributes:
+        stop: Offset where the next element begins.
+    """
+
+    __slots__ = ("stop",)
+
+    def __init__(self, stop: int, following: Context) -> None:
+        super().__init__(-1, "", None, (), following)
+        self.stop = stop
 
 
 class Context:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dicom_udf.header.leaf import name_of
-from dicom_udf.header.memo import Context, Entry, Run, Step
+from dicom_udf.header.memo import Context, Entry, Gap, Run, Step
 from dicom_udf.header.scope import Found
 
 __all__ = ["in_order", "pieces", "unseen"]
@@ -12,8 +12,10 @@ REPEATED = "stands more than once; the first is kept"
 
 
 def pieces(entry: Entry) -> tuple[Entry, ...]:
-    """Return the elements that an entry stands for."""
-    return entry.entries if isinstance(entry, Run) else (entry,)
+    """Return the elements that an entry holds."""
+    if isinstance(entry, Run):
+        return entry.entries
+    return () if isinstance(entry, Gap) else (entry,)
 
 
 def unseen(entry: Entry, seen: set[int]) -> list[Entry]:

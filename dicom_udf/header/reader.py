@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from itertools import islice
+from json import loads
 
 from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.header.cap import cap_json
+from dicom_udf.header.file_meta import MEDIA_STORAGE_DIRECTORY, read_file_meta
 from dicom_udf.header.memo import Context, Memo
 from dicom_udf.header.model import Header, Selection
-from dicom_udf.header.recognise import DEFLATED, Encoding, encoding_of, first_element
+from dicom_udf.header.recognise import DEFLATED, Encoding, behind_group_zero, encoding_of, expected_encoding
 from dicom_udf.header.scanner import Scanner
 from dicom_udf.header.scope import Found
-from dicom_udf.header.selection import INSTANCE, MEDIA_CLASS, SOP_CLASS, SYNTAX, Level, compile_selection
+from dicom_udf.header.selection import INSTANCE, SOP_CLASS, Level, compile_selection
 from dicom_udf.header.text import DEFAULT
 from dicom_udf.header.window import Inflater, Reads, Window
 
@@ -19,7 +21,7 @@ __all__ = ["read_header"]
 
 MOST_NAMED = 10_000
 """Entries of ``invalid_values``: a fault in each item of a long sequence must not outgrow a row."""
-MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
+NOT_DEFLATED = "names a deflated transfer syntax, and the data set is not deflated"
 
 _memo = Memo()
 _NOTHING = Selection()
@@ -35,44 +37,45 @@ def read_header(file: Reads, *, bulk_data_base: str = "", selection: Selection =
         selection: The typed values wanted; pass the same object to each call.
 
     Returns:
-        The header; with a ``fault`` where the file is cut or corrupt behind its SOPInstanceUID.
+        The header; with a ``fault`` where the file is cut or corrupt behind a UID that says which instance, series or
+        study it belongs to.
 
     Raises:
         FileFault: EMPTY_OBJECT, NOT_DICOM, DICOMDIR, TRUNCATED or CORRUPT_HEADER.
     """
     _memo.begin()
     meta_level, level = compile_selection(selection)
-    window = Window(file)
-    scanner = Scanner(window, bulk_data_base=bulk_data_base)
-    meta = Found()
-    meta_json, start = _file_meta(scanner, meta, meta_level)
-    if not window.has(start, 1):
-        raise FileFault(
-            FailureCode.TRUNCATED, f"the file ends at byte {start}, before the first element of its data set"
-        )
-    syntax = meta.values.pop(SYNTAX, None)
+    scanner = Scanner(Window(file), bulk_data_base=bulk_data_base)
+    meta = read_file_meta(scanner, lambda encoding: _context(encoding, meta_level))
+    start, encoding = meta.stop, meta.encoding
     inflater = None
-    if syntax in DEFLATED:
-        inflater = Inflater(file, window.rest(start))
-        scanner.window = window = Window(inflater)
-        start = 0
-    encoding = encoding_of(window, start, syntax)
+    if meta.syntax in DEFLATED:
+        if encoding_of(scanner.window, start, None) is not None:
+            meta.found.faults.setdefault("TransferSyntaxUID", NOT_DEFLATED)
+        else:
+            inflater = Inflater(file, scanner.window.rest(start))
+            scanner.window = Window(inflater)
+            start = 0
+            encoding = None
+    if encoding is None:
+        behind = behind_group_zero(scanner.window, start)
+        encoding = encoding_of(scanner.window, behind, meta.syntax) or expected_encoding(meta.syntax)
     if encoding is None:
         raise FileFault(FailureCode.CORRUPT_HEADER, f"no data element at byte {start}, where the data set begins")
     found = Found()
     json, end, context = scanner.data_set(start, _context(encoding, level), found)
-    if inflater is not None and inflater.is_corrupt:
-        scanner.fault = (FailureCode.CORRUPT_HEADER, scanner.fault[1] if scanner.fault else end)
-    _check(scanner, found, json)
+    if inflater is not None:
+        _check_stream(inflater, scanner, end)
+    _check(scanner, found, json, meta.json)
     cut, omitted = cap_json(json)
     pixels = scanner.pixel_data
     return Header(
         json=cut,
-        file_meta_json=meta_json,
-        values={**meta.values, **found.values},
-        invalid_values=dict(islice({**meta.faults, **found.faults}.items(), MOST_NAMED)),
+        file_meta_json=meta.json,
+        values={**meta.found.values, **found.values},
+        invalid_values=dict(islice({**meta.found.faults, **found.faults}.items(), MOST_NAMED)),
         fault=None if scanner.fault is None else f"{scanner.fault[0]}@{scanner.fault[1]}",
-        omitted=(*meta.omitted, *found.omitted, *omitted),
+        omitted=(*meta.found.omitted, *found.omitted, *omitted),
         private_creators=tuple(sorted(set(context.creators.values()))),
         pixel_data_offset=None if pixels is None or inflater else pixels.offset,
         pixel_data_length=None if pixels is None or inflater else pixels.length,
@@ -86,35 +89,38 @@ def _context(encoding: Encoding, level: Level) -> Context:
     )
 
 
-def _file_meta(scanner: Scanner, meta: Found, level: Level) -> tuple[str | None, int]:
-    """Read the file meta group where there is one; return its JSON, and where the data set begins.
+def _check_stream(inflater: Inflater, scanner: Scanner, end: int) -> None:
+    """Set the scanner's fault where a deflated data set is broken, cut, or has something behind it."""
+    if inflater.is_corrupt:
+        scanner.fault = (FailureCode.CORRUPT_HEADER, scanner.fault[1] if scanner.fault else end)
+    elif scanner.fault is None and scanner.pixel_data is None:
+        if not inflater.is_complete:
+            scanner.fault = (FailureCode.TRUNCATED, end)
+        elif not inflater.has_padding():
+            scanner.fault = (FailureCode.CORRUPT_HEADER, end)
+
+
+def _check(scanner: Scanner, found: Found, json: str, meta_json: str | None) -> None:
+    """Judge whether what was scanned is an instance.
+
+    A header that breaks off is one where any UID was read that says which object, series or study it belongs to.
 
     Raises:
-        FileFault: The file is empty, no DICOM, a media directory, or ends here.
+        FileFault: DICOMDIR, TRUNCATED or CORRUPT_HEADER.
     """
-    if not scanner.window.has(0, 1):
-        raise FileFault(FailureCode.EMPTY_OBJECT, "the file has no bytes")
-    start, has_meta = first_element(scanner.window)
-    if not has_meta:
-        return None, start
-    json, end, _ = scanner.data_set(start, _context(Encoding(True, "<"), level), meta, group=2)
-    if meta.values.pop(MEDIA_CLASS, None) == MEDIA_STORAGE_DIRECTORY:
-        raise FileFault(FailureCode.DICOMDIR, "a media directory: it lists files and is no instance")
-    if scanner.fault is not None:
-        code, offset = scanner.fault
-        raise FileFault(code, f"the file meta information breaks off at byte {offset}, before the data set")
-    json, omitted = cap_json(json)
-    meta.omitted += omitted
-    return json, end
-
-
-def _check(scanner: Scanner, found: Found, json: str) -> None:
-    """Judge whether what was scanned is an instance."""
     if found.values.pop(SOP_CLASS, None) == MEDIA_STORAGE_DIRECTORY:
-        raise FileFault(FailureCode.DICOMDIR, "a media directory: it lists files and is no instance")
+        raise FileFault(FailureCode.DICOMDIR, "a media directory: it lists files and is not an instance")
     has_instance = found.values.pop(INSTANCE, None) is not None
-    if scanner.fault is not None and not has_instance:
+    is_empty = json == "{}" and scanner.pixel_data is None
+    if scanner.fault is not None and not has_instance and (is_empty or not _has_uid(json, meta_json)):
         code, offset = scanner.fault
-        raise FileFault(code, f"the header breaks off at byte {offset}, before a SOPInstanceUID")
-    if json == "{}" and scanner.pixel_data is None:
+        raise FileFault(code, f"the header breaks off at byte {offset}, before a UID that says what it belongs to")
+    if is_empty:
         raise FileFault(FailureCode.TRUNCATED, "the file ends before the first element of its data set")
+
+
+def _has_uid(json: str, meta_json: str | None) -> bool:
+    """True where StudyInstanceUID, SeriesInstanceUID or the meta group's MediaStorageSOPInstanceUID has a value."""
+    data_set, meta = loads(json), loads(meta_json or "{}")
+    elements = [data_set.get("0020000D"), data_set.get("0020000E"), meta.get("00020003")]
+    return any(element and any(element.get("Value", ())) for element in elements)

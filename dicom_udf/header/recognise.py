@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.header.dictionary import public_vr
-from dicom_udf.header.heads import UNDEFINED
-from dicom_udf.header.vr import LONG_LENGTH, VRS
+from dicom_udf.header.heads import UNDEFINED, VALID_VRS
+from dicom_udf.header.soundness import pass_group_zero
+from dicom_udf.header.vr import LONG_LENGTH
 from dicom_udf.header.window import Window
 
-__all__ = ["BIG_ENDIAN", "DEFLATED", "IMPLICIT", "Encoding", "encoding_of", "first_element"]
+__all__ = [
+    "BIG_ENDIAN",
+    "DEFLATED",
+    "IMPLICIT",
+    "LONGEST_META",
+    "Encoding",
+    "behind_group_zero",
+    "encoding_of",
+    "expected_encoding",
+    "find_data_set",
+    "first_element",
+]
 
 IMPLICIT = "1.2.840.10008.1.2"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
 """Transfer syntaxes whose data set is deflated: explicit VR, and those of JPIP (PS3.5 §A.5, §A.7)."""
 
-_VALID_VRS = frozenset(name.encode() for name in VRS if len(name) == 2)
+LONGEST_META = 1 << 16
+"""Bytes within which the end of a broken file meta group is looked for; a few hundred are usual."""
+_GROUP_8 = re.compile(rb"\x08\x00|\x00\x08")
 _LONGEST_FIRST = 1 << 16
 """A longer first element is taken for chance, not for DICOM, where nothing else speaks for it."""
 
@@ -30,44 +45,82 @@ class Encoding(NamedTuple):
 
 
 _ALL = (Encoding(True, "<"), Encoding(False, "<"), Encoding(True, ">"), Encoding(False, ">"))
+_META = _ALL[:3]
 
 
-def first_element(window: Window) -> tuple[int, bool]:
-    """Return where the first element stands, and whether it is of the file meta group.
+def first_element(window: Window) -> tuple[int, Encoding | None]:
+    """Return where the first element begins, and how the file meta group is encoded; None where it begins without one.
 
     Files without the preamble, or without the meta group, are known by their first two elements (PS3.10 §7.1 asks for
-    both; ACR-NEMA knew neither).
+    both; ACR-NEMA knew neither). The group is explicit little endian by the standard; some writers know no VRs there.
 
     Raises:
         FileFault: NOT_DICOM.
     """
     if window.has(128, 4) and window.data[128:132] == b"DICM":
-        return 132, window.has(132, 2) and window.data[132:134] == b"\x02\x00"
+        return 132, _meta_encoding(window, 132, count=1) or (_META[0] if _is_meta(window, 132, _META[0]) else None)
     start = 4 if window.data[:4] == b"DICM" else 0
-    for place in dict.fromkeys((start, 0, 128)):
-        if window.has(place, 8) and window.data[place : place + 2] == b"\x02\x00" and _fits(window, place, _ALL[0]):
-            return place, True
-        if any(_fits(window, place, encoding) for encoding in _ALL):
-            return place, False
+    places = list(dict.fromkeys((start, 0, 128)))
+    for place in places:
+        meta = _meta_encoding(window, place, count=2)
+        if meta is not None or any(_fits(window, place, encoding) for encoding in _ALL):
+            return place, meta
+    for place in places:
+        behind = behind_group_zero(window, place)
+        if behind > place and any(_fits(window, behind, encoding) for encoding in _ALL):
+            return place, None
     raise FileFault(
         FailureCode.NOT_DICOM, "no DICM prefix at byte 128 and no data elements at the start: not a DICOM file"
     )
 
 
-def encoding_of(window: Window, start: int, syntax: str | None) -> Encoding | None:
-    """Return the data set's encoding: what the transfer syntax says, unless its first element contradicts.
+def _meta_encoding(window: Window, place: int, *, count: int) -> Encoding | None:
+    return next((e for e in _META if _is_meta(window, place, e) and _fits(window, place, e, count=count)), None)
 
-    None where there is no syntax and nothing that looks like an element.
+
+def _is_meta(window: Window, place: int, encoding: Encoding) -> bool:
+    return window.has(place, 2) and window.at(place, 2) == (b"\x02\x00" if encoding.order == "<" else b"\x00\x02")
+
+
+def encoding_of(window: Window, start: int, syntax: str | None) -> Encoding | None:
+    """Return the data set's encoding: the transfer syntax's, unless its first element contradicts.
+
+    None where nothing that looks like an element begins at ``start``.
     """
-    if syntax == IMPLICIT:
-        tried = (_ALL[1], _ALL[0])
-    elif syntax == BIG_ENDIAN:
-        tried = (_ALL[2], _ALL[0])
-    elif syntax:
-        tried = (_ALL[0], _ALL[1])
-    else:
+    if not syntax:
         return next((encoding for encoding in _ALL if _fits(window, start, encoding)), None)
-    return next((encoding for encoding in tried if _fits(window, start, encoding, count=1)), tried[0])
+    return next((encoding for encoding in _encodings(syntax) if _fits(window, start, encoding, count=1)), None)
+
+
+def expected_encoding(syntax: str | None) -> Encoding | None:
+    """Return the encoding that a transfer syntax names; None without one."""
+    return _encodings(syntax)[0] if syntax else None
+
+
+def _encodings(syntax: str) -> tuple[Encoding, Encoding]:
+    if syntax == IMPLICIT:
+        return _ALL[1], _ALL[0]
+    return (_ALL[2], _ALL[0]) if syntax == BIG_ENDIAN else (_ALL[0], _ALL[1])
+
+
+def find_data_set(window: Window, start: int, syntax: str | None) -> int | None:
+    """Return the first place from ``start`` on where two elements follow each other, the first of group 0008."""
+    window.has(start, LONGEST_META)
+    encodings = _encodings(syntax) if syntax else _ALL
+    for found in _GROUP_8.finditer(window.data, start - window.base):
+        place = found.start() + window.base
+        if any(_fits(window, place, encoding) for encoding in encodings):
+            return place
+    return None
+
+
+def behind_group_zero(window: Window, offset: int) -> int:
+    """Return where the first element behind a command set or zeros begins; ``offset`` where there are none."""
+    for is_explicit in (False, True):
+        passed = pass_group_zero(window, offset, order="<", is_explicit=is_explicit)
+        if passed is not None and any(_fits(window, passed.stop, encoding, count=1) for encoding in _ALL):
+            return passed.stop
+    return offset
 
 
 def _fits(window: Window, offset: int, encoding: Encoding, *, count: int = 2) -> bool:
@@ -98,8 +151,8 @@ def _element(window: Window, offset: int, encoding: Encoding) -> tuple[int, int,
         return None
     if not encoding.is_explicit:
         length = int.from_bytes(data[4:8], order)  # type: ignore[arg-type]
-        return None if data[4:6] in _VALID_VRS else (tag, length, offset + 8)
-    if data[4:6] not in _VALID_VRS:
+        return None if data[4:6] in VALID_VRS else (tag, length, offset + 8)
+    if data[4:6] not in VALID_VRS:
         return None
     if data[4:6] in LONG_LENGTH:
         length = int.from_bytes(data[8:12], order)  # type: ignore[arg-type]

@@ -7,27 +7,19 @@ from typing import Any, Literal
 from dicom_udf.errors import FailureCode
 from dicom_udf.header.cap import FIRST_ITEMS
 from dicom_udf.header.element import NOT_TYPED, finish, quote
-from dicom_udf.header.heads import (
-    ITEM,
-    ITEM_END,
-    SEQUENCE_END,
-    UNDEFINED,
-    Head,
-    items_are_explicit,
-    read_head,
-)
+from dicom_udf.header.heads import ITEM, ITEM_END, UNDEFINED, Head, end_of, read_head
+from dicom_udf.header.items import NO_DELIMITER, Ends, Sequence, closes_item, next_item, stop_of_stray_item
 from dicom_udf.header.leaf import STEERING, name_of, plain_entry, steer
-from dicom_udf.header.memo import MEMO_VALUE, Context, Entry, Run, Step
+from dicom_udf.header.memo import MEMO_VALUE, Context, Entry, Gap, Run, Step
 from dicom_udf.header.order import in_order, pieces, unseen
 from dicom_udf.header.scope import Found, PixelData, Scope
 from dicom_udf.header.selection import Place, code_of
 from dicom_udf.header.skip import skip_value
+from dicom_udf.header.soundness import PIXEL_DATA, Passed, has_explicit_items, is_sound, reread_head
 from dicom_udf.header.vr import LONG_LENGTH, VRS
 from dicom_udf.header.window import Window
 
 __all__ = ["Scanner"]
-
-PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 
 INLINE_BYTES = 1024
 """Longer binary values are named by a BulkDataURI and skipped, not read (DESIGN §3)."""
@@ -41,6 +33,9 @@ MOST_ELEMENTS = 1 << 16
 """Of one data set or item; the dictionary has some 5,000. More is no header, and ends the scan."""
 
 NOT_A_SEQUENCE = "not a sequence in the file"
+BROKEN_SEQUENCE = "a fault inside the sequence; what lies outside of its whole items is left out"
+GROUP_ZERO = "an element of group 0000, which is no part of a data set; passed over"
+STRAY = "an item or a delimiter where no sequence is open; passed over"
 
 
 class Scanner:
@@ -59,20 +54,21 @@ class Scanner:
         self._held = 0
 
     def data_set(
-        self, offset: int, context: Context, found: Found, *, group: int | None = None
+        self, offset: int, context: Context, found: Found, *, group: int | None = None, limit: int | None = None
     ) -> tuple[str, int, Context]:
         """Scan a top-level data set and remember it.
 
         Args:
             offset: Where its first element stands.
             context: What it begins in.
-            found: Filled with what it gives.
+            found: The collector of its results.
             group: Stop before the first element of another group.
+            limit: Offset where it ends, if that is known.
 
         Returns:
             Its JSON, the offset where the scan stopped, and the context there.
         """
-        steps, end, is_sorted = self._elements(offset, context, Scope(found, found.values, group=group))
+        steps, end, is_sorted = self._elements(offset, context, Scope(found, found.values, group=group, limit=limit))
         if is_sorted:
             context.memo.learn(steps, self.window.data, self.window.base, end)
             entries = [step[0] for step in steps]
@@ -81,23 +77,23 @@ class Scanner:
         return _object(entries), end, steps[-1][0].next if steps else context
 
     def _elements(self, offset: int, context: Context, scope: Scope) -> tuple[list[Step], int, bool]:
-        """Scan elements up to the end of their scope or of the scan; say whether they were in order."""
+        """Scan elements up to the end of their scope or of the scan; return True with them if they were in order."""
         steps: list[Step] = []
-        values, faults, path, end = scope.values, scope.found.faults, scope.path, scope.end
+        values, faults, path, limit = scope.values, scope.found.faults, scope.path, scope.limit
         last = -1
         is_sorted = True
         seen: set[int] = set()
-        while self.fault is None and (end is None or offset < end):
+        while self.fault is None and (limit is None or offset < limit):
             entry, stop = self._known(offset, context, last, scope)
             if entry is None:
-                head = self._next(offset, context, scope)
-                if head is None:
+                head = self._next(offset, context, scope, last)
+                if isinstance(head, int):
+                    offset = head
                     break
-                if not head.vr:
-                    offset = head.start if head.tag == ITEM_END or end is not None or not scope.depth else offset
-                    if scope.depth and end is None:
-                        break
-                    continue  # a delimiter of nothing: real files have them
+                if isinstance(head, Gap):
+                    steps.append((head, offset, context, last))
+                    offset = head.stop
+                    continue
                 entry, stop = self._read(head, context, scope)
             if entry.tag <= last and is_sorted:
                 is_sorted = False
@@ -132,7 +128,7 @@ class Scanner:
             group, element, length = context.unpack_implicit(data, at)
             vr = b""
         stop = offset + 8 + length
-        if length > MEMO_VALUE or (scope.end is not None and stop > scope.end):
+        if length > MEMO_VALUE or (scope.limit is not None and stop > scope.limit):
             return None, offset
         raw = data[at : at + 8 + length]
         entry = context.known.get(raw)
@@ -140,23 +136,50 @@ class Scanner:
             entry = plain_entry(group << 16 | element, vr, raw, context)
         return entry, stop
 
-    def _next(self, offset: int, context: Context, scope: Scope) -> Head | None:
-        """Read the next head; None where the scope ends before it, or where a fault ends the scan."""
+    def _next(self, offset: int, context: Context, scope: Scope, last: int) -> Head | Gap | int:
+        """Read the next head; a gap to pass over; or the offset where the scope ends, or a fault ends the scan."""
         if scope.group is not None and self._is_of_another(scope.group, offset, context):
-            return None
-        head = read_head(self.window, offset, context)
+            return offset
+        head: Head | Passed | FailureCode | None = read_head(self.window, offset, context)
+        if head is FailureCode.CORRUPT_HEADER:
+            head = reread_head(self.window, offset, context, scope, last)
         if isinstance(head, Head):
-            if head.tag == ITEM or (scope.end is not None and head.vr and _end_of(head) > scope.end):
+            if not head.vr:
+                return self._delimiter(head, context, scope, last)
+            if scope.limit is not None and end_of(head) > scope.limit:
                 self.fault = (FailureCode.CORRUPT_HEADER, offset)
             elif not scope.depth and head.tag in PIXEL_DATA:
                 self.pixel_data = PixelData(head.start, None if head.length == UNDEFINED else head.length)
             else:
                 return head
-        elif head is not None:
-            self.fault = (head, offset)
-        elif scope.depth:
-            self.fault = (FailureCode.TRUNCATED, offset)
-        return None
+        elif isinstance(head, Passed):
+            return self._gap(head.tags, head.stop, GROUP_ZERO, context, scope)
+        elif head is not None or scope.depth:
+            self.fault = (head or FailureCode.TRUNCATED, offset)
+        return offset
+
+    def _delimiter(self, head: Head, context: Context, scope: Scope, last: int) -> Gap | int:
+        """Judge an item or a delimiter at an element's place: the end of this item, or a stray one to pass over."""
+        is_open = scope.depth > 0 and scope.end is None
+        if head.tag == ITEM:
+            stop = stop_of_stray_item(self.window, head, context, scope, last)
+            if stop is not None:
+                return self._gap((head.tag,), stop, STRAY, context, scope)
+            if not is_open:
+                self.fault = (FailureCode.CORRUPT_HEADER, head.offset)
+            return head.offset
+        if not is_open:
+            return self._gap((head.tag,), head.start, STRAY, context, scope)
+        if head.tag == ITEM_END:
+            scope.is_closed = True
+            return head.start
+        return closes_item(self.window, head, context, scope)
+
+    def _gap(self, tags: tuple[int, ...], stop: int, reason: str, context: Context, scope: Scope) -> Gap:
+        """Return what is passed over, and name it."""
+        for tag in tags:
+            scope.found.name(scope.path + name_of(tag, context), reason)
+        return Gap(stop, context)
 
     def _is_of_another(self, group: int, offset: int, context: Context) -> bool:
         """Look at the group alone: behind the file meta group anything may stand, a deflated stream too."""
@@ -170,8 +193,9 @@ class Scanner:
         is_sequence = head.vr == "SQ" or head.length == UNDEFINED
         outer = scope.found
         if not scope.depth:
-            found = Found()
-            scope = Scope(found, found.values)
+            scope = scope.for_one(Found())
+        if not head.is_sure:
+            scope.found.is_pure = False
         if is_sequence:
             own = scope.for_one()  # a repeated sequence gives no values
             text, stop = self._sequence(head, context, own)
@@ -242,81 +266,140 @@ class Scanner:
         """Read a sequence; return its JSON member and where it ends."""
         if scope.depth >= DEEPEST or head.vr not in ("SQ", "UN"):
             return self._passed_over(head, context, scope)
-        place = (context.level.get(head.tag) if context.level else None) or _NO_PLACE
-        name = f"{scope.path}{head.tag:08X}"
-        codes: list[dict[str, str | None] | None] = []
-        items, count, end = self._items(head, context, scope, place, codes)
-        if count > len(items):
-            scope.found.omitted.append(f"{name}[{len(items)}:]")
-            scope.found.is_pure = False
-        if any(codes):
-            scope.values.update(dict.fromkeys(place.codes, codes))
-        if place.wanted:
-            scope.found.faults[name if scope.depth else name_of(head.tag, context)] = NOT_TYPED
+        found = scope.found
+        sequence = Sequence(head, scope, (context.level.get(head.tag) if context.level else None) or _NO_PLACE)
+        name = sequence.path if scope.depth else name_of(head.tag, context)
+        if sequence.place.wanted:
+            found.faults[name] = NOT_TYPED
+        end = self._items(sequence, context, scope)
+        items = sequence.items
+        if sequence.oddity is not None:
+            found.faults.setdefault(name, sequence.oddity)
+        if sequence.count > len(items):
+            found.omitted.append(f"{sequence.path}[{len(items)}:]")
+            found.is_pure = False
+        if any(sequence.codes) and sequence.oddity != BROKEN_SEQUENCE:
+            scope.values.update(dict.fromkeys(sequence.place.codes, sequence.codes))
         body = f'{{"vr":"SQ","Value":[{",".join(items)}]}}' if items else '{"vr":"SQ"}'
         return f'"{head.tag:08X}":{body}', end
 
-    def _items(
-        self, head: Head, context: Context, scope: Scope, place: Place, codes: list[dict[str, str | None] | None]
-    ) -> tuple[list[str], int, int]:
-        """Read the items of a sequence; return the JSON of those that are held, how many there are, and the end."""
-        end = None if head.length == UNDEFINED else head.start + head.length
-        is_explicit = self._is_explicit_inside(head, context)
+    def _items(self, sequence: Sequence, context: Context, scope: Scope) -> int:
+        """Read the items of a sequence; return where it ends."""
+        head, limit = sequence.head, sequence.limit
+        is_explicit = self._is_explicit_inside(head, context, scope)
+        inside = context
         if self.window.at(head.start, 4) == _LITTLE_ITEM and context.order == ">":
-            context = context.where(order="<")  # an UN's (PS3.5 §6.2.2 note 2)
-        items: list[str] = []
-        count = 0
+            inside = context.where(order="<")  # an UN's (PS3.5 §6.2.2 note 2)
         offset = head.start
-        while self.fault is None and (end is None or offset < end):
-            item = self._item(offset, end, context)
-            if item is None:
-                break
-            if item.tag == SEQUENCE_END:
-                return items, count, item.start if end is None else end
-            held = self._held
-            values: dict[str, Any] = {}
-            path = f"{scope.path}{head.tag:08X}[{count}]."
-            stop = None if item.length == UNDEFINED else item.start + item.length
-            inner = Scope(scope.found, values, path=path, depth=scope.depth + 1, end=stop)
-            inside = context.inside(place.others if count else place.first, is_explicit=is_explicit)
-            steps, offset, is_sorted = self._elements(item.start, inside, inner)
-            if place.codes:
-                codes.append(code_of(values))
-            scope.values.update(values)
-            count += 1
-            if count > FIRST_ITEMS and (self._held > HELD_TEXT or count - 1 > len(items)):
-                del items[FIRST_ITEMS:]
-                self._held = held
-                continue
-            entries = [step[0] for step in steps] if is_sorted else in_order(steps, scope.found, path)
-            items.append(_object(entries))
-            self._held = held + len(items[-1])
-        return items, count, offset
+        while limit is None or offset < limit:
+            item = next_item(self.window, offset, sequence, scope, (context, inside))
+            if isinstance(item, Ends):
+                sequence.note(item, scope.found)
+                offset = item.offset
+                if item.is_over:
+                    return offset
+            elif isinstance(item, Head):
+                offset = self._item(item, sequence, (context, inside), scope, is_explicit=is_explicit)
+                if self.fault is not None:
+                    return offset
+            else:
+                self.fault = (item, offset)
+                stop = self._resume(None, sequence, (context, inside), scope)
+                return offset if stop is None else stop
+        if head.length == UNDEFINED:
+            sequence.note(Ends(offset, reason=NO_DELIMITER), scope.found)
+        return offset
 
-    def _item(self, offset: int, end: int | None, context: Context) -> Head | None:
-        """Read the head of an item or the end of a sequence; None, and a fault, where there is neither."""
-        item = read_head(self.window, offset, context)
-        if isinstance(item, Head) and item.tag in (ITEM, SEQUENCE_END):
-            if end is None or item.length == UNDEFINED or item.start + item.length <= end:
-                return item
-            item = FailureCode.CORRUPT_HEADER
-        if isinstance(item, Head):
-            item = FailureCode.CORRUPT_HEADER
-        self.fault = (item or FailureCode.TRUNCATED, offset)
-        return None
+    def _item(
+        self, item: Head, sequence: Sequence, contexts: tuple[Context, Context], scope: Scope, *, is_explicit: bool
+    ) -> int:
+        """Read an item; return where reading goes on: behind a broken one too, where a length around it is right."""
+        held, omitted = self._held, len(scope.found.omitted)
+        values: dict[str, Any] = {}
+        path = f"{sequence.path}[{sequence.count}]."
+        end = None if item.length == UNDEFINED else end_of(item)
+        inner = Scope(scope.found, values, path=path, depth=scope.depth + 1, end=end, limit=sequence.limit)
+        place = sequence.place
+        inside = contexts[1].inside(place.others if sequence.count else place.first, is_explicit=is_explicit)
+        steps, offset, is_sorted = self._elements(item.start, inside, inner)
+        sequence.count += 1
+        sequence.was_defined = end is not None
+        text = "{}"
+        stop = None if self.fault is None else self._resume(end, sequence, contexts, scope)
+        if stop is not None:
+            scope.found.forget(path, omitted=omitted)
+            offset = stop
+        else:
+            if place.codes:
+                sequence.codes.append(code_of(values))
+            scope.values.update(values)
+            if end is None and not inner.is_closed and self.fault is None:
+                sequence.note(Ends(offset, reason=NO_DELIMITER), scope.found)
+        is_held = sequence.count <= FIRST_ITEMS or (
+            self._held <= HELD_TEXT and sequence.count - 1 == len(sequence.items)
+        )
+        if not is_held:
+            del sequence.items[FIRST_ITEMS:]
+            self._held = held
+            return offset
+        if stop is None:
+            text = _object([step[0] for step in steps] if is_sorted else in_order(steps, scope.found, path))
+        sequence.items.append(text)
+        self._held = held + len(text)
+        return offset
+
+    def _resume(
+        self, stop: int | None, sequence: Sequence, contexts: tuple[Context, Context], scope: Scope
+    ) -> int | None:
+        """Return where reading goes on behind a fault, which then costs an item, or what is left of the sequence.
+
+        Args:
+            stop: Where the broken item ends by its own length; None where it has none.
+            sequence: The sequence around the fault.
+            contexts: How elements around it are read, and how its items are.
+            scope: What it belongs to.
+
+        Returns:
+            The end of the item where another one or the end of its sequence follows; or the end of the sequence where
+            a sound element follows; None where no length is right, so that the fault ends the scan.
+        """
+        head = sequence.head
+        end = None if head.length == UNDEFINED else end_of(head)
+        scope.found.is_pure = False
+        is_right = (
+            stop is not None
+            and stop != end
+            and self.window.skip_to(stop)
+            and (stop == sequence.limit or not isinstance(next_item(self.window, stop, sequence, scope, contexts), str))
+        )
+        if not is_right:
+            stop = end
+            is_right = (
+                end is not None
+                and self.window.skip_to(end)
+                and is_sound(self.window, end, contexts[0], scope, head.tag)
+            )
+        if not is_right:
+            return None
+        self.fault = None
+        sequence.oddity = BROKEN_SEQUENCE
+        return stop
 
     def _is_stored_as_un(self, head: Head, context: Context) -> bool:
         return context.is_explicit and self.window.at(head.offset + 4, 2) == b"UN"
 
-    def _is_explicit_inside(self, head: Head, context: Context) -> bool:
-        if not self._is_stored_as_un(head, context):
-            return context.is_explicit
-        return items_are_explicit(self.window, head.start, context.order, default=False)
+    def _is_explicit_inside(self, head: Head, context: Context, scope: Scope) -> bool:
+        """Return how the items of a sequence are encoded: one stored as UN, or in implicit VR, may have either."""
+        if context.is_explicit and not self._is_stored_as_un(head, context):
+            return True
+        if context.order == ">":
+            return False
+        return has_explicit_items(self.window, head, context, scope.limit)
 
     def _passed_over(self, head: Head, context: Context, scope: Scope) -> tuple[str, int]:
         """Pass over fragments, which are named by their place in the file, or over what is nested too deep."""
         scope.found.is_pure = False
-        stop = skip_value(self.window, head, context)
+        stop = skip_value(self.window, head, context, limit=scope.limit)
         if not isinstance(stop, int):
             self.fault = stop
             return "", stop[1]
@@ -328,10 +411,6 @@ class Scanner:
 
 _NO_PLACE = Place()
 _LITTLE_ITEM = b"\xfe\xff\x00\xe0"
-
-
-def _end_of(head: Head) -> int:
-    return head.start if head.length == UNDEFINED else head.start + head.length
 
 
 def _object(entries: list[Entry]) -> str:

@@ -1,4 +1,4 @@
-"""Where the scanner stands in a file, and what it tells of what it finds there."""
+"""The data set or item that the scanner is in, and what was found there besides its JSON."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ class PixelData(NamedTuple):
 
 
 class Found:
-    """What the elements give besides their JSON; one for a data set, and one for each top-level sequence.
+    """Results besides the JSON; one for a data set, and one for each top-level sequence.
 
     Attributes:
         values: Typed values by name.
         faults: Attribute path -> why its value is null or altered.
         omitted: Paths of values that were left out.
-        is_pure: False where the JSON holds offsets or lacks something, so that it can't be remembered.
+        is_pure: False where the JSON holds offsets, lacks something, or depends on bytes behind the element, so that
+            it can't be remembered.
     """
 
     __slots__ = ("faults", "is_pure", "omitted", "values")
@@ -32,32 +33,57 @@ class Found:
         self.omitted: list[str] = []
         self.is_pure = True
 
+    def name(self, path: str, reason: str) -> None:
+        """Note why a value is null or altered by what the bytes around it decided; the first reason counts."""
+        self.faults.setdefault(path, reason)
+        self.is_pure = False
+
+    def forget(self, path: str, *, omitted: int) -> None:
+        """Take back what was noted below ``path``, an item that is left out, and past the first ``omitted`` paths."""
+        for name in [name for name in self.faults if name.startswith(path)]:
+            del self.faults[name]
+        del self.omitted[omitted:]
+
 
 class Scope:
-    """Where elements stand, and who is told what they give.
+    """The data set or item that elements belong to, and the collector of its results.
 
     Attributes:
         found: For the whole top-level element.
         values: For this data set or item.
         path: In front of a tag, e.g. ``00081140[3].``; empty at top level.
         depth: Sequences around it.
-        end: Offset where it ends; None where a delimiter or the file ends it.
+        end: Offset where it ends by its own length; None where a delimiter or the file ends it.
+        limit: Offset that it can't reach beyond: its own end, or that of the nearest sequence or item of defined length
+            around it; None where there is none.
         group: Only elements of this group belong to it; None for all.
+        is_closed: True once the item delimiter of an item of undefined length was read.
     """
 
-    __slots__ = ("depth", "end", "found", "group", "path", "values")
+    __slots__ = ("depth", "end", "found", "group", "is_closed", "limit", "path", "values")
 
     def __init__(
-        self, found: Found, values: dict[str, Any], *, path: str = "", depth: int = 0, end: int | None = None,
+        self,
+        found: Found,
+        values: dict[str, Any],
+        *,
+        path: str = "",
+        depth: int = 0,
+        end: int | None = None,
+        limit: int | None = None,
         group: int | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.found = found
         self.values = values
         self.path = path
         self.depth = depth
         self.end = end
+        self.limit = limit if end is None else end
         self.group = group
+        self.is_closed = False
 
-    def for_one(self) -> Scope:
-        """Return the scope of one element in it, which has values of its own."""
-        return Scope(self.found, {}, path=self.path, depth=self.depth, end=self.end, group=self.group)
+    def for_one(self, found: Found | None = None) -> Scope:
+        """Return the scope of one element in it, which has values of its own, and results of its own if given."""
+        if found is None:
+            return Scope(self.found, {}, path=self.path, depth=self.depth, end=self.end, limit=self.limit)
+        return Scope(found, found.values, path=self.path, depth=self.depth, end=self.end, limit=self.limit)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from typing import Protocol
 
-__all__ = ["FIRST_READ", "Inflater", "Reads", "Window"]
+__all__ = ["FIRST_READ", "MOST_PADDING", "Inflater", "Reads", "Window"]
 
 FIRST_READ = 64 << 10
 """98 % of headers end within it (DESIGN §4)."""
 
+MOST_PADDING = 1 << 20
+"""Bytes of zeros that may pad the end of a file; more of them are not padding."""
+
 LARGEST_READ = 4 << 20
+_NOT_ZERO = re.compile(rb"[^\0]")
 FORGET_BEHIND = 1 << 20
 """Bytes behind the place of reading that may stay in memory when more is read."""
 
@@ -49,7 +54,7 @@ class Window:
         end = offset + length
         if end <= self.base + len(self.data):
             return True
-        if offset - self.base > FORGET_BEHIND:
+        if offset - self.base > FORGET_BEHIND and not self._is_at_end:
             self.data = self.data[offset - self.base :]
             self.base = offset
         chunks = [self.data]
@@ -72,6 +77,27 @@ class Window:
         self._file.seek(offset - 1)  # one byte before, to see that the value is there
         self.data, self.base, self._step = b"", offset - 1, FIRST_READ
         return self.has(offset - 1, 1)
+
+    def count_zeros(self, offset: int, most: int) -> tuple[int, bool]:
+        """Count the zeros from ``offset`` on, up to ``most + 1``; True with them where they reach the end of the file.
+
+        What is not in memory is read at once, and nothing before ``offset`` is forgotten.
+        """
+        found = _NOT_ZERO.search(self.data, offset - self.base)
+        if found is None and not self._is_at_end:
+            missing = offset + most + 1 - self.base - len(self.data)
+            chunks = [self.data]
+            while missing > 0 and not self._is_at_end:
+                chunk = self._file.read(missing)
+                self._is_at_end = not chunk
+                missing -= len(chunk)
+                chunks.append(chunk)
+            self.data = b"".join(chunks)
+            found = _NOT_ZERO.search(self.data, offset - self.base)
+        if found is not None:
+            return min(found.start() + self.base - offset, most + 1), False
+        length = self.base + len(self.data) - offset
+        return min(length, most + 1), self._is_at_end and length <= most
 
     def at(self, offset: int, length: int) -> bytes:
         """Return the bytes from ``offset`` on, as far as they are in memory."""
@@ -122,6 +148,16 @@ class Inflater:
             if not packed:
                 break
         return b""
+
+    @property
+    def is_complete(self) -> bool:
+        """True where the end of the stream was read; what comes out of a stream that was cut may look whole."""
+        return self._inflate.eof
+
+    def has_padding(self) -> bool:
+        """True where nothing but zeros follows the stream, one as a rule (PS3.5 §A.5)."""
+        behind = self._inflate.unused_data + self._file.read(MOST_PADDING + 1)
+        return len(behind) <= MOST_PADDING and not behind.strip(b"\0")
 
     def seek(self, offset: int, _whence: int = 0, /) -> int:
         """Go forward to ``offset`` of the inflated stream."""

@@ -28,6 +28,7 @@ def code_of(content: bytes) -> FailureCode:
 
 DATE = element(0x00080020, "DA", b"20240131")
 START = len(raw_file())
+RUBBISH = b"rubbish!rubbish!"
 
 
 @pytest.mark.parametrize(
@@ -77,9 +78,9 @@ def test_a_file_cut_anywhere_is_a_header_with_a_fault_or_a_failure(syntax: str) 
         (element(0x00100010, "OB", b"Doe", length=0xFFFFFFFE), "TRUNCATED"),
         (element(0x00100010, "UT", b"Doe", length=5 << 20), "TRUNCATED"),
         (element(0x00100010, "QQ", b"Doe"), "CORRUPT_HEADER"),
-        (element(0x00100010, "SQ", b"no item!"), "CORRUPT_HEADER"),
-        (b"\xfe\xff\x00\xe0\0\0\0\0", "CORRUPT_HEADER"),
-        (element(0x00100010, "SQ", b"\xfe\xff\x00\xe0\xff\0\0\0" + bytes(16)), "CORRUPT_HEADER"),
+        (element(0x00100010, "SQ", b"no item!") + RUBBISH, "CORRUPT_HEADER"),
+        (b"\xfe\xff\x00\xe0\0\0\0\0" + RUBBISH, "CORRUPT_HEADER"),
+        (element(0x00100010, "SQ", b"\xfe\xff\x00\xe0\xff\0\0\0" + bytes(16)) + RUBBISH, "CORRUPT_HEADER"),
         (element(0x00100010, "SQ", b"\xfe\xff\x00\xe0\xff\xff\xff\xff", length=0xFFFFFFFF), "TRUNCATED"),
         (b"\x10\0\x10\0P", "TRUNCATED"),
     ],

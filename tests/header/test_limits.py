@@ -176,9 +176,25 @@ def test_the_cap_keeps_the_digits_of_numbers() -> None:
 
 
 def test_a_large_header_within_the_first_read_costs_one_read() -> None:
-    file = CountingFile(encode(minimal(PatientComments="x" * 10_000)) + bytes(64 << 10))
-    read_header(file)
+    pixels = element(0x7FE00010, "OW", bytes(64 << 10))
+    file = CountingFile(encode(minimal(PatientComments="x" * 10_000)) + pixels)
+    assert read_header(file).pixel_data_length == 64 << 10
     assert file.reads <= 2
+
+
+def test_padding_is_looked_at_in_one_request_and_never_past_a_mebibyte() -> None:
+    for length, fault in (
+        (64 << 10, None),
+        (1 << 20, None),
+        ((1 << 20) + 2, "CORRUPT_HEADER"),
+        (9 << 20, "CORRUPT_HEADER"),
+    ):
+        content = encode(minimal(PatientComments="x" * 10_000))
+        file = CountingFile(content + bytes(length))
+        header = read_header(file)
+        assert header.fault == (fault and f"{fault}@{len(content)}")
+        assert file.reads <= 3  # the last one may find the end of the file
+        assert file.bytes_read <= (1 << 20) + (128 << 10)
 
 
 def test_the_file_meta_group_is_capped_too() -> None:

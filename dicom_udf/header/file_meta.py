@@ -1,0 +1,150 @@
+"""The file meta group (PS3.10 §7.1), and where the data set begins behind it, also where the group is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from dicom_udf.errors import FailureCode, FileFault
+from dicom_udf.header.cap import cap_json
+from dicom_udf.header.dictionary import keyword_of
+from dicom_udf.header.memo import Context
+from dicom_udf.header.recognise import (
+    DEFLATED,
+    LONGEST_META,
+    Encoding,
+    behind_group_zero,
+    encoding_of,
+    find_data_set,
+    first_element,
+)
+from dicom_udf.header.scanner import Scanner
+from dicom_udf.header.scope import Found
+from dicom_udf.header.selection import MEDIA_CLASS, SYNTAX
+from dicom_udf.header.window import Window
+
+__all__ = ["MEDIA_STORAGE_DIRECTORY", "FileMeta", "read_file_meta"]
+
+MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
+
+BROKEN_META = "a fault in the file meta group; the rest of the group is left out"
+_GROUP_LENGTH = 0x00020000
+
+
+class FileMeta(NamedTuple):
+    """The file meta group.
+
+    Attributes:
+        json: Its JSON; None where the file has none.
+        found: Its values, and what is wrong with it.
+        syntax: The transfer syntax; None where it isn't named.
+        stop: Where the data set begins.
+        encoding: The data set's, where its first element shows it.
+    """
+
+    json: str | None
+    found: Found
+    syntax: str | None
+    stop: int
+    encoding: Encoding | None
+
+
+def read_file_meta(scanner: Scanner, context_of: Callable[[Encoding], Context]) -> FileMeta:
+    """Read the file meta group where there is one.
+
+    Args:
+        scanner: At the start of the file.
+        context_of: Returns the context of the group by its encoding.
+
+    Raises:
+        FileFault: The file is empty, not DICOM, a media directory, or ends before its data set.
+    """
+    window = scanner.window
+    if not window.has(0, 1):
+        raise FileFault(FailureCode.EMPTY_OBJECT, "the file has no bytes")
+    start, encoding = first_element(window)
+    if encoding is None:
+        meta = FileMeta(None, Found(), None, start, encoding_of(window, start, None))
+    else:
+        meta = _read_group(scanner, context_of(encoding), start)
+        if scanner.fault is not None or not _is_followed(meta, window):
+            meta = _mend(scanner, context_of(encoding), start, meta)
+        if meta.found.values.pop(MEDIA_CLASS, None) == MEDIA_STORAGE_DIRECTORY:
+            raise FileFault(FailureCode.DICOMDIR, "a media directory: it lists files and is not an instance")
+        if scanner.fault is not None:
+            code, offset = scanner.fault
+            raise FileFault(code, f"the file meta information breaks off at byte {offset}, before the data set")
+    if not window.has(meta.stop, 1):
+        message = f"the file ends at byte {meta.stop}, before the first element of its data set"
+        raise FileFault(FailureCode.TRUNCATED, message)
+    return meta
+
+
+def _read_group(scanner: Scanner, context: Context, start: int, *, limit: int | None = None) -> FileMeta:
+    found = Found()
+    json, stop, _ = scanner.data_set(start, context, found, group=2, limit=limit)
+    json, omitted = cap_json(json)
+    found.omitted += omitted
+    syntax = found.values.pop(SYNTAX, None)
+    encoding = None if scanner.fault is not None or syntax in DEFLATED else encoding_of(scanner.window, stop, syntax)
+    return FileMeta(json, found, syntax, stop, encoding)
+
+
+def _is_followed(meta: FileMeta, window: Window) -> bool:
+    """True where something that can be a data set follows the group, or nothing at all."""
+    if meta.encoding is not None or meta.syntax in DEFLATED or not window.has(meta.stop, 1):
+        return True
+    return behind_group_zero(window, meta.stop) > meta.stop
+
+
+def _mend(scanner: Scanner, context: Context, start: int, meta: FileMeta) -> FileMeta:
+    """Find the data set behind a group with a fault in it, and name the fault.
+
+    (0002,0000) gives the place; where it doesn't, the first bytes that look like elements of group 0008.
+
+    Args:
+        scanner: Its fault is cleared where the data set is found.
+        context: How the group is read.
+        start: Where the group begins.
+        meta: As read up to the fault.
+    """
+    window, fault = scanner.window, scanner.fault
+    stop = _end_by_length(window, start, context)
+    encoding = None if stop is None else encoding_of(window, stop, meta.syntax) or encoding_of(window, stop, None)
+    if stop is not None and stop != meta.stop and (encoding is not None or meta.syntax in DEFLATED):
+        scanner.fault = None
+        meta = _read_group(scanner, context, start, limit=stop)
+        broken = meta.stop if scanner.fault is None else scanner.fault[1]
+        is_whole = broken == stop
+    else:
+        broken = meta.stop if fault is None else fault[1]
+        declared, stop = stop, find_data_set(window, max(start if fault is None else broken, window.base), meta.syntax)
+        if fault is None and (declared == broken or stop is None or stop > broken):
+            return meta  # its first element is an odd one, which the scanner judges
+        is_whole = False
+        encoding = None if stop is None else encoding_of(window, stop, meta.syntax)
+    if stop is None:
+        return meta
+    scanner.fault = None
+    if not is_whole:
+        meta.found.faults[_name_at(window, broken, context)] = BROKEN_META
+    return meta._replace(stop=stop, encoding=encoding)
+
+
+def _end_by_length(window: Window, start: int, context: Context) -> int | None:
+    """Return where the group ends by its length element (0002,0000); None without one, or where it can't be right."""
+    if start < window.base or not window.has(start, 12):
+        return None  # so long that its beginning is no longer in memory
+    at = start - window.base
+    length: int = context.unpack_length(window.data, at + 8)[0]
+    has_length = window.data[at + 2 : at + 4] == b"\0\0"
+    return start + 12 + length if has_length and length <= LONGEST_META else None
+
+
+def _name_at(window: Window, offset: int, context: Context) -> str:
+    """Return the keyword of the element of the group that begins at ``offset``; that of its length if none does."""
+    tag = _GROUP_LENGTH
+    if offset >= window.base and window.has(offset, 8):
+        group, element, _ = context.unpack_implicit(window.data, offset - window.base)
+        tag = group << 16 | element if group == _GROUP_LENGTH >> 16 else tag
+    return keyword_of(tag)
