@@ -37,7 +37,8 @@ class Planted:
         is_named: True where ``invalid_values`` must name the fault.
         names: One of these must be named; empty where any name will do.
         lost: Path in the JSON of the sequence or element that may differ from the clean file's; empty: none may.
-        kept: Numbers of the items of ``lost`` that are as in the clean file.
+        kept: Numbers of the items of ``lost`` that are as in the clean file, each other one being empty or as one of
+            that file; None where any will do.
         has_no_codes: True where the code columns of ``lost`` must be empty.
     """
 
@@ -47,7 +48,7 @@ class Planted:
     is_named: bool = True
     names: frozenset[str] = frozenset()
     lost: str = ""
-    kept: tuple[int, ...] = ()
+    kept: tuple[int, ...] | None = ()
     has_no_codes: bool = False
 
 
@@ -115,7 +116,7 @@ def unreadable(site: Site, broken: bytes) -> Planted:
 def ambiguous(site: Site, broken: bytes, clean: bytes = b"") -> Planted:
     """What may be read in more than one way, but never without a word."""
     lost = f"{site.levels[0].tag:08X}" if site.levels else ""
-    return Planted(broken, clean, "named" if site.levels else "fault", lost=lost)
+    return Planted(broken, clean, "named" if site.levels else "fault", lost=lost, kept=None)
 
 
 # A: zeros, and elements of group 0000.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tests.header.fault_kinds import RUBBISH
@@ -48,16 +48,18 @@ def _elements(syntax: Syntax, *, writes: Syntax = LITTLE) -> list[bytes]:
     ]
 
 
-FAULTS: Mapping[str, bytes] = {
-    "rubbish": RUBBISH,
-    "rubbish with a tag of the group": b"\2\0\0\1rubbish no element..",
-    "eight zeros": bytes(8),
-    "element longer than the group": LITTLE.element(0x00020012, "UI", b"1.2.3\0", more=5000),
-    "long element longer than the group": LITTLE.element(0x00020102, "OB", b"12345678", more=0x7FFF0000),
-    "unreadable VR": LITTLE.tag(0x00020012) + b"\1\2\xfe\xfe\xfe\xfe\xfe\xfe1.2.3.4\0",
-    "VR of two capitals": LITTLE.element(0x00020012, "ZZ", b"1.2.3\0"),
-    "VR of dashes": LITTLE.tag(0x00020012) + b"--\6\0" + b"1.2.3\0",
+FAULTS: Mapping[str, Callable[[int], bytes]] = {
+    "rubbish": lambda _: RUBBISH,
+    "rubbish with a tag of the group": lambda tag: LITTLE.tag(tag) + b"rubbish no element..",
+    "eight zeros": lambda _: bytes(8),
+    "element longer than the group": lambda tag: LITTLE.element(tag, "UI", b"1.2.3\0", more=5000),
+    "long element longer than the group": lambda tag: LITTLE.element(tag, "OB", b"12345678", more=0x7FFF0000),
+    "unreadable VR": lambda tag: LITTLE.tag(tag) + b"\1\2\xfe\xfe\xfe\xfe\xfe\xfe1.2.3.4\0",
+    "VR of two capitals": lambda tag: LITTLE.element(tag, "ZZ", b"1.2.3\0"),
+    "VR of dashes": lambda tag: LITTLE.tag(tag) + b"--\6\0" + b"1.2.3\0",
 }
+"""By a tag that fits where the fault stands."""
+PLACES = {"middle": (3, 0x00020005), "last": (4, 0x00020012)}
 LENGTHS = ("right", "absent", "zero", "too small", "too large")
 
 
@@ -80,13 +82,14 @@ def planted_meta() -> Iterator[PlantedMeta]:
 
 
 def _of_group(syntax: Syntax, data_set: bytes, clean: bytes) -> Iterator[PlantedMeta]:
-    for length, (name, fault) in itertools.product(LENGTHS, {"no fault": b"", **FAULTS}.items()):
-        for place in ("middle", "last") if fault else ("last",):
+    for length, (name, fault) in itertools.product(LENGTHS, {"no fault": None, **FAULTS}.items()):
+        for place in PLACES if fault else ("last",):
             elements = _elements(syntax)
-            elements.insert(2 if place == "middle" else 4, fault)
+            index, tag = PLACES[place]
+            elements.insert(index, fault(tag) if fault else b"")
             is_read = not fault or name.startswith("VR")
             has_syntax = place == "last" or is_read
-            can_be_found = length == "right" or is_read or not syntax.is_deflated
+            can_be_found = length == "right" or is_read or (place == "last" and not syntax.is_deflated)
             yield PlantedMeta(
                 f"{name}, {place}, length {length}, {syntax.name}",
                 PREFIX + with_length(b"".join(elements), length) + data_set,

@@ -105,7 +105,7 @@ def _of_json(answer: Header, clean: Header, planted: Planted) -> list[str]:
     wrong = [] if ours == theirs else ["the JSON outside differs"]
     if their is not None and our is None:
         return [*wrong, "not in the JSON"]
-    if our is None or their is None or their["vr"] != "SQ":
+    if our is None or their is None or their["vr"] != "SQ" or planted.kept is None:
         return wrong
     items, whole = our.get("Value", []), their.get("Value", [])
     if our["vr"] == "SQ":

@@ -43,11 +43,13 @@ class Body:
         broken: Its bytes.
         items: How many items the clean sequence has.
         kept: The numbers of those that are whole in the broken one too.
+        has_no_codes: False where all that the items hold can be read all the same.
     """
 
     broken: bytes
     items: int
     kept: tuple[int, ...] = ()
+    has_no_codes: bool = True
 
 
 MakeBody = Callable[[Syntax], Body]
@@ -90,7 +92,9 @@ BODIES: Mapping[str, MakeBody] = {
     "first item longer than the sequence": lambda syntax: Body(_long_item(5000)(syntax), 1),
     "last item longer than the sequence": _behind_one(_long_item(5000)),
     "last item a little longer than the sequence": _behind_one(_long_item(4)),
-    "last item without its end": _behind_one(lambda syntax: _item(syntax, None)),
+    "last item without its end": lambda syntax: Body(
+        whole_item(syntax) + _item(syntax, None), 2, (0,), has_no_codes=False
+    ),
     "half the head of an item": _behind_one(lambda syntax: syntax.tag(ITEM)),
     "rubbish behind the items": _behind_two(RUBBISH),
     "text behind the items": _behind_two(b"rubbish behind the items"),
@@ -132,7 +136,7 @@ def _plant(site: Site, slot: Slot, body: Body, *, is_defined: bool = True) -> Pl
         names=frozenset({site.named(tag)}),
         lost=f"{site.path}{tag:08X}",
         kept=body.kept,
-        has_no_codes=True,
+        has_no_codes=body.has_no_codes,
     )
 
 
@@ -227,13 +231,13 @@ def _read_on(
         planted = replace(planted, has_no_codes=False, names=frozenset(), is_named=is_named)
         if is_ambiguous:
             lost = f"{site.levels[0].tag:08X}" if site.levels else planted.lost
-            return replace(planted, outcome="named", lost=lost, kept=())
+            return replace(planted, outcome="named", lost=lost, kept=None)
         if has_end:
             return planted
         planted = replace(planted, broken=syntax.head(slot.sequence, "SQ", UNDEFINED) + make(syntax))
         is_open = site.behind is None and not (site.levels and site.levels[-1].item_is_defined)
         lost = f"{site.levels[0].tag:08X}" if site.levels else planted.lost
-        return replace(planted, outcome="named", lost=lost, kept=()) if is_open else planted
+        return replace(planted, outcome="named", lost=lost, kept=None) if is_open else planted
 
     return plant
 
