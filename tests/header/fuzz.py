@@ -1,21 +1,25 @@
 """Mutated headers, many of them: each must give a Header or a FileFault, soon, and nothing else.
 
-    python -m tests.header.fuzz [COUNT] [SEED]
+    python -m tests.header.fuzz [--planted] [COUNT] [SEED]
 
-Prints how many of each came out, and the slowest.
+With ``--planted``, each input has one to three of the faults of ``tests.header.random_faults`` in it, and half of them
+are mutated as well. Prints how many of each came out, and the slowest.
 """
 
 import collections
 import io
+import itertools
 import json
 import random
 import sys
 import time
+from collections.abc import Callable, Iterator
 
 from dicom_udf.columns import selection
 from dicom_udf.errors import FileFault
 from dicom_udf.header import read_header
 from tests.header.files import shipped
+from tests.header.random_faults import planted_input
 
 LONGEST = 64 << 10
 
@@ -58,14 +62,26 @@ def outcome(content: bytes) -> str:
     return "header" if header.fault is None else "header, " + header.fault.partition("@")[0]
 
 
-def main(count: int, seed: int) -> None:
-    chance = random.Random(seed)
+def mutations(chance: random.Random) -> Iterator[bytes]:
+    """Shipped files, mutated, without end."""
     seeds = [content for path in shipped() if (content := path.read_bytes()) and path.suffix != ".json"]
     seeds = [content[:LONGEST] for content in seeds]
+    while True:
+        yield mutate(chance.choice(seeds), chance)
+
+
+def planted(chance: random.Random) -> Iterator[bytes]:
+    """Files with planted faults, half of them mutated, without end."""
+    while True:
+        content = planted_input(chance)
+        yield mutate(content, chance) if chance.random() < 0.5 else content
+
+
+def main(inputs: Callable[[random.Random], Iterator[bytes]], count: int, seed: int) -> None:
+    """Read that many inputs and print what came out."""
     outcomes: collections.Counter[str] = collections.Counter()
     slowest = 0.0
-    for number in range(count):
-        content = mutate(chance.choice(seeds), chance)
+    for number, content in enumerate(itertools.islice(inputs(random.Random(seed)), count)):
         start = time.perf_counter()
         try:
             outcomes[outcome(content)] += 1
@@ -79,5 +95,7 @@ def main(count: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    given = [int(argument) for argument in sys.argv[1:]]
-    main(*(given + [200_000, 1][len(given) :]))
+    words = sys.argv[1:]
+    given = [int(word) for word in words if word != "--planted"]
+    count, seed = given + [200_000, 1][len(given) :]
+    main(planted if "--planted" in words else mutations, count, seed)

@@ -1,11 +1,15 @@
 """A random fault at a random place of a random data set gives what is owed, whatever was read before."""
 
+import itertools
+import random
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dicom_udf.header import Header, reader
 from dicom_udf.header.memo import Memo
+from tests.header.fuzz import outcome, planted
 from tests.header.owed import read, violations
 from tests.header.planting import (
     PIXEL_DATA,
@@ -74,6 +78,10 @@ def test_a_random_fault_at_a_random_place_gives_what_is_owed(data: st.DataObject
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reader, "_memo", Memo())
         assert [read(content) for content in (clean, broken, broken, clean)] == [whole, answer, answer, whole]
+
+
+def test_several_faults_and_mutations_give_a_header_or_a_named_failure() -> None:
+    assert len({outcome(content) for content in itertools.islice(planted(random.Random(1)), 1000)}) >= 4
 
 
 def test_every_text_has_an_even_length() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -58,11 +59,16 @@ class Walked:
 
     def plant(self, gap: Gap, content: bytes) -> bytes:
         """The file with bytes in a gap; lengths around it count them."""
+        return self.plant_all([(gap, content)])
+
+    def plant_all(self, faults: Sequence[tuple[Gap, bytes]]) -> bytes:
+        """The file with bytes in several gaps."""
         data_set = bytearray(self.data_set)
-        for at in gap.lengths:
-            length = int.from_bytes(data_set[at : at + 4], self.syntax.order)  # type: ignore[arg-type]
-            data_set[at : at + 4] = self.syntax.number(length + len(content), 4)
-        data_set[gap.offset : gap.offset] = content
+        for gap, content in sorted(faults, key=lambda fault: fault[0].offset, reverse=True):
+            for at in gap.lengths:
+                length = int.from_bytes(data_set[at : at + 4], self.syntax.order)  # type: ignore[arg-type]
+                data_set[at : at + 4] = self.syntax.number(length + len(content), 4)
+            data_set[gap.offset : gap.offset] = content
         return self.front + packed(bytes(data_set), self.syntax)
 
 
