@@ -8,20 +8,24 @@ from typing import NamedTuple
 from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.header.cap import cap_json
 from dicom_udf.header.dictionary import keyword_of
-from dicom_udf.header.memo import Context
+from dicom_udf.header.heads import Head, doubtful_heads, end_of, read_head
+from dicom_udf.header.memo import Context, Memo
 from dicom_udf.header.recognise import (
     DEFLATED,
     LONGEST_META,
     Encoding,
     behind_group_zero,
     encoding_of,
+    expected_encoding,
     find_data_set,
     first_element,
 )
 from dicom_udf.header.scanner import Scanner
-from dicom_udf.header.scope import Found
+from dicom_udf.header.scope import Found, Scope
 from dicom_udf.header.selection import MEDIA_CLASS, SYNTAX
-from dicom_udf.header.window import Window
+from dicom_udf.header.soundness import is_sound, reread_head
+from dicom_udf.header.text import DEFAULT
+from dicom_udf.header.window import Window, inflates
 
 __all__ = ["MEDIA_STORAGE_DIRECTORY", "FileMeta", "read_file_meta"]
 
@@ -92,15 +96,14 @@ def _read_group(scanner: Scanner, context: Context, start: int, *, limit: int | 
 
 def _is_followed(meta: FileMeta, window: Window) -> bool:
     """True where something that can be a data set follows the group, or nothing at all."""
-    if meta.encoding is not None or meta.syntax in DEFLATED or not window.has(meta.stop, 1):
-        return True
-    return behind_group_zero(window, meta.stop) > meta.stop
+    return meta.encoding is not None or not window.has(meta.stop, 1) or _begins_data_set(window, meta.stop, meta.syntax)
 
 
 def _mend(scanner: Scanner, context: Context, start: int, meta: FileMeta) -> FileMeta:
     """Find the data set behind a group with a fault in it, and name the fault.
 
-    (0002,0000) gives the place; where it doesn't, the first bytes that look like elements of group 0008.
+    (0002,0000) gives the place. Where it doesn't, an element without a valid VR may end there; the last resort are the
+    first bytes that look like elements of group 0008.
 
     Args:
         scanner: Its fault is cleared where the data set is found.
@@ -109,36 +112,58 @@ def _mend(scanner: Scanner, context: Context, start: int, meta: FileMeta) -> Fil
         meta: As read up to the fault.
     """
     window, fault = scanner.window, scanner.fault
+    if start < window.base:
+        return meta  # so long that its beginning is no longer in memory
+    window.go_back()
     stop = _end_by_length(window, start, context)
-    encoding = None if stop is None else encoding_of(window, stop, meta.syntax) or encoding_of(window, stop, None)
-    if stop is not None and stop != meta.stop and (encoding is not None or meta.syntax in DEFLATED):
-        scanner.fault = None
-        meta = _read_group(scanner, context, start, limit=stop)
-        broken = meta.stop if scanner.fault is None else scanner.fault[1]
-        is_whole = broken == stop
-    else:
-        broken = meta.stop if fault is None else fault[1]
-        declared, stop = stop, find_data_set(window, max(start if fault is None else broken, window.base), meta.syntax)
-        if fault is None and (declared == broken or stop is None or stop > broken):
-            return meta  # its first element is an odd one, which the scanner judges
-        is_whole = False
-        encoding = None if stop is None else encoding_of(window, stop, meta.syntax)
+    if stop is None or not _begins_data_set(window, stop, meta.syntax):
+        if fault is None and (stop == meta.stop or _can_be_read(window, meta)):
+            return meta  # the data set begins with an odd element, which the scanner judges
+        ends = [end_of(head) for head in doubtful_heads(window, fault[1], context)] if fault is not None else []
+        stop = next((end for end in ends if _begins_data_set(window, end, meta.syntax)), None)
+        stop = find_data_set(window, start, meta.syntax) if stop is None else stop
     if stop is None:
         return meta
     scanner.fault = None
-    if not is_whole:
+    meta = _read_group(scanner, context, start, limit=stop)
+    broken = meta.stop if scanner.fault is None else scanner.fault[1]
+    scanner.fault = None
+    if broken != stop:
         meta.found.faults[_name_at(window, broken, context)] = BROKEN_META
+    encoding = None if meta.syntax in DEFLATED else encoding_of(window, stop, meta.syntax)
     return meta._replace(stop=stop, encoding=encoding)
 
 
 def _end_by_length(window: Window, start: int, context: Context) -> int | None:
     """Return where the group ends by its length element (0002,0000); None without one, or where it can't be right."""
-    if start < window.base or not window.has(start, 12):
-        return None  # so long that its beginning is no longer in memory
+    if not window.has(start, 12):
+        return None
     at = start - window.base
     length: int = context.unpack_length(window.data, at + 8)[0]
     has_length = window.data[at + 2 : at + 4] == b"\0\0"
     return start + 12 + length if has_length and length <= LONGEST_META else None
+
+
+def _begins_data_set(window: Window, offset: int, syntax: str | None) -> bool:
+    """True where the elements at ``offset`` are not the group's, and can be a data set, or inflate to one."""
+    if not window.has(offset, 8) or window.at(offset, 2) in (b"\2\0", b"\0\2"):
+        return False
+    if encoding_of(window, offset, syntax) is not None or encoding_of(window, offset, None) is not None:
+        return True
+    return inflates(window.rest(offset)) if syntax in DEFLATED else behind_group_zero(window, offset) > offset
+
+
+def _can_be_read(window: Window, meta: FileMeta) -> bool:
+    """True where the scanner can read an element behind the group, and another one behind that."""
+    encoding = expected_encoding(meta.syntax)
+    if encoding is None or meta.syntax in DEFLATED:
+        return False
+    context = Memo().context(is_explicit=encoding.is_explicit, order=encoding.order, encodings=DEFAULT, is_top=True)
+    scope = Scope(Found(), {})
+    head = read_head(window, meta.stop, context)
+    if isinstance(head, Head):
+        return bool(head.vr) and is_sound(window, end_of(head), context, scope, head.tag, start=meta.stop)
+    return isinstance(reread_head(window, meta.stop, context, scope, -1), Head)
 
 
 def _name_at(window: Window, offset: int, context: Context) -> str:

@@ -22,6 +22,7 @@ __all__ = [
     "creator_of",
     "doubtful_heads",
     "end_of",
+    "is_misnamed_sequence",
     "read_head",
 ]
 
@@ -96,6 +97,12 @@ def _explicit_head(window: Window, offset: int, tag: int, name: bytes, context: 
     return Head(offset, tag, vr, offset + 12, length)
 
 
+def is_misnamed_sequence(head: Head, context: Context) -> bool:
+    """True where the dictionary has a sequence for an element of implicit VR, and its value was read as UN."""
+    is_private = bool(head.tag & 0x10000) and not context.is_explicit
+    return is_private and vr_of(head.tag, head.length, creator=creator_of(context, head.tag), is_signed=False) == "SQ"
+
+
 def doubtful_heads(window: Window, offset: int, context: Context) -> Iterator[Head]:
     """Yield the ways to read an element of an explicit data set whose VR is not one, the likeliest first.
 
@@ -103,11 +110,11 @@ def doubtful_heads(window: Window, offset: int, context: Context) -> Iterator[He
     blanks among it, DCMTK reads a length of 16 bits. Some writers switch to implicit VR in between.
 
     Args:
-        window: Holds the eight bytes at ``offset``.
+        window: Where they are read.
         offset: Where the element begins; its group is neither 0000 nor FFFE.
         context: Explicit VR; an implicit one yields nothing.
     """
-    if not context.is_explicit:
+    if not context.is_explicit or not window.has(offset, 8):
         return
     at = offset - window.base
     group, element, name, short = context.unpack(window.data, at)

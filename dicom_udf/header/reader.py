@@ -50,13 +50,13 @@ def read_header(file: Reads, *, bulk_data_base: str = "", selection: Selection =
     start, encoding = meta.stop, meta.encoding
     inflater = None
     if meta.syntax in DEFLATED:
-        if encoding_of(scanner.window, start, None) is not None:
+        encoding = encoding_of(scanner.window, start, None)
+        if encoding is not None:
             meta.found.faults.setdefault("TransferSyntaxUID", NOT_DEFLATED)
         else:
             inflater = Inflater(file, scanner.window.rest(start))
             scanner.window = Window(inflater)
             start = 0
-            encoding = None
     if encoding is None:
         behind = behind_group_zero(scanner.window, start)
         encoding = encoding_of(scanner.window, behind, meta.syntax) or expected_encoding(meta.syntax)

@@ -32,7 +32,7 @@ DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.8
 
 LONGEST_META = 1 << 16
 """Bytes within which the end of a broken file meta group is looked for; a few hundred are usual."""
-_GROUP_8 = re.compile(rb"\x08\x00|\x00\x08")
+_GROUP_8 = re.compile(rb"(?=\x08\x00|\x00\x08)")
 _LONGEST_FIRST = 1 << 16
 """A longer first element is taken for chance, not for DICOM, where nothing else speaks for it."""
 
@@ -85,13 +85,16 @@ def _is_meta(window: Window, place: int, encoding: Encoding) -> bool:
 
 
 def encoding_of(window: Window, start: int, syntax: str | None) -> Encoding | None:
-    """Return the data set's encoding: the transfer syntax's, unless its first element contradicts.
+    """Return the data set's encoding: the transfer syntax's, unless its first elements contradict.
 
     None where nothing that looks like an element begins at ``start``.
     """
     if not syntax:
         return next((encoding for encoding in _ALL if _fits(window, start, encoding)), None)
-    return next((encoding for encoding in _encodings(syntax) if _fits(window, start, encoding, count=1)), None)
+    named, other = _encodings(syntax)
+    if _fits(window, start, named, count=1):
+        return named
+    return other if _fits(window, start, other, count=1 if other.is_explicit else 2) else None  # a VR is evidence
 
 
 def expected_encoding(syntax: str | None) -> Encoding | None:
@@ -130,11 +133,11 @@ def _fits(window: Window, offset: int, encoding: Encoding, *, count: int = 2) ->
     last = -1
     for number in range(count):
         if not window.has(offset, 12):
-            return number > 0 and not window.has(offset, 1)
+            return number > 0 and window.has(offset, 0) and not window.has(offset, 1)
         element = _element(window, offset, encoding)
         if element is None or element[0] <= last:
             return False
-        if count > 1 and (_LONGEST_FIRST < element[1] < UNDEFINED or (number == 0 and element[0] >> 16 > 0x0028)):
+        if _LONGEST_FIRST < element[1] < UNDEFINED or (number == 0 and element[0] >> 16 > 0x0028):
             return False
         if element[1] == UNDEFINED:
             return True

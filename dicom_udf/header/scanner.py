@@ -7,7 +7,7 @@ from typing import Any, Literal
 from dicom_udf.errors import FailureCode
 from dicom_udf.header.cap import FIRST_ITEMS
 from dicom_udf.header.element import NOT_TYPED, finish, quote
-from dicom_udf.header.heads import ITEM, ITEM_END, UNDEFINED, Head, end_of, read_head
+from dicom_udf.header.heads import ITEM, ITEM_END, UNDEFINED, Head, end_of, is_misnamed_sequence, read_head
 from dicom_udf.header.items import NO_DELIMITER, Ends, Sequence, closes_item, next_item, stop_of_stray_item
 from dicom_udf.header.leaf import STEERING, name_of, plain_entry, steer
 from dicom_udf.header.memo import MEMO_VALUE, Context, Entry, Gap, Run, Step
@@ -142,9 +142,13 @@ class Scanner:
 
     def _next(self, offset: int, context: Context, scope: Scope, last: int) -> Head | Gap | int:
         """Read the next head; a gap to pass over; or the offset where the scope ends, or a fault ends the scan."""
+        head: Head | Passed | FailureCode | None
         if scope.group is not None and self._is_of_another(scope.group, offset, context):
-            return offset
-        head: Head | Passed | FailureCode | None = read_head(self.window, offset, context)
+            if not self.window.has(offset, 8) or self.window.at(offset, 2) != b"\0\0":
+                return offset
+            head = reread_head(self.window, offset, context, scope, last)
+            return self._gap(head, GROUP_ZERO, context, scope) if isinstance(head, Passed) else offset
+        head = read_head(self.window, offset, context)
         if head is FailureCode.CORRUPT_HEADER:
             head = reread_head(self.window, offset, context, scope, last)
         if isinstance(head, Head):
@@ -160,7 +164,7 @@ class Scanner:
             else:
                 return head
         elif isinstance(head, Passed):
-            return self._gap(head.tags, head.stop, GROUP_ZERO, context, scope)
+            return self._gap(head, GROUP_ZERO, context, scope)
         elif head is not None or scope.depth:
             self.fault = (head or FailureCode.TRUNCATED, offset)
         return offset
@@ -171,19 +175,19 @@ class Scanner:
         if head.tag == ITEM:
             stop = stop_of_stray_item(self.window, head, context, scope, last)
             if stop is not None:
-                return self._gap((head.tag,), stop, STRAY, context, scope)
+                return self._gap(Passed((head.tag,), stop), STRAY, context, scope)
             if not is_open:
                 self.fault = (FailureCode.CORRUPT_HEADER, head.offset)
             return head.offset
         if not is_open:
-            return self._gap((head.tag,), head.start, STRAY, context, scope)
+            return self._gap(Passed((head.tag,), head.start), STRAY, context, scope)
         return closes_item(self.window, head, context, scope)
 
-    def _gap(self, tags: tuple[int, ...], stop: int, reason: str, context: Context, scope: Scope) -> Gap:
+    def _gap(self, passed: Passed, reason: str, context: Context, scope: Scope) -> Gap:
         """Return what is passed over, and name it."""
-        for tag in tags:
+        for tag in passed.tags:
             scope.found.name(scope.path + name_of(tag, context), reason)
-        return Gap(stop, context)
+        return Gap(passed.stop, context)
 
     def _is_of_another(self, group: int, offset: int, context: Context) -> bool:
         """Look at the group alone: behind the file meta group anything may stand, a deflated stream too."""
@@ -207,6 +211,8 @@ class Scanner:
             entry = Entry(head.tag, text, own.values, (), context)
         else:
             entry, stop = self._leaf(head, context, scope)
+            if head.vr == "UN" and is_misnamed_sequence(head, context):
+                entry.faults = (*entry.faults, (name_of(head.tag, context), NOT_A_SEQUENCE))
         if not scope.depth:
             entry.values = entry.values or scope.values or None
             entry.faults = (*scope.found.faults.items(), *entry.faults)

@@ -54,7 +54,7 @@ _ORDERS: dict[str, Literal["little", "big"]] = {"<": "little", ">": "big"}
 
 
 class Passed(NamedTuple):
-    """Elements of group 0000 that are no part of the data set: their tags, and where the next element begins."""
+    """Elements or delimiters that are not part of the data set: their tags, and where the next element begins."""
 
     tags: tuple[int, ...]
     stop: int

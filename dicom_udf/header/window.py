@@ -6,7 +6,7 @@ import re
 import zlib
 from typing import Protocol
 
-__all__ = ["FIRST_READ", "MOST_PADDING", "Inflater", "Reads", "Window"]
+__all__ = ["FIRST_READ", "MOST_PADDING", "Inflater", "Reads", "Window", "inflates"]
 
 FIRST_READ = 64 << 10
 """98 % of headers end within it (DESIGN §4)."""
@@ -75,8 +75,17 @@ class Window:
         if self._is_at_end:
             return False
         self._file.seek(offset - 1)  # one byte before, to see that the value is there
-        self.data, self.base, self._step = b"", offset - 1, FIRST_READ
-        return self.has(offset - 1, 1)
+        data = self._file.read(FIRST_READ)
+        if not data:
+            self._is_at_end = True  # what is in memory stays
+            return False
+        self.data, self.base, self._step = data, offset - 1, 2 * FIRST_READ
+        return True
+
+    def go_back(self) -> None:
+        """Read on behind what is in memory after a skip that led past the end of the file."""
+        self._file.seek(self.base + len(self.data))
+        self._is_at_end = False
 
     def count_zeros(self, offset: int, most: int) -> tuple[int, bool]:
         """Count the zeros from ``offset`` on, up to ``most + 1``; True with them where they reach the end of the file.
@@ -108,6 +117,19 @@ class Window:
         return self.data[offset - self.base :]
 
 
+def inflates(packed: bytes) -> bool:
+    """True where bytes can begin a deflated data set, with a zlib wrapper or without."""
+    try:
+        return bool(_inflate_object(packed).decompress(packed, 64))
+    except zlib.error:
+        return False
+
+
+def _inflate_object(head: bytes) -> zlib._Decompress:
+    has_wrapper = len(head) >= 2 and head[0] & 0x0F == 8 and (head[0] << 8 | head[1]) % 31 == 0
+    return zlib.decompressobj(zlib.MAX_WBITS if has_wrapper else -zlib.MAX_WBITS)
+
+
 class Inflater:
     """A deflated data set (PS3.5 §A.5) as a file; inflated only as far as it is read.
 
@@ -125,8 +147,7 @@ class Inflater:
     def __init__(self, file: Reads, head: bytes, *, limit: int = 256 << 20) -> None:
         self.is_corrupt = False
         self._file = file
-        has_wrapper = len(head) >= 2 and head[0] & 0x0F == 8 and (head[0] << 8 | head[1]) % 31 == 0
-        self._inflate = zlib.decompressobj(zlib.MAX_WBITS if has_wrapper else -zlib.MAX_WBITS)
+        self._inflate = _inflate_object(head)
         self._pending = head
         self._offset = 0
         self._limit = limit
