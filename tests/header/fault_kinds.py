@@ -208,6 +208,20 @@ def vr_with_impossible_lengths(vr: bytes) -> Kind:
     return plant
 
 
+def capitals_with_a_short_length(value: bytes) -> Kind:
+    """The form of known VRs, which a VR of a later edition doesn't have."""
+
+    def plant(site: Site) -> Planted | None:
+        slot = slot_of(site)
+        if slot is None or not site.syntax.is_explicit:
+            return None
+        broken = site.syntax.tag(slot.text) + b"ZZ" + site.syntax.number(len(value), 2) + value
+        lost = f"{site.levels[0].tag:08X}" if site.levels else f"{slot.text:08X}"
+        return Planted(broken, outcome="named", is_named=not site.is_last_of_file, lost=lost, kept=None)
+
+    return plant
+
+
 # E: items and delimiters out of place.
 
 
@@ -269,6 +283,8 @@ KINDS: Mapping[str, Kind] = {
     ),
     "VR of dashes, impossible lengths": vr_with_impossible_lengths(b"--"),
     "VR of two capitals, impossible length": vr_with_impossible_lengths(b"ZZ"),
+    "VR of two capitals, short length": capitals_with_a_short_length(b"abcdef"),
+    "VR of two capitals, short length, zeros": capitals_with_a_short_length(bytes(6)),
     "item without a sequence": _stray(_defined_item),
     "empty item without a sequence": _stray(lambda syntax, _: syntax.head(ITEM, b"", 0)),
     "item of undefined length without a sequence": _stray(_undefined_item),

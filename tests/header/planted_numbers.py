@@ -25,6 +25,8 @@ NUMBERS = {
     "private implicit element": 108,
     "VR of dashes, impossible lengths": 162,
     "VR of two capitals, impossible length": 162,
+    "VR of two capitals, short length": 162,
+    "VR of two capitals, short length, zeros": 162,
     "item without a sequence": 24,
     "empty item without a sequence": 24,
     "item of undefined length without a sequence": 24,

@@ -28,6 +28,8 @@ from tests.header.test_pydicom_files import COMPARED
 from tests.header.walking import Gap, Walked, WalkError, planted_files, walk
 
 LEAST_FILES = 170
+LEAST_OF_A_KIND = 4
+"""Files in which a kind fits: few are implicit."""
 IN_ONE_PROCESS = 400
 MOST_SHOWN = 5
 PIXELS_FROM = 0x7FE00008
@@ -144,7 +146,7 @@ def test_no_element_that_pydicom_reads_is_lost_without_a_word(kind: str) -> None
             ours = count_ours(json.loads(answer.json)) if isinstance(answer, Header) else 0
             theirs = count_theirs(trial.broken)
             wrong += [f"{trial.path.name}: {ours} of {theirs}"] if ours < theirs else []
-    assert count > LEAST_FILES / 8
+    assert count >= LEAST_OF_A_KIND
     assert not wrong, "\n".join([f"{len(wrong)} of {count} files", *wrong[:MOST_SHOWN]])
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dicom_udf.header import Header
+from dicom_udf.header import Header, read_header
+from tests.header.files import CountingFile
 from tests.header.owed import read
 from tests.header.planting import (
     IMPLICIT_LITTLE,
@@ -74,6 +75,18 @@ def test_a_mebibyte_of_zeros_is_padding_and_more_is_a_fault(syntax: Syntax) -> N
         fault = read_cut(syntax, count, tail).fault
         assert fault is not None, len(tail)
     assert read_cut(syntax, count, bytes(MEBIBYTE + 2)).fault == f"CORRUPT_HEADER@{place_of_tail(syntax, count)}"
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES[:3], ids=NAMES[:3])
+def test_zeros_are_looked_at_in_two_requests_more_and_no_further_than_needed(syntax: Syntax) -> None:
+    data_set = encode_nodes(whole_tree(2), syntax)
+    for count, most in ((64, 64), (MEBIBYTE, MEBIBYTE), (16 * MEBIBYTE, 2 * MEBIBYTE)):
+        clean, padded = CountingFile(as_file(data_set, syntax)), CountingFile(as_file(data_set + bytes(count), syntax))
+        read_header(clean)
+        read_header(padded)
+        assert padded.reads <= clean.reads + 2
+        assert padded.bytes_read <= clean.bytes_read + most
+        assert not padded.went_back
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=NAMES)
