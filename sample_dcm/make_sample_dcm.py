@@ -162,7 +162,7 @@ def gzip_of(content: bytes) -> bytes:
 def archives() -> dict[str, bytes]:
     """Return the archives by path."""
     files = {path: {s.path: dicom(s) for s in samples} for path, samples in archived_files().items()}
-    cut = cut_before(files["archives/knee.tar"]["knee/I1"], b"\x08\x00\x18\x00")
+    cut = cut_before(files["archives/knee.tar"]["knee/I1"], b"\x08\x00\x08\x00")
     prior = gzip_of(tar_of({"prior/": b"", **files["archives/export.zip!prior.tar.gz"]}))
     export = {"CT/": b"", **files["archives/export.zip"], "DICOMDIR": dicomdir(), "readme.txt": TEXT,
               "CT/._IM0001.dcm": APPLE_DOUBLE, "prior.tar.gz": prior}  # fmt: skip
@@ -187,7 +187,7 @@ def sample_files() -> dict[str, bytes]:
     files = {sample.path: dicom(sample) for sample in loose_files()}
     late, early = "odd/header_cut_late.dcm", "odd/header_cut_early.dcm"
     files[late] = cut_before(files[late], b"\x20\x00\x37\x00")
-    files[early] = cut_before(files[early], b"\x08\x00\x18\x00")
+    files[early] = cut_before(files[early], b"\x08\x00\x08\x00")
     return {**files, "DICOMDIR": dicomdir(), "notes.txt": TEXT, "odd/empty.dcm": b"", **archives()}
 
 
