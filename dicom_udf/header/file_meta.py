@@ -120,7 +120,8 @@ def _mend(scanner: Scanner, context: Context, start: int, meta: FileMeta) -> Fil
         if fault is None and (stop == meta.stop or _can_be_read(window, meta)):
             return meta  # the data set begins with an odd element, which the scanner judges
         ends = [end_of(head) for head in doubtful_heads(window, fault[1], context)] if fault is not None else []
-        stop = next((end for end in ends if _begins_data_set(window, end, meta.syntax)), None)
+        near = [end for end in ends if end - start <= LONGEST_META]
+        stop = next((end for end in near if _begins_data_set(window, end, meta.syntax)), None)
         stop = find_data_set(window, start, meta.syntax) if stop is None else stop
     if stop is None:
         return meta

@@ -39,7 +39,7 @@ __all__ = [
 
 PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 
-FARTHEST_LOOK = (1 << 20) + (1 << 16)
+FARTHEST_LOOK = 1 << 19
 """Bytes behind the start of a doubtful element that are looked at before it is read."""
 _LONGEST_SHORT = (1 << 16) - 1
 _LONGEST_HEAD = 16
@@ -177,7 +177,7 @@ def _leads_on(
     stop = end_of(head)
     if head.length == UNDEFINED or is_sound(window, stop, context, scope, head.tag, start=start):
         return True
-    following = _like(window, head, stop, context)
+    following = _like(window, head, stop, context) if stop - start <= FARTHEST_LOOK else None
     if following is None or following.tag <= head.tag:
         return False
     return alike == _MOST_ALIKE or _leads_on(window, following, context, scope, start=start, alike=alike + 1)

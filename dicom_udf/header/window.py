@@ -55,8 +55,9 @@ class Window:
         if end <= self.base + len(self.data):
             return True
         if offset - self.base > FORGET_BEHIND and not self._is_at_end:
-            self.data = self.data[offset - self.base :]
-            self.base = offset
+            behind = min(offset - self.base, len(self.data))
+            self.data = self.data[behind:]
+            self.base += behind
         chunks = [self.data]
         held = self.base + len(self.data)
         while end > held and not self._is_at_end:

@@ -127,10 +127,20 @@ def cut_files() -> None:
 
 
 def unknown_vr() -> None:
-    unknown = [element(0x00100020, "LO", b"1 "), element(0x00101010, "QQ", b"061Y")]
-    assert header(*unknown).fault == f"CORRUPT_HEADER@{len(raw_file(unknown[0]))}"
+    later = b"\x08\0\x01\x12ZZ\0\0\x02\0\0\0ab"
+    unknown = [later, element(0x00100020, "LO", b"1 ")]
+    assert ours(*unknown)["00081201"] == {"vr": "UN", "InlineBinary": "YWI="}
+    assert value(ours(*unknown), "00100020") == ["1"]
     with pytest.raises(NotImplementedError):
         theirs(*unknown)
+
+
+def broken_sequences() -> None:
+    broken = [element(0x00081140, "SQ", b"Doe^Jane"), element(0x00100020, "LO", b"1 ")]
+    assert ours(*broken)["00081140"] == {"vr": "SQ"}
+    assert value(ours(*broken), "00100020") == ["1"]
+    assert header(*broken).invalid_values.keys() == {"ReferencedImageSequence"}
+    assert theirs(*broken).get("00081140", {}).get("Value") != []
 
 
 def no_vr() -> None:
@@ -196,7 +206,7 @@ CHECKS: dict[str, Callable[[], None]] = {
     for check in (
         pixel_data, long_binary_values, group_lengths, padding_inside, spaces_in_front, empty_items,
         empty_sequences, empty_name_groups, name_delimiters, digits, no_number, not_finite, large_integers,
-        byte_order, repeated_elements, cut_files, unknown_vr, no_vr,
+        byte_order, repeated_elements, cut_files, unknown_vr, broken_sequences, no_vr,
         stored_as_UN, ambiguous_vrs, undefined_lengths, unknown_escapes, names_of_four_groups, character_set,
     )
 }  # fmt: skip
