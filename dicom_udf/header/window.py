@@ -61,7 +61,7 @@ class Window:
         chunks = [self.data]
         held = self.base + len(self.data)
         while end > held and not self._is_at_end:
-            chunk = self._file.read(self._step)
+            chunk = self._file.read(min(max(self._step, end - held), LARGEST_READ))
             self._is_at_end = not chunk
             chunks.append(chunk)
             held += len(chunk)
