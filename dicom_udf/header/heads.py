@@ -23,6 +23,7 @@ __all__ = [
     "doubtful_heads",
     "end_of",
     "is_misnamed_sequence",
+    "is_stored_as_un",
     "read_head",
 ]
 
@@ -97,10 +98,16 @@ def _explicit_head(window: Window, offset: int, tag: int, name: bytes, context: 
     return Head(offset, tag, vr, offset + 12, length)
 
 
+def is_stored_as_un(window: Window, head: Head, context: Context) -> bool:
+    """True where an element has the VR UN in the file, whatever the dictionary says."""
+    return context.is_explicit and window.at(head.offset + 4, 2) == b"UN"
+
+
 def is_misnamed_sequence(head: Head, context: Context) -> bool:
     """True where the dictionary has a sequence for an element of implicit VR, and its value was read as UN."""
-    is_private = bool(head.tag & 0x10000) and not context.is_explicit
-    return is_private and vr_of(head.tag, head.length, creator=creator_of(context, head.tag), is_signed=False) == "SQ"
+    if head.vr != "UN" or context.is_explicit or not head.tag & 0x10000:
+        return False
+    return vr_of(head.tag, head.length, creator=creator_of(context, head.tag), is_signed=False) == "SQ"
 
 
 def doubtful_heads(window: Window, offset: int, context: Context) -> Iterator[Head]:

@@ -13,7 +13,7 @@ from dicom_udf.header.skip import skip_value
 from dicom_udf.header.soundness import FARTHEST_LOOK, delimiter_at, is_sound
 from dicom_udf.header.window import Window
 
-__all__ = ["NO_DELIMITER", "Ends", "Sequence", "closes_item", "next_item", "stop_of_stray_item"]
+__all__ = ["NO_DELIMITER", "Ends", "Sequence", "closes_item", "next_item", "resumes_at", "stop_of_stray_item"]
 
 NO_DELIMITER = "the delimiter of the sequence or of an item is missing or another one"
 STRAY_DELIMITER = "a delimiter behind an item of defined length, or in a sequence of defined length; passed over"
@@ -25,13 +25,13 @@ class Ends(NamedTuple):
     Attributes:
         offset: In the file.
         is_over: False where another item may follow.
-        reason: What is out of place there; None where all is well.
+        reason: What is out of place there.
         is_pure: True where the bytes of the sequence alone decided that.
     """
 
     offset: int
+    reason: str
     is_over: bool = True
-    reason: str | None = None
     is_pure: bool = False
 
 
@@ -78,7 +78,7 @@ class Sequence:
 
 
 def next_item(window: Window, offset: int, sequence: Sequence, scope: Scope) -> Head | Ends | FailureCode:
-    """Return the item at ``offset``, or where the sequence ends, or why neither can be read.
+    """Return the item or the delimiter of the sequence at ``offset``; where else it ends; or why neither can be read.
 
     Args:
         window: Where it is read.
@@ -88,14 +88,17 @@ def next_item(window: Window, offset: int, sequence: Sequence, scope: Scope) -> 
     """
     limit = sequence.limit
     head = read_head(window, offset, sequence.inside)
-    if isinstance(head, Head) and head.tag == ITEM and (limit is None or end_of(head) <= limit):
-        return head
     is_defined = sequence.head.length != UNDEFINED
+    if isinstance(head, Head):
+        if head.tag == ITEM and (limit is None or end_of(head) <= limit):
+            return head
+        if head.tag == SEQUENCE_END and not is_defined and (limit is None or head.start <= limit):
+            return head
     if isinstance(head, Head) and not head.vr:
         if head.tag == ITEM or (limit is not None and head.start > limit):
             return FailureCode.CORRUPT_HEADER
-        if head.tag == SEQUENCE_END and (not is_defined or head.start == limit):
-            return Ends(head.start, reason=STRAY_DELIMITER if is_defined else None, is_pure=True)
+        if head.tag == SEQUENCE_END and head.start == limit:
+            return Ends(head.start, reason=STRAY_DELIMITER, is_pure=True)
         if head.tag == ITEM_END:
             return _past_item_end(window, head, sequence, scope)
     elif (
@@ -160,3 +163,27 @@ def stop_of_stray_item(window: Window, head: Head, context: Context, scope: Scop
     if delimiter_at(window, stop, context) in (ITEM, SEQUENCE_END):
         return None
     return stop if is_sound(window, stop, context, scope, last, start=head.offset) else None
+
+
+def resumes_at(window: Window, stop: int | None, sequence: Sequence, scope: Scope) -> int | None:
+    """Return where reading goes on behind a fault, which then costs an item, or what is left of the sequence.
+
+    Args:
+        window: Moved on to the place.
+        stop: Where the broken item ends by its own length; None where it has none.
+        sequence: The sequence around the fault; it can't be remembered any more.
+        scope: What it belongs to.
+
+    Returns:
+        The end of the item where another one or the end of its sequence follows; or the end of the sequence where a
+        sound element follows; None where no length is right.
+    """
+    scope.found.is_pure = False
+    end = None if sequence.head.length == UNDEFINED else end_of(sequence.head)
+    if stop is not None and stop != end and window.skip_to(stop):
+        is_at_limit = stop == sequence.limit
+        if is_at_limit or not isinstance(next_item(window, stop, sequence, scope), FailureCode):
+            return stop
+    if end is not None and window.skip_to(end) and is_sound(window, end, sequence.outside, scope, sequence.head.tag):
+        return end
+    return None

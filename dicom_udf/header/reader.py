@@ -55,7 +55,7 @@ def read_header(file: Reads, *, bulk_data_base: str = "", selection: Selection =
             meta.found.faults.setdefault("TransferSyntaxUID", NOT_DEFLATED)
         else:
             inflater = Inflater(file, scanner.window.rest(start))
-            scanner.window = Window(inflater)
+            scanner = Scanner(Window(inflater), bulk_data_base=bulk_data_base)
             start = 0
     if encoding is None:
         behind = behind_group_zero(scanner.window, start)

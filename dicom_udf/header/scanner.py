@@ -6,25 +6,22 @@ from typing import Any, Literal
 
 from dicom_udf.errors import FailureCode
 from dicom_udf.header.cap import FIRST_ITEMS
-from dicom_udf.header.element import NOT_TYPED, finish, quote
-from dicom_udf.header.heads import ITEM, ITEM_END, UNDEFINED, Head, end_of, is_misnamed_sequence, read_head
-from dicom_udf.header.items import NO_DELIMITER, Ends, Sequence, closes_item, next_item, stop_of_stray_item
-from dicom_udf.header.leaf import STEERING, name_of, plain_entry, steer
+from dicom_udf.header.element import NOT_TYPED
+from dicom_udf.header.heads import ITEM, ITEM_END, UNDEFINED, Head, end_of, read_head
+from dicom_udf.header.items import NO_DELIMITER, Ends, Sequence, closes_item, next_item, resumes_at, stop_of_stray_item
+from dicom_udf.header.leaf import name_of, plain_entry
 from dicom_udf.header.memo import MEMO_VALUE, Context, Entry, Gap, Run, Step
 from dicom_udf.header.order import in_order, pieces, unseen
 from dicom_udf.header.scope import Found, PixelData, Scope
 from dicom_udf.header.selection import Place, code_of
 from dicom_udf.header.skip import skip_value
-from dicom_udf.header.soundness import PIXEL_DATA, Passed, has_explicit_items, is_sound, reread_head
-from dicom_udf.header.vr import LONG_LENGTH, VRS
+from dicom_udf.header.soundness import PIXEL_DATA, Passed, has_explicit_items, reread_head
+from dicom_udf.header.values import ValueReader
+from dicom_udf.header.vr import LONG_LENGTH
 from dicom_udf.header.window import Window
 
 __all__ = ["Scanner"]
 
-INLINE_BYTES = 1024
-"""Longer binary values are named by a BulkDataURI and skipped, not read (DESIGN §3)."""
-LONGEST_VALUE = 8 << 20
-"""A longer text or list of numbers can't be kept under the cap of the JSON: skipped, and named in ``omitted``."""
 DEEPEST = 64
 """Sequences inside each other that are read; real ones reach about ten. Deeper ones are skipped and named."""
 HELD_TEXT = 16 << 20
@@ -32,7 +29,6 @@ HELD_TEXT = 16 << 20
 MOST_ELEMENTS = 1 << 16
 """Of one data set or item; the dictionary has some 5,000. More is no header, and ends the scan."""
 
-NOT_A_SEQUENCE = "not a sequence in the file"
 BROKEN_SEQUENCE = "a fault inside the sequence; what lies outside of its whole items is left out"
 GROUP_ZERO = "an element of group 0000, which is no part of a data set; passed over"
 STRAY = "an item or a delimiter where no sequence is open; passed over"
@@ -50,7 +46,7 @@ class Scanner:
         self.window = window
         self.fault: tuple[FailureCode, int] | None = None
         self.pixel_data: PixelData | None = None
-        self._uri = bulk_data_base + ("&" if "?" in bulk_data_base else "?")
+        self._values = ValueReader(window, bulk_data_base=bulk_data_base)
         self._held = 0
 
     def data_set(
@@ -197,7 +193,7 @@ class Scanner:
         return int.from_bytes(self.window.at(offset, 2), order) != group
 
     def _read(self, head: Head, context: Context, scope: Scope) -> tuple[Entry, int]:
-        """Read an element that is not remembered, and remember it; say where it ends."""
+        """Read an element that is not remembered, and remember it; return where it ends with it."""
         is_sequence = head.vr == "SQ" or head.length == UNDEFINED
         outer = scope.found
         if not scope.depth:
@@ -210,9 +206,10 @@ class Scanner:
             text, stop = self._sequence(head, context, own)
             entry = Entry(head.tag, text, own.values, (), context)
         else:
-            entry, stop = self._leaf(head, context, scope)
-            if head.vr == "UN" and is_misnamed_sequence(head, context):
-                entry.faults = (*entry.faults, (name_of(head.tag, context), NOT_A_SEQUENCE))
+            value, stop = self._values.read(head, context, scope), head.start + head.length
+            if value is None:
+                self.fault = (FailureCode.TRUNCATED, head.offset)
+            entry = value or Entry(head.tag, "", None, (), context)
         if not scope.depth:
             entry.values = entry.values or scope.values or None
             entry.faults = (*scope.found.faults.items(), *entry.faults)
@@ -230,56 +227,14 @@ class Scanner:
         is_whole = self.fault is None and head.offset >= self.window.base and stop - head.offset <= MEMO_VALUE + 8
         return is_whole and scope.found.is_pure and not (is_sequence and scope.depth)
 
-    def _leaf(self, head: Head, context: Context, scope: Scope) -> tuple[Entry, int]:
-        """Read an element that is no sequence."""
-        stop = head.start + head.length
-        place = context.level.get(head.tag) if context.level else None
-        is_bytes = VRS[head.vr].kind == "bytes"
-        if head.length > (INLINE_BYTES if is_bytes else LONGEST_VALUE):
-            scope.found.is_pure = False
-            return self._skipped(head, context, scope), stop
-        order = "<" if self._is_stored_as_un(head, context) else context.order  # PS3.5 §6.2.2 note 2
-        if not self.window.has(head.start, head.length):
-            self.fault = (FailureCode.TRUNCATED, head.offset)
-            return Entry(head.tag, "", None, (), context), stop
-        at = head.start - self.window.base
-        raw = self.window.data[at : at + head.length]
-        wanted = place.wanted if place else ()
-        json, given, values, reason = finish(head.vr, raw, order=order, encodings=context.encodings, wanted=wanted)
-        following = context
-        if head.tag in STEERING or head.tag & 0x10000:
-            following, why = steer(head.tag, given, context)
-            reason = reason or why
-        if place and (place.codes or place.first) and raw:
-            reason = reason or NOT_A_SEQUENCE
-        text = f'"{head.tag:08X}":{json}' if head.tag & 0xFFFF else ""
-        faults = ((name_of(head.tag, context), reason),) if reason else ()
-        return Entry(head.tag, text, values, faults, following), stop
-
-    def _skipped(self, head: Head, context: Context, scope: Scope) -> Entry:
-        """Pass over a long value: a binary one is named by its place in the file, another is left out."""
-        stop = head.start + head.length
-        if not self.window.skip_to(stop):
-            self.fault = (FailureCode.TRUNCATED, head.offset)
-            return Entry(head.tag, "", None, (), context)
-        is_wanted = context.level is not None and head.tag in context.level
-        faults = ((name_of(head.tag, context), NOT_TYPED),) if is_wanted else ()
-        if VRS[head.vr].kind != "bytes":
-            scope.found.omitted.append(f"{scope.path}{head.tag:08X}")
-            return Entry(head.tag, f'"{head.tag:08X}":{{"vr":"{head.vr}"}}', None, faults, context)
-        return Entry(head.tag, self._bulk(head, stop), None, faults, context)
-
-    def _bulk(self, head: Head, stop: int) -> str:
-        uri = f"{self._uri}offset={head.start}&length={stop - head.start}"
-        return f'"{head.tag:08X}":{{"vr":"{head.vr}","BulkDataURI":{quote(uri)}}}'
-
     def _sequence(self, head: Head, context: Context, scope: Scope) -> tuple[str, int]:
         """Read a sequence; return its JSON member and where it ends."""
         if scope.depth >= DEEPEST or head.vr not in ("SQ", "UN"):
             return self._passed_over(head, context, scope)
         found = scope.found
         place = (context.level.get(head.tag) if context.level else None) or _NO_PLACE
-        sequence = Sequence(head, scope, place, context, is_explicit=self._is_explicit_inside(head, context, scope))
+        is_explicit = has_explicit_items(self.window, head, context, scope.limit)
+        sequence = Sequence(head, scope, place, context, is_explicit=is_explicit)
         if context.order == ">" and self.window.at(head.start, 4) == _LITTLE_ITEM:
             sequence.inside = context.where(order="<")  # an UN's (PS3.5 §6.2.2 note 2)
         name = sequence.path if scope.depth else name_of(head.tag, context)
@@ -304,6 +259,8 @@ class Scanner:
         while limit is None or offset < limit:
             item = next_item(self.window, offset, sequence, scope)
             if isinstance(item, Head):
+                if item.tag != ITEM:
+                    return item.start
                 offset = self._item(item, sequence, scope)
                 if self.fault is not None:
                     return offset
@@ -353,43 +310,12 @@ class Scanner:
         return offset
 
     def _resume(self, stop: int | None, sequence: Sequence, scope: Scope) -> int | None:
-        """Return where reading goes on behind a fault, which then costs an item, or what is left of the sequence.
-
-        Args:
-            stop: Where the broken item ends by its own length; None where it has none.
-            sequence: The sequence around the fault.
-            scope: What it belongs to.
-
-        Returns:
-            The end of the item where another one or the end of its sequence follows; or the end of the sequence where
-            a sound element follows; None where no length is right, so that the fault ends the scan.
-        """
-        window, head = self.window, sequence.head
-        end = None if head.length == UNDEFINED else end_of(head)
-        scope.found.is_pure = False
-        is_right = stop is not None and stop != end and window.skip_to(stop)
-        if is_right and stop is not None and stop != sequence.limit:
-            is_right = not isinstance(next_item(window, stop, sequence, scope), FailureCode)
-        if not is_right:
-            stop = end
-            is_right = end is not None and window.skip_to(end)
-            is_right = is_right and is_sound(window, end or 0, sequence.outside, scope, head.tag)
-        if not is_right:
-            return None
-        self.fault = None
-        sequence.oddity = BROKEN_SEQUENCE
-        return stop
-
-    def _is_stored_as_un(self, head: Head, context: Context) -> bool:
-        return context.is_explicit and self.window.at(head.offset + 4, 2) == b"UN"
-
-    def _is_explicit_inside(self, head: Head, context: Context, scope: Scope) -> bool:
-        """Return how the items of a sequence are encoded: one stored as UN, or in implicit VR, may have either."""
-        if context.is_explicit and not self._is_stored_as_un(head, context):
-            return True
-        if context.order == ">":
-            return False
-        return has_explicit_items(self.window, head, context, scope.limit)
+        """Clear a fault inside a sequence, and return where reading goes on; None where the fault ends the scan."""
+        place = resumes_at(self.window, stop, sequence, scope)
+        if place is not None:
+            self.fault = None
+            sequence.oddity = BROKEN_SEQUENCE
+        return place
 
     def _passed_over(self, head: Head, context: Context, scope: Scope) -> tuple[str, int]:
         """Pass over fragments, which are named by their place in the file, or over what is nested too deep."""
@@ -399,7 +325,7 @@ class Scanner:
             self.fault = stop
             return "", stop[1]
         if head.vr != "SQ":
-            return self._bulk(head, stop), stop
+            return self._values.bulk(head, stop), stop
         scope.found.omitted.append(f"{scope.path}{head.tag:08X}")
         return f'"{head.tag:08X}":{{"vr":"SQ"}}', stop
 

@@ -19,6 +19,7 @@ from dicom_udf.header.heads import (
     Head,
     doubtful_heads,
     end_of,
+    is_stored_as_un,
     read_head,
 )
 from dicom_udf.header.memo import Context
@@ -230,11 +231,15 @@ def pass_group_zero(window: Window, offset: int, *, order: str, is_explicit: boo
 
 
 def has_explicit_items(window: Window, sequence: Head, context: Context, limit: int | None) -> bool:
-    """True where the first element of the first item of a sequence carries a VR.
+    """True where the items of a sequence are in explicit VR; by the first element of the first one where it is open.
 
     PS3.5 §6.2.2 has items of an UN in implicit VR; not every writer knows it. Others write explicit items into an
     implicit data set.
     """
+    if context.is_explicit and not is_stored_as_un(window, sequence, context):
+        return True
+    if context.order == ">":
+        return False
     stop = end_of(sequence) if sequence.length != UNDEFINED else limit
     start = sequence.start
     if (stop is not None and start + 16 > stop) or not window.has(start, 16):
