@@ -12,7 +12,8 @@ Faults in data are rows; faults in configuration stop before anything is written
     └── fault     EMPTY_OBJECT  TRUNCATED  CORRUPT_HEADER
                   CORRUPT_ARCHIVE  EMPTY_ARCHIVE  ENCRYPTED_ARCHIVE  UNSUPPORTED_COMPRESSION
                   NESTING_TOO_DEEP  ARCHIVE_LIMIT
-                  OBJECT_ARCHIVED  ACCESS_DENIED  OBJECT_CHANGED  NOT_FOUND  READ_ERROR   (tried again by the next run)
+                  OBJECT_ARCHIVED  ACCESS_DENIED  OBJECT_CHANGED  NOT_FOUND  READ_ERROR  INTERNAL_ERROR
+                                    (tried again by the next run)
                   INVALID_MESSAGE   (of a queue; counted in a run's report, no row)
 
 No message holds a value of a file: medical data is private. Parsers' own exception texts quote values, so they
@@ -23,7 +24,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["ConfigurationError", "DicomLakeError", "FailureCode", "FileFault", "RunFailedError"]
+__all__ = ["ConfigurationError", "DicomLakeError", "FailureCode", "FileFault", "RunFailedError", "internal_error"]
 
 
 class DicomLakeError(Exception):
@@ -57,6 +58,7 @@ class FailureCode(StrEnum):
     OBJECT_CHANGED = "OBJECT_CHANGED"
     NOT_FOUND = "NOT_FOUND"
     READ_ERROR = "READ_ERROR"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
     INVALID_MESSAGE = "INVALID_MESSAGE"
 
     @property
@@ -78,6 +80,7 @@ _CURABLE = frozenset(
         FailureCode.OBJECT_CHANGED,
         FailureCode.NOT_FOUND,
         FailureCode.READ_ERROR,
+        FailureCode.INTERNAL_ERROR,
     }
 )
 
@@ -98,3 +101,22 @@ class FileFault(DicomLakeError):
     def __reduce__(self) -> tuple[type[FileFault], tuple[FailureCode, str]]:
         """Pickle by the two arguments: faults cross from executors to the driver."""
         return (FileFault, (self.code, self.message))
+
+
+def internal_error(error: Exception, what: str) -> FileFault:
+    """Return the fault of a file or object at which this package itself failed, by an exception that nobody foresaw.
+
+    It costs that file alone, and the next run tries the object again: by then the package may be mended.
+
+    Args:
+        error: Named by its type and place; its text may quote the file and is left out.
+        what: What could not be read, e.g. ``"header"``.
+    """
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f"{frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}" if frame else "unknown place"
+    return FileFault(
+        FailureCode.INTERNAL_ERROR,
+        f"the {what} could not be read: unexpected {type(error).__name__} at {place}; please report it",
+    )

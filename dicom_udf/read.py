@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from dicom_udf.archives import Limits, Member, MemberFault, members
 from dicom_udf.columns import Field, Promoted, Table, arrow_schema, fill_row, instances_table, selection
-from dicom_udf.errors import FailureCode, FileFault, RunFailedError
+from dicom_udf.errors import FileFault, RunFailedError, internal_error
 from dicom_udf.header import Selection, read_header
 from dicom_udf.sources import ObjectReader, ObjectRef, S3Access, open_ahead
 from dicom_udf.tasks import Item
@@ -183,7 +183,7 @@ def _read_files(
     except RunFailedError:
         raise
     except Exception as error:  # one file must not stop a run of millions
-        yield _failure(source, None, _unexpected(error, "object"))
+        yield _failure(source, None, _internal_error(error, "object"))
     finally:
         opened.close()
         cost["bytes_read"] += opened.bytes_read
@@ -215,7 +215,7 @@ def _read_member(source: Row, member: Member, wanted: Selection) -> Row:
     except RunFailedError:
         raise
     except Exception as error:  # a fault of ours in one file costs that file
-        return _failure(source, member.path, _unexpected(error, "header"))
+        return _failure(source, member.path, _internal_error(error, "header"))
     row.update(source)
     row["kind"] = "instance"
     row["source_member"] = member.path
@@ -237,15 +237,10 @@ def _failure(source: Row, path: str | None, fault: FileFault) -> Row:
     }
 
 
-def _unexpected(error: Exception, what: str) -> FileFault:
-    """Name an exception that nobody foresaw by its type and place: its text may quote the file."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    place = f"{frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}" if frame else "unknown place"
-    message = f"the {what} could not be read: unexpected {type(error).__name__} at {place}"
-    _log.warning("%s", message)
-    return FileFault(FailureCode.CORRUPT_HEADER, message)
+def _internal_error(error: Exception, what: str) -> FileFault:
+    fault = internal_error(error, what)
+    _log.warning("%s", fault.message)
+    return fault
 
 
 def _bulk_data_base(uri: str, member: str | None) -> str:

@@ -8,6 +8,8 @@ SELECT
   objects.ingest_time AS last_tried
 FROM objects
 JOIN failures ON failures.source_uri = objects.source_uri
-  AND failures.code IN ('OBJECT_ARCHIVED', 'ACCESS_DENIED', 'OBJECT_CHANGED', 'NOT_FOUND', 'READ_ERROR')
+  AND failures.code IN (
+    'OBJECT_ARCHIVED', 'ACCESS_DENIED', 'OBJECT_CHANGED', 'NOT_FOUND', 'READ_ERROR', 'INTERNAL_ERROR'
+  )
 WHERE objects.ingest_retry
 ORDER BY objects.source_uri, failures.code

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 
-from dicom_udf.errors import DicomLakeError, FailureCode, FileFault
+from dicom_udf.errors import DicomLakeError, FileFault, internal_error
 from dicom_udf.sources.model import ObjectReader, ObjectRef, S3Access
 from dicom_udf.sources.pool import POOL_THREADS, request_pool
 from dicom_udf.sources.ranges import FIRST_REQUEST
@@ -63,7 +63,7 @@ def _opened(ref: ObjectRef, access: S3Access) -> ObjectReader | FileFault:
     except DicomLakeError:
         raise
     except Exception as error:  # one object must not stop a run of millions
-        return _unexpected(error)
+        return internal_error(error, "object")
 
 
 def _begun(ref: ObjectRef, first: FirstRange | None, access: S3Access) -> ObjectReader | FileFault:
@@ -78,9 +78,5 @@ def _begun(ref: ObjectRef, first: FirstRange | None, access: S3Access) -> Object
             return error
         if isinstance(error, DicomLakeError) or not isinstance(error, Exception):
             raise
-        return _unexpected(error)
+        return internal_error(error, "object")
     return reader
-
-
-def _unexpected(error: Exception) -> FileFault:
-    return FileFault(FailureCode.READ_ERROR, f"the object could not be opened: unexpected {type(error).__name__}")
