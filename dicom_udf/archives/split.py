@@ -40,7 +40,7 @@ def split_zip(file: BinaryIO, *, members: int, packed_bytes: int, limits: Limits
     """
     try:
         directory = find_directory(file)
-        if directory is None or kind_at(file, is_in_place=True) is not Kind.ZIP:
+        if directory is None or kind_at(file, name="", is_in_place=True) is not Kind.ZIP:
             return []
         ranges, files = _ranges(file, directory, members, packed_bytes)
     except FileFault as fault:
