@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from dicom_udf.archives.names import NameEncoding
 from dicom_udf.errors import FileFault
 
 __all__ = ["Foreseeing", "Limits", "Member", "MemberFault", "ZipRange"]
@@ -13,10 +14,10 @@ __all__ = ["Foreseeing", "Limits", "Member", "MemberFault", "ZipRange"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds against archives made to exhaust a reader. Over one of them: ARCHIVE_LIMIT.
+    """How archives are read: bounds against those made to exhaust a reader, and the encoding of their names.
 
-    Of one object no more is inflated than ``ratio`` times its packed bytes and ``excess_bytes``, and never more than
-    ``inflated_bytes``.
+    Over a bound: ARCHIVE_LIMIT. Of one object no more is inflated than ``ratio`` times its packed bytes and
+    ``excess_bytes``, and never more than ``inflated_bytes``.
 
     Attributes:
         depth: Archives inside each other; the object's own archive is 1 (tar.gz counts once).
@@ -26,6 +27,7 @@ class Limits:
         excess_bytes: Bytes above the ratio, of all streams of one object together, from which on it is a bomb. Blank
             images reach 45,000 in bzip2 and xz and are harmless: a GiB inflates in seconds and fits on any disk.
         nested_bytes: Size of an archive inside an archive, when it can't be read in place.
+        names: Encoding of names in zips and tars that aren't marked as UTF-8.
     """
 
     depth: int = 3
@@ -34,6 +36,7 @@ class Limits:
     ratio: int = 1_100
     excess_bytes: int = 1 << 30
     nested_bytes: int = 16 << 30
+    names: NameEncoding = "auto"
 
 
 @dataclass(frozen=True, slots=True)
