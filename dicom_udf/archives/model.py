@@ -75,6 +75,7 @@ class ZipRange:
         members: How many entries these are.
         packed_bytes: Bytes of the stored object that they occupy.
         seen: How often each name of these members was met in earlier ranges; only names met there.
+        wraps_from: Where the first one's header begins, if the directory states offsets modulo 2^32; otherwise None.
     """
 
     start: int
@@ -83,6 +84,7 @@ class ZipRange:
     members: int
     packed_bytes: int
     seen: tuple[tuple[str, int], ...] = ()
+    wraps_from: int | None = None
 
 
 class Foreseeing(Protocol):
