@@ -1,6 +1,6 @@
 """Packers whose first bytes are too few or too plain to be a magic: what follows them is looked at as well.
 
-None of them is read, so a damaged one is named too; text and numbers that begin alike are not.
+None of them is read, so a damaged one is named, too. Text and numbers that begin alike are files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ZSTD_VERSIONS = b"\x1e\x22\x23\x24\x25\x26\x27\x28"
 
 
 def is_lha(head: bytes) -> bool:
-    """Return True for an LHA header of level 0 to 3: its method stands at byte 2, its level at 20."""
+    """Return True for an LHA header of level 0 to 3: its method is at byte 2, its level at byte 20."""
     return _LHA.match(head) is not None
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Segments", "Sparse", "segments_of"]
 
 Segments = list[tuple[int, int]]
-"""Where bytes that are stored stand in the file, and how many: ascending, none empty."""
+"""Place in the file and number of bytes of each stored piece: ascending, none empty."""
 
 _BLOCK = 512
 _PIECE = 64 << 10

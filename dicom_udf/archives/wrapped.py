@@ -1,8 +1,8 @@
 """Zips above 4 GiB without Zip64, as macOS's Archive Utility writes them: offsets and sizes are right modulo 2^32.
 
-Members lie in the order of the directory, so each begins at the first place behind the one before it that fits what is
-stated. Where that leads to the directory itself, it is right for all. Where it ends 2^32 or more before, some member is
-longer than 4 GiB: the headers are then looked at, until as many such steps are found as are missing.
+Members lie in the order of the directory. Each is taken to begin at the first place behind the one before it that fits
+what is stated. If the directory itself follows so, all places are right. If it begins a multiple of 2^32 later, some
+member is longer than 4 GiB: the headers are looked at until as many such steps are found as are missing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["entries_of", "is_exact", "placed"]
 
 _STORED = 0
 _SURE_BYTES = (WRAP - 258) // 1032
-"""Deflate can't make 4 GiB of fewer (RFC 1951: 258 bytes of 2 bits)."""
+"""Fewer packed bytes can't inflate to 4 GiB: deflate makes at most 258 bytes of 2 bits (RFC 1951 §3.2.5)."""
 
 
 def entries_of(file: BinaryIO, directory: Directory) -> Iterator[list[Entry]]:
