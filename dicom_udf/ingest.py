@@ -183,6 +183,7 @@ def _reading(config: IngestConfig, stamp: Stamp, access: S3Access) -> Reading:
         inflated_bytes=config.max_inflated_bytes,
         ratio=config.max_inflation_ratio,
         nested_bytes=config.max_nested_bytes,
+        names=config.archive_names,
     )
     splitting = Splitting(
         probe_bytes=config.split_probe_bytes, members=config.split_members, packed_bytes=config.split_bytes

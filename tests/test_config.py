@@ -74,6 +74,7 @@ ingest_configs = st.builds(
     split_members=st.integers(1, 1 << 40),
     split_bytes=st.integers(1, 1 << 40),
     max_archive_depth=st.integers(1, 9),
+    archive_names=st.sampled_from(["auto", "shift_jis", "gbk"]),
     log_level=st.sampled_from(["DEBUG", "INFO", "WARNING", "ERROR"]),
 )
 

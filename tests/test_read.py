@@ -63,6 +63,15 @@ def test_a_loose_file_is_one_row_with_its_source_and_its_cost():
     assert (row["requests"], row["bytes_read"]) == (1, CT.stat().st_size)
 
 
+@pytest.mark.parametrize("split", [{}, {"members": 1}])
+def test_names_are_in_the_encoding_that_is_set_also_where_tasks_share_a_zip(tmp_path, split):
+    raw = "患者/画像.dcm".encode("cp932")
+    stored = write_zip(tmp_path / "a", {"x" * len(raw): CT.read_bytes(), "b": CT.read_bytes()}).read_bytes()
+    (tmp_path / "a").write_bytes(stored.replace(b"x" * len(raw), raw))
+    rows = rows_of(tmp_path / "a", Limits(names="shift_jis"), **split)
+    assert [row["source_member"] for row in rows] == ["患者/画像.dcm", "b"]
+
+
 def test_only_the_last_row_of_an_object_has_its_cost(tmp_path):
     rows = rows_of(write_zip(tmp_path / "a", {"1": CT.read_bytes(), "2": b"text" * 100, "3": CT.read_bytes()}))
     assert [row["kind"] for row in rows] == ["instance", "failure", "instance"]

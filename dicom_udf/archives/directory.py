@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from dicom_udf.archives.guard import corrupt, guarded
+from dicom_udf.archives.names import NameEncoding, decoded
 
-__all__ = ["BLOCK_BYTES", "Directory", "Entry", "find_directory", "parsed", "read_entries", "zip64_values"]
+__all__ = [
+    "BLOCK_BYTES",
+    "WRAP",
+    "Directory",
+    "Entry",
+    "decoded_name",
+    "find_directory",
+    "parsed",
+    "read_entries",
+    "unicode_name",
+    "zip64_values",
+]
 
 BLOCK_BYTES = 512 << 10
 """Of the directory, read at once."""
+
+WRAP = 1 << 32
+"""Numbers of 32 bits begin anew at it, where a program writes no Zip64 fields above 4 GiB."""
 
 _LONGEST_COMMENT = 0xFFFF
 _TRIED = 4  # end records; a comment may be full of them
@@ -28,6 +44,8 @@ _LARGEST_ENTRY = _ENTRY.size + 3 * 0xFFFF
 _LOCAL_BYTES = 30
 _LOCAL_MAGIC = b"PK\x03\x04"
 _NOT_HERE = 0xFFFFFFFF
+_IS_UTF8 = 0x800
+_UNICODE_PATH = struct.Struct("<BL")
 
 
 class Directory(NamedTuple):
@@ -39,6 +57,7 @@ class Directory(NamedTuple):
         shift: Added to the offsets that they state: bytes before the zip, such as a program's.
         tail: The end of the file, read to find this out.
         tail_start: Where that begins.
+        wraps: How often the stated offsets passed 2^32 up to the directory: macOS's Archive Utility writes no Zip64.
     """
 
     start: int
@@ -46,6 +65,7 @@ class Directory(NamedTuple):
     shift: int
     tail: bytes
     tail_start: int
+    wraps: int = 0
 
 
 class Entry(NamedTuple):
@@ -64,6 +84,7 @@ class Entry(NamedTuple):
         system: That made it: 3 is Unix.
         start: The entry's own first byte in the file.
         end: The byte after it.
+        unicode_name: In UTF-8, where the entry has it in the Unicode Path extra field; otherwise None.
     """
 
     name: bytes
@@ -78,6 +99,7 @@ class Entry(NamedTuple):
     system: int
     start: int
     end: int
+    unicode_name: bytes | None = None
 
     @property
     def data_end(self) -> int:
@@ -107,8 +129,13 @@ def find_directory(file: BinaryIO) -> Directory | None:
         place = tail.rfind(_END_MAGIC, 0, place)
     for place in exact[:_TRIED] + others[:_TRIED]:
         found = _directory(file, tail, start, place)
-        if found is not None and (not found.shift or _at(file, 0, 4, tail, start) != _LOCAL_MAGIC):
-            return found  # with members before what it calls its first byte, it is a member's own in a cut zip
+        if found is None:
+            continue
+        if not found.shift or _at(file, 0, 4, tail, start) != _LOCAL_MAGIC:
+            return found
+        if found.shift > 0 and found.shift % WRAP == 0:
+            return found._replace(shift=0, wraps=found.shift // WRAP)
+        # With members before what it calls its first byte, it is a member's own in a cut zip.
     return None
 
 
@@ -180,31 +207,66 @@ def parsed(data: bytes, start: int, shift: int, limit: int) -> tuple[list[Entry]
         end = extra_end + lengths[2]
         if magic != _ENTRY_MAGIC or end > len(data):
             break
+        extra = data[name_end:extra_end]
         if _NOT_HERE in (size, packed, offset):
-            values = zip64_values(data[name_end:extra_end], (size, packed, offset))
+            values = zip64_values(extra, (size, packed, offset))
             size, packed, offset = (-1, -1, -1) if values is None else values
         name = data[at + _ENTRY.size : name_end]
         if offset < 0 or offset + shift < 0 or offset + shift + _LOCAL_BYTES + len(name) + packed > limit:
             header = -1
         else:
             header = offset + shift
-        place = (start + at, start + end)
-        entries.append(Entry(name, flags, method, crc, packed, size, header, lengths[1], attributes, system, *place))
+        more = (lengths[1], attributes, system, start + at, start + end, unicode_name(extra, name))
+        entries.append(Entry(name, flags, method, crc, packed, size, header, *more))
         at = end
     return entries, at
 
 
-def zip64_values(extra: bytes, values: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return the values with those that stand in the Zip64 extra field (APPNOTE 4.5.3); None if one isn't there."""
+def decoded_name(entry: Entry, encoding: NameEncoding) -> str:
+    """Return the name of an entry: what it declares to be UTF-8 is, the others are in the encoding."""
+    if entry.unicode_name is not None:
+        return entry.unicode_name.decode("utf-8")
+    return decoded(entry.name, "auto" if entry.flags & _IS_UTF8 else encoding)
+
+
+def unicode_name(extra: bytes, name: bytes) -> bytes | None:
+    """Return the name in the Unicode Path extra field (APPNOTE 4.6.9).
+
+    None without one, where its CRC isn't that of the header's name, which was then changed by a program that doesn't
+    know the field, and where it isn't UTF-8.
+    """
+    for kind, data in _extra_fields(extra) if b"\x75\x70" in extra else ():
+        if kind == 0x7075 and len(data) > _UNICODE_PATH.size:
+            version, crc = _UNICODE_PATH.unpack_from(data)
+            if version == 1 and crc == zlib.crc32(name) and _is_utf8(data[_UNICODE_PATH.size :]):
+                return data[_UNICODE_PATH.size :]
+    return None
+
+
+def _is_utf8(name: bytes) -> bool:
+    try:
+        name.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the extra fields, number and data (APPNOTE 4.5.1); the last may be cut."""
     at = 0
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<2H", extra, at)
-        at += 4
+        yield kind, extra[at + 4 : at + 4 + length]
+        at += 4 + length
+
+
+def zip64_values(extra: bytes, values: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the values with those that stand in the Zip64 extra field (APPNOTE 4.5.3); None if one isn't there."""
+    for kind, data in _extra_fields(extra):
         if kind == 1:
-            numbers = iter(struct.unpack_from(f"<{min(length, len(extra) - at) // 8}Q", extra, at))
+            numbers = iter(struct.unpack_from(f"<{len(data) // 8}Q", data))
             found = tuple(next(numbers, -1) if value == _NOT_HERE else value for value in values)
             return None if -1 in found else found
-        at += length
     return None
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dicom_udf.archives.model import Limits
 from dicom_udf.errors import FailureCode, FileFault
 
-__all__ = ["DAMAGE", "Budget", "corrupt", "guarded"]
+__all__ = ["DAMAGE", "Account", "Budget", "corrupt", "guarded"]
 
 DAMAGE = (
     zipfile.BadZipFile,
@@ -33,7 +33,6 @@ DAMAGE = (
     MemoryError,
     OSError,  # bz2 says "Invalid data stream" with it; a reader's own errors are FileFaults
 )
-_MIB = 1 << 20
 
 
 def corrupt(where: str) -> FileFault:
@@ -65,6 +64,7 @@ class Budget:
         self.exceeded: FileFault | None = None
         self._members = 0
         self._inflated = 0
+        self._excess = 0
 
     def count_member(self) -> None:
         """Count one file found.
@@ -76,21 +76,21 @@ class Budget:
         if self._members > self.limits.members:
             raise self._exceed("members", self.limits.members)
 
-    def count_inflated(self, length: int, *, total: int, packed: int) -> None:
+    def count_inflated(self, length: int, excess: int) -> None:
         """Count bytes that came out of a stream.
 
         Args:
             length: New bytes.
-            total: All bytes of this stream so far, with the new ones.
-            packed: Bytes that went into it so far.
+            excess: How many more of the stream's bytes are above the ratio than before; negative: fewer.
 
         Raises:
             FileFault: ARCHIVE_LIMIT.
         """
         self._inflated += length
+        self._excess += excess
         if self._inflated > self.limits.inflated_bytes:
             raise self._exceed("inflated_bytes", self.limits.inflated_bytes)
-        if total > _MIB and total > self.limits.ratio * max(packed, 1):
+        if self._excess > self.limits.excess_bytes:
             raise self._exceed("ratio", self.limits.ratio)
 
     def check_nested(self, length: int) -> None:
@@ -112,3 +112,26 @@ class Budget:
             FailureCode.ARCHIVE_LIMIT, f"more than the limit {name} = {bound}; raise the limit or split the archive"
         )
         return self.exceeded
+
+
+class Account:
+    """What one stream takes of the budget: all that it inflates, and how much of that is above the ratio."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._inflated = 0
+        self._excess = 0
+
+    def count(self, length: int, *, packed: int) -> None:
+        """Count bytes that came out of the stream.
+
+        Args:
+            length: New bytes.
+            packed: All bytes that went into it so far.
+
+        Raises:
+            FileFault: ARCHIVE_LIMIT.
+        """
+        self._inflated += length
+        before, self._excess = self._excess, max(0, self._inflated - self._budget.limits.ratio * packed)
+        self._budget.count_inflated(length, self._excess - before)

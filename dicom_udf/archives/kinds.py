@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 from enum import Enum
 
-__all__ = ["HEAD_BYTES", "Kind", "is_tar_header", "kind_of"]
+from dicom_udf.archives.packers import is_arj, is_cpio, is_lha, is_lzma, is_zstd
+
+__all__ = ["HEAD_BYTES", "Kind", "begins_like_dicom", "is_tar_header", "kind_of"]
 
 HEAD_BYTES = 10_240
 """What a tar of no files usually measures. One byte more is looked at, to tell it from a longer file of zeros."""
@@ -25,14 +28,30 @@ class Kind(Enum):
     ZSTD = "zstd"
     LZ4 = "lz4"
     COMPRESS = "compress"
+    LZMA = "lzma"
+    LZIP = "lzip"
+    LZOP = "lzop"
+    CAB = "cab"
+    CPIO = "cpio"
+    ARJ = "arj"
+    LHA = "lha"
+    XAR = "xar"
+    WIM = "a wim image"
+    SQUASHFS = "a squashfs image"
+    ISO_9660 = "an ISO 9660 disc image"
+    UDF = "a UDF disc image"
+    RAW_DISC = "a disc image of raw sectors"
+    DMG = "a dmg disc image"
 
     @property
     def is_unsupported(self) -> bool:
-        """True for packed formats that are named but not read."""
-        return self in _UNSUPPORTED
+        """True for formats that hold other files and are named but not read."""
+        return self not in _READ
 
 
-_UNSUPPORTED = frozenset({Kind.SEVEN_ZIP, Kind.RAR, Kind.ZSTD, Kind.LZ4, Kind.COMPRESS})
+_READ = frozenset({Kind.PLAIN, Kind.ZIP, Kind.TAR, Kind.GZIP, Kind.BZIP2, Kind.XZ})
+# Read as the tag of a data element, in either byte order, each of these has a group above 0028, with which no DICOM
+# file begins: one without preamble is never taken for a packer.
 _MAGIC = (
     (b"PK\x03\x04", Kind.ZIP),
     (b"PK\x05\x06", Kind.ZIP),
@@ -43,14 +62,30 @@ _MAGIC = (
     (b"\xfd7zXZ\x00", Kind.XZ),
     (b"7z\xbc\xaf\x27\x1c", Kind.SEVEN_ZIP),
     (b"Rar!\x1a\x07", Kind.RAR),
-    (b"\x28\xb5\x2f\xfd", Kind.ZSTD),
+    (b"RE~^", Kind.RAR),  # before version 1.5
     (b"\x04\x22\x4d\x18", Kind.LZ4),
     (b"\x02\x21\x4c\x18", Kind.LZ4),
     (b"\x1f\x9d", Kind.COMPRESS),
+    (b"LZIP\x00", Kind.LZIP),
+    (b"LZIP\x01", Kind.LZIP),
+    (b"\x89LZO\x00\r\n\x1a\n", Kind.LZOP),
+    (b"MSCF\0\0\0\0", Kind.CAB),
+    (b"ISc(", Kind.CAB),  # InstallShield's
+    (b"xar!", Kind.XAR),
+    (b"MSWIM\0\0\0", Kind.WIM),
+    (b"hsqs", Kind.SQUASHFS),
+    (b"sqsh", Kind.SQUASHFS),  # of a big-endian machine
+    (b"encrcdsa", Kind.DMG),  # encrypted: its end has no mark
+    (b"\0" + b"\xff" * 10 + b"\0", Kind.RAW_DISC),  # sectors of 2,352 bytes begin so (ECMA-130 §14)
 )
+_PACKERS = ((is_zstd, Kind.ZSTD), (is_cpio, Kind.CPIO), (is_arj, Kind.ARJ), (is_lha, Kind.LHA), (is_lzma, Kind.LZMA))
 _BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")
 _EMPTY_TARS = (bytes(1024), bytes(HEAD_BYTES))
 _TAR_MAGICS = (b"ustar\x0000", b"ustar  \0")
+_VR = re.compile(rb"[A-Z]{2}")
+_HIGHEST_GROUP = 0x0028
+_LONGEST_FIRST = 1 << 16
+_COMMAND_LENGTHS = (b"\4\0\0\0", b"\0\0\0\4")
 
 
 def kind_of(head: bytes) -> Kind:
@@ -65,7 +100,36 @@ def kind_of(head: bytes) -> Kind:
             return kind
     if head[:3] == b"BZh" and b"1" <= head[3:4] <= b"9" and head[4:10] in _BZIP2_BLOCKS:
         return Kind.BZIP2
-    return Kind.TAR if _is_tar(head) else Kind.PLAIN
+    if _is_tar(head):
+        return Kind.TAR
+    if not begins_like_dicom(head):
+        for is_kind, kind in _PACKERS:
+            if is_kind(head):
+                return kind
+    return Kind.PLAIN
+
+
+def begins_like_dicom(head: bytes) -> bool:
+    """Return True for a file with the DICM prefix, or with a data element where a file without it may have its first.
+
+    Such an element has a group up to 0028, and a VR or a length of at most 64 KiB, in either byte order.
+    """
+    if head[128:132] == b"DICM" or head[:4] == b"DICM":
+        return True
+    return _is_first_element(head[:8]) or _is_first_element(head[128:136])
+
+
+def _is_first_element(data: bytes) -> bool:
+    if len(data) < 8:
+        return False
+    if not any(data[:4]):  # (0000,0000), the length of a command set
+        return data[4:] in _COMMAND_LENGTHS or data[4:6] == b"UL"
+    for order in ("little", "big"):
+        group, length = (int.from_bytes(data[at:end], order) for at, end in ((0, 2), (4, 8)))
+        is_plausible = _VR.match(data, 4) or length <= _LONGEST_FIRST or length == 0xFFFFFFFF
+        if 0 < group <= _HIGHEST_GROUP and is_plausible:
+            return True
+    return False
 
 
 def is_tar_header(block: bytes) -> bool:

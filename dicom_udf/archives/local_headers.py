@@ -7,11 +7,11 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from dicom_udf.archives.directory import Entry, zip64_values
+from dicom_udf.archives.directory import Entry, unicode_name, zip64_values
 from dicom_udf.archives.guard import corrupt, guarded
 from dicom_udf.errors import FailureCode, FileFault
 
-__all__ = ["LOCAL_BYTES", "LOCAL_MAGIC", "data_start", "walk_local_headers"]
+__all__ = ["LOCAL_BYTES", "LOCAL_MAGIC", "data_start", "is_header_of", "walk_local_headers"]
 
 LOCAL_BYTES = 30
 LOCAL_MAGIC = b"PK\x03\x04"
@@ -39,6 +39,16 @@ def data_start(file: BinaryIO, offset: int) -> int:
     if magic != LOCAL_MAGIC:
         raise corrupt("the zip member's local header is damaged")
     return int(offset + LOCAL_BYTES + name_length + extra_length)
+
+
+def is_header_of(file: BinaryIO, offset: int, name: bytes) -> bool:
+    """Return True if the local header of a member of this name stands at a place.
+
+    Raises:
+        FileFault: What the reader raises.
+    """
+    data = _read(file, offset, LOCAL_BYTES + len(name))
+    return data.startswith(LOCAL_MAGIC) and data[LOCAL_BYTES:] == name
 
 
 def walk_local_headers(
@@ -114,18 +124,18 @@ def _entry(file: BinaryIO, position: int) -> tuple[Entry | None, int]:
     if len(data) < LOCAL_BYTES:
         return None, 0
     _, version, flags, method, _, crc, packed, size, name_length, extra_length = _HEADER.unpack(data)
-    name = _read(file, position + LOCAL_BYTES, name_length)
+    name_and_extra = _read(file, position + LOCAL_BYTES, name_length + extra_length)
+    name, extra = name_and_extra[:name_length], name_and_extra[name_length:]
     start = position + LOCAL_BYTES + name_length + extra_length
     if version > _NEWEST_VERSION or not name_length or len(name) < name_length or b"\0" in name:
         return None, 0
     if 0xFFFFFFFF in (size, packed):
-        extra = _read(file, position + LOCAL_BYTES + name_length, extra_length)
         values = zip64_values(extra, (size, packed))
         if values is None:
             return None, 0
         size, packed = values
-    entry = Entry(name, flags, method, crc, packed, size, position, extra_length, 0, 0, position, start)
-    return entry, start
+    more = (extra_length, 0, 0, position, start, unicode_name(extra, name))
+    return Entry(name, flags, method, crc, packed, size, position, *more), start
 
 
 def _read(file: BinaryIO, position: int, length: int) -> bytes:

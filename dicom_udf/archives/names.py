@@ -5,9 +5,14 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from hashlib import blake2b
+from typing import Literal
 
-__all__ = ["Names", "decoded", "escaped", "without_ending"]
+__all__ = ["NameEncoding", "Names", "decoded", "escaped", "without_ending"]
 
+NameEncoding = Literal["auto", "shift_jis", "gbk"]
+"""How names are written that no mark declares as UTF-8."""
+
+_CODECS = {"shift_jis": "cp932", "gbk": "gb18030"}  # what Windows writes, which holds more than the standards
 _ENDINGS = (".gz", ".bz2", ".xz", ".tgz", ".tbz2", ".tbz", ".txz")
 
 
@@ -16,8 +21,19 @@ def escaped(name: str) -> str:
     return name.replace("%", "%25").replace("!", "%21").replace("#", "%23")
 
 
-def decoded(name: bytes) -> str:
-    """Return a name, flagged as UTF-8 or not: UTF-8 if it is valid, else CP437, in which every byte is valid."""
+def decoded(name: bytes, encoding: NameEncoding = "auto") -> str:
+    """Return a name.
+
+    Args:
+        name: Its bytes.
+        encoding: Tried first; nothing is guessed, as most bytes are valid in several. ``auto``: UTF-8 if it is valid,
+            otherwise CP437, in which every byte is valid.
+    """
+    if encoding != "auto":
+        try:
+            return name.decode(_CODECS[encoding])
+        except UnicodeDecodeError:
+            pass
     try:
         return name.decode("utf-8")
     except UnicodeDecodeError:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from dicom_udf.archives.directory import BLOCK_BYTES, Directory, Entry, find_directory, read_entries
+from dicom_udf.archives.directory import BLOCK_BYTES, Directory, Entry, decoded_name, find_directory
 from dicom_udf.archives.guard import corrupt
 from dicom_udf.archives.kinds import Kind
 from dicom_udf.archives.local_headers import LOCAL_BYTES
 from dicom_udf.archives.model import Limits, ZipRange
-from dicom_udf.archives.names import Names, decoded
+from dicom_udf.archives.names import NameEncoding, Names
 from dicom_udf.archives.recognise import kind_at
+from dicom_udf.archives.wrapped import entries_of, is_exact
 from dicom_udf.archives.zips import is_file
 from dicom_udf.errors import FailureCode, FileFault
 
@@ -30,7 +31,7 @@ def split_zip(file: BinaryIO, *, members: int, packed_bytes: int, limits: Limits
         file: The stored object, seekable.
         members: Of one range at the most.
         packed_bytes: Of one range, about: more only where one member has more.
-        limits: A zip of more files than these is left whole.
+        limits: A zip of more files than these is left whole; its names are in their encoding.
 
     Returns:
         Nothing where the object isn't a zip with a sound directory and some file, or gives only one range.
@@ -40,9 +41,11 @@ def split_zip(file: BinaryIO, *, members: int, packed_bytes: int, limits: Limits
     """
     try:
         directory = find_directory(file)
-        if directory is None or kind_at(file, is_in_place=True) is not Kind.ZIP:
+        if directory is None or kind_at(file, name="", is_in_place=True) is not Kind.ZIP:
             return []
-        ranges, files = _ranges(file, directory, members, packed_bytes)
+        if not is_exact(file, directory):
+            return []  # only a reader of all of it finds its members
+        ranges, files = _ranges(file, directory, members, packed_bytes, limits.names)
     except FileFault as fault:
         if fault.code is not FailureCode.CORRUPT_ARCHIVE:
             raise
@@ -51,7 +54,9 @@ def split_zip(file: BinaryIO, *, members: int, packed_bytes: int, limits: Limits
     return [] if is_bomb or not files or len(ranges) < 2 else ranges
 
 
-def _ranges(file: BinaryIO, directory: Directory, members: int, packed_bytes: int) -> tuple[list[ZipRange], int]:
+def _ranges(
+    file: BinaryIO, directory: Directory, members: int, packed_bytes: int, encoding: NameEncoding
+) -> tuple[list[ZipRange], int]:
     names = Names(None)
     ranges: list[ZipRange] = []
     current: _Range | None = None
@@ -60,7 +65,8 @@ def _ranges(file: BinaryIO, directory: Directory, members: int, packed_bytes: in
         if current is None or current.is_full(entry, members, packed_bytes):
             if current is not None:
                 ranges.append(current.closed())
-            current = _Range(entry.start, directory.shift)
+            wraps_from = entry.header_offset if directory.wraps else None
+            current = _Range(entry.start, directory.shift, wraps_from, encoding)
         files += current.take(entry, names)
     if current is not None:
         ranges.append(current.closed())
@@ -68,7 +74,7 @@ def _ranges(file: BinaryIO, directory: Directory, members: int, packed_bytes: in
 
 
 def _entries(file: BinaryIO, directory: Directory) -> Iterator[Entry]:
-    for block in read_entries(file, directory):
+    for block in entries_of(file, directory):
         if any(entry.header_offset < 0 for entry in block):
             raise corrupt("an entry of the zip's central directory is damaged")
         yield from block
@@ -77,9 +83,11 @@ def _entries(file: BinaryIO, directory: Directory) -> Iterator[Entry]:
 class _Range:
     """A range that is being filled."""
 
-    def __init__(self, start: int, shift: int) -> None:
+    def __init__(self, start: int, shift: int, wraps_from: int | None, encoding: NameEncoding) -> None:
         self._start = self._end = start
         self._shift = shift
+        self._wraps_from = wraps_from
+        self._encoding = encoding
         self._members = 0
         self._packed = 0
         self._seen: dict[str, int] = {}
@@ -89,7 +97,7 @@ class _Range:
         """Return True if an entry belongs to the next range."""
         return (
             self._members >= members
-            or self._packed + _occupied(entry) > packed_bytes
+            or self._packed + self._occupied(entry) > packed_bytes
             or entry.end - self._start > BLOCK_BYTES  # what a task reads of the directory in one go
         )
 
@@ -97,10 +105,10 @@ class _Range:
         """Take in an entry; return True if it is a file."""
         self._end = entry.end
         self._members += 1
-        self._packed += _occupied(entry)
-        if not is_file(entry):
+        self._packed += self._occupied(entry)
+        if not is_file(entry, self._encoding):
             return False
-        name = decoded(entry.name)
+        name = decoded_name(entry, self._encoding)
         met = names.count(name)
         if met and name not in self._own:
             self._seen[name] = met
@@ -110,8 +118,10 @@ class _Range:
     def closed(self) -> ZipRange:
         """Return the range."""
         seen = tuple(self._seen.items())
-        return ZipRange(self._start, self._end, self._shift, self._members, self._packed, seen)
+        return ZipRange(
+            self._start, self._end, self._shift, self._members, self._packed, seen, wraps_from=self._wraps_from
+        )
 
-
-def _occupied(entry: Entry) -> int:
-    return LOCAL_BYTES + len(entry.name) + entry.packed if entry.header_offset >= 0 and is_file(entry) else 0
+    def _occupied(self, entry: Entry) -> int:
+        is_counted = entry.header_offset >= 0 and is_file(entry, self._encoding)
+        return LOCAL_BYTES + len(entry.name) + entry.packed if is_counted else 0

@@ -7,7 +7,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, BinaryIO
 
 from dicom_udf.archives.decoders import STREAM_DECODERS, Decoder
-from dicom_udf.archives.guard import Budget, corrupt, guarded
+from dicom_udf.archives.guard import Account, Budget, corrupt, guarded
 from dicom_udf.archives.kinds import Kind
 from dicom_udf.archives.slices import Seekable, Slice
 from dicom_udf.errors import FailureCode, FileFault
@@ -106,6 +106,7 @@ class Forward:
         """
         self._packed = packed
         self._budget = budget
+        self._account = Account(budget)
         self._ahead = b""
         self._fault: FileFault | None = None
         self._position = 0
@@ -176,7 +177,7 @@ class Forward:
             with guarded(f"the compressed stream is damaged after {self._produced} inflated bytes"):
                 data = self._packed.pull(min(most, _PIECE))
             self._produced += len(data)
-            self._budget.count_inflated(len(data), total=self._produced, packed=self._packed.taken)
+            self._account.count(len(data), packed=self._packed.taken)
         except FileFault as fault:
             self._fault = fault  # a decompressor that failed must not be asked again
             raise

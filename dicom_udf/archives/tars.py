@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO, cast
 
-from dicom_udf.archives.guard import Budget, corrupt, guarded
+from dicom_udf.archives.guard import Account, Budget, corrupt, guarded
 from dicom_udf.archives.kinds import is_tar_header
 from dicom_udf.archives.model import MemberFault
-from dicom_udf.archives.names import Names, decoded
+from dicom_udf.archives.names import NameEncoding, Names, decoded
 from dicom_udf.archives.part import Part
 from dicom_udf.archives.slices import Slice
+from dicom_udf.archives.sparse import Sparse, segments_of
 from dicom_udf.archives.streams import Forward, Replay
 from dicom_udf.errors import FailureCode, FileFault
+from dicom_udf.markers import is_folder_marker
 
 __all__ = ["tar_parts"]
 
 _LARGEST_HEADER = 1 << 20
+_LARGEST_HEADERS = 2 << 20  # of one member together, with the map of a sparse one
 _PIECE = 64 << 10
+_END_OF_TAR = "end of file header"  # tarfile's EOFHeaderError
 _LONGEST_PADDING = 1 << 20  # programs fill a tar with zeros up to a multiple of 10 KiB, by option up to this
-_FILES = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
+_FILES = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE, tarfile.GNUTYPE_SPARSE)
 
 
 def tar_parts(
@@ -37,16 +42,15 @@ def tar_parts(
     Raises:
         FileFault: CORRUPT_ARCHIVE where it is damaged, after the files before; what the file itself raises.
     """
+    tar = _Tar(file, names, budget, offset)
     headers = _Headers(file)
     damage: FileFault | None = None
     while True:
         try:
-            for info in _infos(headers):
-                if info.issparse():
-                    fault = FileFault(FailureCode.UNSUPPORTED_COMPRESSION, "a sparse tar member isn't read")
-                    yield MemberFault(names.path(_name(info)), fault)
-                elif info.type in _FILES and "__MACOSX" not in info.name.split("/"):
-                    yield _part(file, info, names, budget, offset)
+            for info, stored in _infos(headers):
+                name = _name(info, budget.limits.names)
+                if info.type in _FILES and "__MACOSX" not in name.split("/") and not is_folder_marker(name, info.size):
+                    yield tar.part(info, name, stored=stored)
             if not headers.find_another_tar():
                 break
         except FileFault as fault:
@@ -59,32 +63,63 @@ def tar_parts(
         raise damage
 
 
-def _infos(headers: _Headers) -> Iterator[tarfile.TarInfo]:
-    """Yield the headers from where the tar stands up to its end or the first damaged one."""
+@dataclass(frozen=True, slots=True)
+class _Tar:
+    """A tar that is being read; the attributes are the arguments of :func:`tar_parts`."""
+
+    file: BinaryIO | Forward
+    names: Names
+    budget: Budget
+    offset: int | None
+
+    def part(self, info: tarfile.TarInfo, name: str, *, stored: int) -> Part | MemberFault:
+        """Return a file, of which so many bytes are stored (rounded up to blocks), or why it can't be read."""
+        path = self.names.path(name)
+        if info.sparse is not None:
+            return self._sparse(info, name, path, stored)
+        start = None if self.offset is None else self.offset + info.offset_data
+        return Part(path, name, info.size, self._stored(info, info.size), start)
+
+    def _sparse(self, info: tarfile.TarInfo, name: str, path: str, stored: int) -> Part | MemberFault:
+        try:
+            segments = segments_of(info, stored)
+        except FileFault as fault:
+            return MemberFault(path, fault)
+        file = self._stored(info, sum(length for _, length in segments))
+        return Part(
+            path, name, info.size, cast(BinaryIO, Sparse(file, segments, info.size, Account(self.budget))), None
+        )
+
+    def _stored(self, info: tarfile.TarInfo, size: int) -> BinaryIO:
+        in_place = Slice(self.file, info.offset_data, size)
+        return cast(BinaryIO, Replay(in_place, self.budget) if isinstance(self.file, Forward) else in_place)
+
+
+def _infos(headers: _Headers) -> Iterator[tuple[tarfile.TarInfo, int]]:
+    """Yield the headers from where the tar stands up to its end or the first damaged one.
+
+    With each the bytes that are stored behind it, rounded up to blocks.
+    """
+    headers.begin()
     with guarded(f"the tar is damaged after byte {headers.end}"):
         archive = tarfile.TarFile(
             fileobj=cast(BinaryIO, headers), tarinfo=_StrictInfo, encoding="utf-8", errors="surrogateescape"
         )
     while True:
+        headers.begin()
         with guarded(f"the tar is damaged after byte {headers.end}"):
             info = archive.next()
         if info is None:
             return
         archive.members = []  # type: ignore[attr-defined]  # tarfile keeps them all
-        yield info
+        yield info, archive.offset - info.offset_data
 
 
-def _part(file: BinaryIO | Forward, info: tarfile.TarInfo, names: Names, budget: Budget, offset: int | None) -> Part:
-    name = _name(info)
-    in_place = Slice(file, info.offset_data, info.size)
-    if isinstance(file, Forward):
-        return Part(names.path(name), name, info.size, cast(BinaryIO, Replay(in_place, budget)), None)
-    start = None if offset is None else offset + info.offset_data
-    return Part(names.path(name), name, info.size, cast(BinaryIO, in_place), start)
-
-
-def _name(info: tarfile.TarInfo) -> str:
-    return decoded(info.name.encode("utf-8", "surrogateescape"))
+def _name(info: tarfile.TarInfo, encoding: NameEncoding) -> str:
+    """Return a member's name: a pax header is in UTF-8 (POSIX.1-2008) unless it says that it isn't."""
+    pax = info.pax_headers
+    is_utf8 = ("path" in pax or "GNU.sparse.name" in pax) and pax.get("hdrcharset") != "BINARY"
+    return decoded(info.name.encode("utf-8", "surrogateescape"), "auto" if is_utf8 else encoding)
 
 
 class _StrictInfo(tarfile.TarInfo):
@@ -100,7 +135,18 @@ class _StrictInfo(tarfile.TarInfo):
             raise corrupt("the tar ends without its end mark: files may be missing") from None
         if info.size < 0:
             raise corrupt("a tar member has a negative size")
+        if info.sparse is not None and "size" in info.pax_headers:  # tarfile takes one size for the other
+            raise corrupt("a sparse tar member of more than 8 GiB isn't read")
         return info
+
+    def _proc_pax(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        """Take a global header before the end mark for one more header: git writes a tar of no files so."""
+        try:
+            return super()._proc_pax(archive)  # type: ignore[misc,no-any-return]  # typeshed leaves it out
+        except tarfile.SubsequentHeaderError as error:  # type: ignore[attr-defined]
+            if self.type == tarfile.XGLTYPE and str(error) == _END_OF_TAR:
+                raise tarfile.EOFHeaderError(_END_OF_TAR) from None  # type: ignore[attr-defined]
+            raise
 
 
 class _Headers:
@@ -112,7 +158,12 @@ class _Headers:
 
     def __init__(self, file: BinaryIO | Forward) -> None:
         self._file = file
+        self._taken = 0
         self.end = 0
+
+    def begin(self) -> None:
+        """Note that the next member's headers follow."""
+        self._taken = 0
 
     def tell(self) -> int:
         return self._file.tell()
@@ -123,7 +174,8 @@ class _Headers:
         return self._file.seek(offset)
 
     def read(self, size: int) -> bytes:
-        if size > _LARGEST_HEADER:
+        self._taken += size
+        if size > _LARGEST_HEADER or self._taken > _LARGEST_HEADERS:
             raise corrupt(f"a tar header of more than {_LARGEST_HEADER} bytes")
         data = self._file.read(size)
         self.end = self._file.tell()

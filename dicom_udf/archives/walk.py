@@ -57,7 +57,7 @@ def members(
 def _look(part: Part, budget: Budget, depth: int) -> Iterator[Member | MemberFault]:
     """Yield a file, or what is in it; ``depth`` archives are around it."""
     try:
-        kind = kind_at(part.file, is_in_place=part.offset is not None)
+        kind = kind_at(part.file, name=part.name, is_in_place=part.offset is not None)
     except FileFault as fault:
         if fault.code is not FailureCode.CORRUPT_ARCHIVE:
             raise

@@ -8,15 +8,17 @@ from itertools import pairwise
 from typing import BinaryIO, cast
 
 from dicom_udf.archives.decoders import ZIP_DECODERS
-from dicom_udf.archives.directory import Entry, find_directory, parsed, read_entries
+from dicom_udf.archives.directory import Entry, decoded_name, find_directory, parsed
 from dicom_udf.archives.guard import Budget, corrupt, guarded
 from dicom_udf.archives.local_headers import LOCAL_BYTES, data_start, walk_local_headers
 from dicom_udf.archives.model import Foreseeing, MemberFault, ZipRange
-from dicom_udf.archives.names import Names, decoded
+from dicom_udf.archives.names import NameEncoding, Names
 from dicom_udf.archives.part import Part
 from dicom_udf.archives.slices import Slice
 from dicom_udf.archives.streams import Forward, Packed, Replay
+from dicom_udf.archives.wrapped import entries_of, placed
 from dicom_udf.errors import FailureCode, FileFault
+from dicom_udf.markers import is_folder_marker
 
 __all__ = ["is_file", "zip_parts", "zip_range_parts"]
 
@@ -26,17 +28,22 @@ _STORED = 0
 _METHOD_NAMES = {1: "shrink", 6: "implode", 9: "deflate64", 20: "zstd", 93: "zstd", 95: "xz", 96: "jpeg", 98: "ppmd"}
 _UNIX = (3, 19)  # 19 is macOS
 _HAS_MODE = 0x8000  # 7-Zip's mark for a mode although the system is another
+_DOS_FOLDER = 0x10  # APPNOTE 4.4.15
 _LOOKED_AT = 64 << 10
 _SLACK = 256  # a local header's extra field may be longer than the directory's
 
 
-def is_file(entry: Entry) -> bool:
+def is_file(entry: Entry, encoding: NameEncoding) -> bool:
     """Return False for folders, links, devices and what macOS adds."""
-    name = decoded(entry.name)
-    if name.endswith(("/", "\\")) or "__MACOSX" in name.split("/"):
+    name = decoded_name(entry, encoding)
+    if name.endswith("/") or "__MACOSX" in name.split("/"):
         return False
     has_mode = entry.system in _UNIX or entry.attributes & _HAS_MODE
-    return not has_mode or stat.S_IFMT(entry.attributes >> 16) in (0, stat.S_IFREG)
+    if has_mode and stat.S_IFMT(entry.attributes >> 16) not in (0, stat.S_IFREG):
+        return False
+    # A name may end in a backslash by chance: it is the second byte of some characters of Shift-JIS and GBK.
+    is_folder = name.endswith("\\") or entry.attributes & _DOS_FOLDER or is_folder_marker(name, 0)
+    return entry.size != 0 or not is_folder
 
 
 def zip_parts(
@@ -61,10 +68,10 @@ def zip_parts(
         if directory is None:
             raise corrupt("the zip's central directory is missing")
         occupied = 0
-        for entries in read_entries(file, directory):
+        for entries in entries_of(file, directory):
             zipped.foresee(entries)
             for entry in entries:
-                if is_file(entry) and entry.header_offset >= 0:
+                if entry.header_offset >= 0 and is_file(entry, budget.limits.names):
                     occupied += LOCAL_BYTES + len(entry.name) + entry.packed
                     if occupied > directory.start:
                         raise _Overlap
@@ -90,6 +97,8 @@ def zip_range_parts(
         file.seek(zip_range.start)
         data = file.read(zip_range.end - zip_range.start)
     entries, used = parsed(data, zip_range.start, zip_range.shift, zip_range.start)
+    if zip_range.wraps_from is not None:
+        entries, _ = placed(entries, zip_range.wraps_from, zip_range.start)
     zipped = _Zip(file, names, budget, 0, reader)
     zipped.foresee(entries)
     for entry in entries:
@@ -111,6 +120,7 @@ class _Zip:
         self._file = file
         self._names = names
         self._budget = budget
+        self._encoding = budget.limits.names
         self._offset = offset
         self._reader = reader
         self._end = 0  # of the listed members so far
@@ -119,25 +129,25 @@ class _Zip:
         """Tell the reader where the members begin that will be looked at, if they come in the order of their places."""
         if self._reader is None:
             return
-        wanted = [entry for entry in entries if _is_readable(entry) and is_file(entry)]
+        wanted = [entry for entry in entries if _is_readable(entry) and is_file(entry, self._encoding)]
         if all(one.header_offset <= another.header_offset for one, another in pairwise(wanted)):
             self._reader.will_read(_beginnings(wanted))
 
     def listed(self, entry: Entry) -> Iterator[Part | MemberFault]:
         """Yield a member of the directory, if it is a file."""
         self._end = max(self._end, entry.data_end if entry.header_offset >= 0 else 0)
-        if is_file(entry):
+        if is_file(entry, self._encoding):
             yield self._part(entry, None)
 
     def unlisted(self) -> Iterator[Part | MemberFault]:
         """Yield the members behind the listed ones, as far as their own headers are there."""
         for entry, start in walk_local_headers(self._file, self._end, self._read_to_end):
-            if is_file(entry):
+            if is_file(entry, self._encoding):
                 yield self._part(entry, start)
             self._budget.check()
 
     def _part(self, entry: Entry, start: int | None) -> Part | MemberFault:
-        name = decoded(entry.name)
+        name = decoded_name(entry, self._encoding)
         path = self._names.path(name)
         try:
             _check(entry)
@@ -155,7 +165,7 @@ class _Zip:
 
     def _packed(self, entry: Entry, start: int) -> Packed:
         begin, is_stated = ZIP_DECODERS[entry.method], entry.packed >= 0
-        size = entry.size if is_stated else None
+        size = entry.size if is_stated and entry.size >= 0 else None
         return Packed(self._file, start, entry.packed if is_stated else None, lambda: begin(size))
 
     def _read_to_end(self, entry: Entry, start: int) -> int | None:

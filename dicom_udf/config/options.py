@@ -14,6 +14,7 @@ from typing import Any, Literal
 from dicom_udf.errors import FailureCode
 
 __all__ = [
+    "ARCHIVE_NAMES",
     "DATABASE",
     "FORMAT",
     "LAKE",
@@ -21,6 +22,7 @@ __all__ = [
     "LOG_LEVEL",
     "PARTITION_BY",
     "PRIVATE_KEYS",
+    "ArchiveNames",
     "LogFormat",
     "LogLevel",
     "OutputFormat",
@@ -229,6 +231,7 @@ def option(
     return {"help": help_text, "parse": parse, "metavar": metavar, "choices": choices, "group": group}
 
 
+ArchiveNames = Literal["auto", "shift_jis", "gbk"]
 PartitionBy = Literal["day", "month", "year"]
 OutputFormat = Literal["table", "csv", "json"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -239,6 +242,11 @@ LAKE = option(
     parse=location,
     metavar="LAKE",
     group="what and where",
+)
+ARCHIVE_NAMES = option(
+    "encoding of names in zips and tars that aren't marked as UTF-8; auto: UTF-8 if valid, otherwise CP437",
+    choices=("auto", "shift_jis", "gbk"),
+    group="archives",
 )
 DATABASE = option("database of the tables in the lake", parse=database, metavar="NAME", group="lake")
 PARTITION_BY = option(

@@ -20,6 +20,7 @@ from threading import Event
 import pyarrow as pa
 
 from dicom_udf.errors import FailureCode, FileFault
+from dicom_udf.markers import is_folder_marker
 from dicom_udf.sources.discovery import Doubts, Finding
 from dicom_udf.sources.events import ObjectEvent, newest_event
 from dicom_udf.sources.model import ObjectRef, S3Access, object_batch
@@ -197,7 +198,7 @@ class Hints:
             if fault.code == FailureCode.NOT_FOUND:
                 return uri, None, None, None
             raise
-        return None if _is_folder(ref) else _row(ref)
+        return None if is_folder_marker(ref.uri, ref.size) else _row(ref)
 
 
 def _sorted_out(messages: Iterable[Message], drain: Drain) -> tuple[dict[str, ObjectRef], set[str]]:
@@ -214,14 +215,9 @@ def _sorted_out(messages: Iterable[Message], drain: Drain) -> tuple[dict[str, Ob
         ref = newest.ref if newest is not None else None
         if ref is None:
             asked.add(uri)
-        elif not _is_folder(ref):
+        elif not is_folder_marker(ref.uri, ref.size):
             told[uri] = ref
     return told, asked
-
-
-def _is_folder(ref: ObjectRef) -> bool:
-    """What consoles make as a folder is none of ours, as in a listing."""
-    return ref.uri.endswith("/") and not ref.size
 
 
 def _row(ref: ObjectRef) -> _Row:

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFailedError
 from dicom_udf.logs import named
+from dicom_udf.markers import is_folder_marker
 from dicom_udf.sources.model import ObjectReader, ObjectRef, object_batch
 from dicom_udf.sources.patterns import Patterns
 from dicom_udf.sources.ranges import RangeReader
@@ -125,7 +126,8 @@ class LocalStore:
     def list(self) -> Iterator[pa.RecordBatch]:
         """Yield the regular files in the order of their names' bytes.
 
-        Symbolic links to files are followed, those to folders are not. What disappears meanwhile is left out.
+        Symbolic links to files are followed, those to folders are not. What disappears meanwhile is left out, and so
+        are empty files that stand for folders (:func:`~dicom_udf.markers.is_folder_marker`).
 
         Raises:
             RunFailedError: A folder below the source can't be read: what it holds would be missed silently.
@@ -134,6 +136,8 @@ class LocalStore:
         start = len(self.scope)
         for path, status in self._files():
             if self.is_folder and not self.patterns.matches(uri_of(path)[start:]):
+                continue
+            if is_folder_marker(path, status.st_size):  # of a bucket that was copied
                 continue
             rows.append(_row(path, status))
             if len(rows) == BATCH_ROWS:

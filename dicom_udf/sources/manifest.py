@@ -21,6 +21,7 @@ from urllib.parse import unquote_plus
 import pyarrow as pa
 
 from dicom_udf.errors import ConfigurationError, FileFault
+from dicom_udf.markers import is_folder_marker
 from dicom_udf.sources.local import local_ref, path_of, uri_of
 from dicom_udf.sources.model import ObjectRef, S3Access, object_batch
 from dicom_udf.sources.patterns import Patterns
@@ -65,7 +66,8 @@ class ListStore:
     """Objects that a list names, each once, in its order.
 
     What the list doesn't say of an object is asked for: by HEAD in S3, many at once; by stat on local disks. An object
-    that isn't there is listed with size 0 and no etag, so that reading it says so in a row of ``failures``.
+    that isn't there is listed with size 0 and no etag, so that reading it says so in a row of ``failures``. Empty
+    objects that stand for folders are left out, as in a listing.
 
     Attributes:
         entries: Begins a new reading of the list.
@@ -96,7 +98,9 @@ class ListStore:
             incomplete = [entry for entry in chunk if entry.is_incomplete]
             asked = request_pool().map(partial(_completed, access=self.access), incomplete)
             refs = (next(asked) if entry.is_incomplete else entry for entry in chunk)
-            yield object_batch([(ref.uri, ref.size or 0, ref.etag or "", ref.last_modified) for ref in refs])
+            rows = [(ref.uri, ref.size or 0, ref.etag or "", ref.last_modified) for ref in refs if not _is_folder(ref)]
+            if rows:
+                yield object_batch(rows)
 
     def _is_taken(self, uri: str) -> bool:
         if self.excluded is not None and uri.startswith(self.excluded):
@@ -175,7 +179,7 @@ def _inventory_entries(rows: Iterable[tuple[int, dict[str, Any]]], uri: str, is_
             continue
         if is_csv and named.get("key"):
             named["key"] = unquote_plus(named["key"])
-        if str(named.get("key")).endswith("/") and str(named.get("size")) == "0":
+        if str(named.get("size")) == "0" and is_folder_marker(str(named.get("key")), 0):
             continue
         yield _entry({name: named.get(name) for name in _MANIFEST_COLUMNS}, f"{uri}, row {number}")
 
@@ -227,6 +231,11 @@ def _time(value: Any) -> datetime | None:
         return None
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _is_folder(found: _Entry | ObjectRef) -> bool:
+    """Return True for a folder marker that is there: one that is missing has no etag and is a NOT_FOUND row."""
+    return bool(found.etag) and is_folder_marker(found.uri, found.size)
 
 
 def _is_new(uri: str, seen: set[str]) -> bool:

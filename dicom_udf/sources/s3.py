@@ -17,6 +17,7 @@ import obstore
 import pyarrow as pa
 
 from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFailedError
+from dicom_udf.markers import is_folder_marker
 from dicom_udf.sources.model import ObjectReader, ObjectRef, S3Access, object_batch
 from dicom_udf.sources.patterns import Patterns
 from dicom_udf.sources.pool import request_pool
@@ -103,7 +104,7 @@ class S3Store:
     def list(self) -> Iterator[pa.RecordBatch]:
         """Yield the objects in the order of their keys' bytes; a page is fetched while the one before it is worked on.
 
-        What consoles make as a folder, an empty object whose key ends in ``/``, is left out.
+        Empty objects that stand for folders (:func:`~dicom_udf.markers.is_folder_marker`) are left out.
 
         Raises:
             RunFailedError: S3 denies the listing, or can't be reached.
@@ -122,7 +123,7 @@ class S3Store:
             yield object_batch(rows)
 
     def _is_taken(self, key: str, size: int) -> bool:
-        if key.endswith("/") and not size:
+        if is_folder_marker(key, size):
             return False
         if self.excluded is not None and f"{_SCHEME}{self.bucket}/{key}".startswith(self.excluded):
             return False

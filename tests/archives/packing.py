@@ -115,7 +115,7 @@ def some_data(number: int, size: int = 3000) -> bytes:
     return bytes(128) + b"DICM" + random.Random(number).randbytes(size)
 
 
-def seen(stored: bytes, name: str = "object", **limits: int) -> Seen:
+def seen(stored: bytes, name: str = "object", **limits: Any) -> Seen:
     return read_all(members(io.BytesIO(stored), name=name, limits=Limits(**limits)), stored)
 
 

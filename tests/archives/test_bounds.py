@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import lzma
 import struct
 import tarfile
 import tracemalloc
@@ -16,14 +17,18 @@ from contextlib import contextmanager
 from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dicom_udf.archives import Limits, Member, MemberFault, decoders, members, split_zip
+from dicom_udf.archives.guard import Account, Budget
 from dicom_udf.archives.names import Names
-from dicom_udf.errors import FailureCode
+from dicom_udf.errors import FailureCode, FileFault
 from tests.archives.packing import KINDS, Counting, counting, pack_tar, pack_zip, read_all, seen, some_data
 from tests.archives.quine import zip_quine
 
 MIB = 1 << 20
+GIB = 1 << 30
 LIMIT = (None, FailureCode.ARCHIVE_LIMIT)
 
 
@@ -64,7 +69,7 @@ def test_a_member_is_inflated_no_further_than_it_is_read(asked: int, inflated: l
 def test_skipping_members_inflates_their_first_block_only(inflated: list[int]) -> None:
     files = [(f"{number}", bytes(10 * MIB)) for number in range(5)]
     assert sum(1 for _ in members(io.BytesIO(pack_zip(files, zipfile.ZIP_DEFLATED)), name="o")) == 5
-    assert sum(inflated) < 5 * (20 << 10)  # zeros may be a tar of no files, which measures 10 KiB
+    assert sum(inflated) < 5 * (40 << 10)  # zeros may be a tar of no files, or a disc image, told by byte 32 Ki
 
 
 def test_folders_and_links_are_not_touched() -> None:
@@ -154,7 +159,7 @@ BOMBS: dict[str, Callable[[bytes], bytes]] = {
 def test_a_member_of_zeros_stops_at_the_ratio(kind: str) -> None:
     stored = BOMBS[kind](bytes(128) + b"DICM" + bytes(30 * MIB))
     with _peak_below(12 * MIB):
-        for member in members(io.BytesIO(stored), name="o", limits=Limits(ratio=500)):
+        for member in members(io.BytesIO(stored), name="o", limits=Limits(ratio=500, excess_bytes=100_000)):
             if isinstance(member, MemberFault):
                 break
             with pytest.raises(Exception, match="ARCHIVE_LIMIT"):
@@ -162,6 +167,65 @@ def test_a_member_of_zeros_stops_at_the_ratio(kind: str) -> None:
                     pass
     assert isinstance(member, MemberFault)
     assert member.fault.code is FailureCode.ARCHIVE_LIMIT
+
+
+BLANK = bytes(128) + b"DICM" + bytes(MIB)
+PACKERS: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+
+
+@pytest.mark.parametrize("pack", PACKERS)
+@pytest.mark.parametrize("count", [1, 2, 30])
+def test_blank_images_are_no_bomb_whatever_their_ratio(pack: str, count: int) -> None:
+    files = [(f"{number}", BLANK) for number in range(count)]
+    stored = PACKERS[pack](pack_tar(files))
+    assert pack == "gz" or count == 1 or len(stored) * 1000 < count * len(BLANK)
+    assert seen(stored) == files
+    assert seen(pack_zip([("in", stored)], zipfile.ZIP_DEFLATED)) == [(f"in!{path}", data) for path, data in files]
+
+
+@pytest.mark.parametrize("pack", PACKERS)
+def test_many_small_bombs_in_one_object_are_one(pack: str) -> None:
+    """None of them is large, and together they are stopped after what is allowed for all."""
+    files = [(f"{number}.{pack}", PACKERS[pack](bytes(MIB))) for number in range(40)]
+    found = seen(pack_tar(files), ratio=100, excess_bytes=10 * MIB)
+    assert found[-1] == LIMIT
+    assert 9 <= sum(len(data) for _, data in found[:-1] if isinstance(data, bytes)) >> 20 <= 12
+
+
+def test_a_bomb_stops_at_a_gibibyte_above_the_ratio_by_default() -> None:
+    limits = Limits()
+    budget = Budget(limits)
+    one, other = Account(budget), Account(budget)
+    other.count(GIB, packed=GIB)  # what isn't above the ratio isn't counted against another
+    for _ in range(1023):
+        one.count(MIB, packed=100)
+    with pytest.raises(FileFault, match="ratio = 1100"):
+        for _ in range(3):
+            one.count(MIB, packed=100)
+    assert budget.exceeded is not None
+
+
+@given(
+    counted=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5000), st.integers(0, 50)), max_size=60),
+    ratio=st.integers(1, 50),
+    excess=st.integers(0, 20_000),
+)
+def test_no_object_inflates_more_than_the_ratio_and_the_excess_allow(
+    counted: list[tuple[int, int, int]], ratio: int, excess: int
+) -> None:
+    budget = Budget(Limits(ratio=ratio, excess_bytes=excess))
+    accounts = [Account(budget) for _ in range(4)]
+    inflated, packed = [0] * 4, [0] * 4
+    for number, length, more in counted:
+        packed[number] += more
+        inflated[number] += length
+        above = sum(max(0, out - ratio * into) for out, into in zip(inflated, packed, strict=True))
+        try:
+            accounts[number].count(length, packed=packed[number])
+        except FileFault:
+            assert above > excess
+            return
+        assert sum(inflated) <= ratio * sum(packed) + excess
 
 
 @pytest.mark.parametrize("name", ["inflated_bytes", "nested_bytes"])

@@ -224,7 +224,7 @@ def test_over_a_limit_the_rest_is_not_read(kind: str) -> None:
         assert seen(KINDS[kind](files), inflated_bytes=7000)[-1] == LIMIT
         assert seen(KINDS[kind](files), nested_bytes=2000)[-1] == LIMIT
     if kind not in IN_PLACE:
-        assert seen(KINDS[kind]([("a", b"a" * (3 << 20))]), ratio=50)[-1] == LIMIT
+        assert seen(KINDS[kind]([("a", b"a" * (3 << 20))]), ratio=50, excess_bytes=1 << 20)[-1] == LIMIT
 
 
 def test_faults_of_the_store_pass_untouched() -> None:

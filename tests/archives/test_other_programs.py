@@ -160,10 +160,14 @@ def test_a_7z_archive_is_named(folder: Path) -> None:
     assert _seen(out) == {None: FailureCode.UNSUPPORTED_COMPRESSION}
 
 
-def test_a_sparse_tar_member_is_named(folder: Path) -> None:
+@pytest.mark.parametrize("form", [["gnu"], ["pax"], *(["pax", f"--sparse-version={n}"] for n in ("0.0", "0.1", "1.0"))])
+@pytest.mark.parametrize("packed", ["", "z", "j", "J"])
+def test_a_sparse_tar_member_is_read(folder: Path, form: list[str], packed: str) -> None:
     with (folder / "a.dcm").open("r+b") as file:
-        file.truncate(10 << 20)
-    for form in ("gnu", "pax"):
-        out = folder.parent / f"{form}.tar"
-        _run(folder, "tar", "-cSf", str(out), f"--format={form}", "a.dcm", "empty")
-        assert _seen(out) == {"a.dcm": FailureCode.UNSUPPORTED_COMPRESSION, "empty": b""}
+        for place in (1 << 20, 3 << 20):
+            file.seek(place)
+            file.write(b"behind a hole")
+        file.truncate(4 << 20)
+    out = folder.parent / "sparse.tar"
+    _run(folder, "tar", f"-cS{packed}f", str(out), f"--format={form[0]}", *form[1:], "a.dcm", "empty")
+    assert _seen(out) == {"a.dcm": (folder / "a.dcm").read_bytes(), "empty": b""}

@@ -166,9 +166,9 @@ def test_no_bucket_is_declared_missing_by_a_server_that_fails(there, bucket, dra
 
 
 def test_patterns_folders_and_the_lake_bound_what_is_taken(there, bucket, drain):
-    keys = ("a.dcm", "tmp/b.dcm", "c.txt", "lake/d.dcm", "lake2/e.dcm", "folder.dcm/")
+    keys = ("a.dcm", "tmp/b.dcm", "c.txt", "lake/d.dcm", "lake2/e.dcm", "folder.dcm/", "a_$folder$")
     there.send(*(notification(bucket.name, key, size=0, etag="e") for key in keys))
-    patterns = Patterns(include=("*.dcm", "*/"), exclude=("tmp/*",))
+    patterns = Patterns(include=("*.dcm", "*/", "*$"), exclude=("tmp/*",))
     assert drain(patterns=patterns, excluded=bucket.uri("lake/")) == [{"a.dcm": (0, "e"), "lake2/e.dcm": (0, "e")}]
     assert there.count() == (0, 0)
 

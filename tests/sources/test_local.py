@@ -55,6 +55,13 @@ def test_only_regular_files_count_and_links_to_folders_are_not_followed(tmp_path
     assert [ref.size for ref in _refs(folder)] == [1, 2]
 
 
+def test_empty_files_that_stand_for_folders_are_left_out_and_filled_ones_are_not(tmp_path: Path) -> None:
+    _write(tmp_path / "a" / "x_$folder$", b"")
+    _write(tmp_path / "a" / "y_$folder$")
+    _write(tmp_path / "a" / "z", b"")
+    assert _names(tmp_path) == ["a/y_$folder$", "a/z"]
+
+
 def test_the_excluded_folder_is_left_out_however_it_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "source"
     _write(folder / "a")

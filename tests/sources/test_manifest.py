@@ -101,6 +101,19 @@ def test_what_a_manifest_says_is_not_asked_for_and_what_it_lacks_is(bucket, acce
     assert refs[0].last_modified == datetime(2026, 1, 2, 3, 4, 5)
 
 
+def test_empty_objects_that_stand_for_folders_are_left_out_of_a_manifest(bucket, access, write, tmp_path) -> None:
+    for key in ("told/", "asked/", "told_$folder$", "asked_$folder$"):
+        bucket.put(key, b"")
+    bucket.put("filled_$folder$", b"content")
+    (tmp_path / "copied_$folder$").touch()
+    told = [{"uri": bucket.uri(key), "size": 0, "etag": "e"} for key in ("told/", "told_$folder$")]
+    names = ("asked/", "asked_$folder$", "filled_$folder$", "gone_$folder$")
+    asked = [{"uri": uri} for uri in (*map(bucket.uri, names), f"file://{tmp_path}/copied_$folder$")]
+    refs = listed(open_manifest(write(as_csv(told + asked)), access=access, patterns=ALL))
+    assert [ref.uri for ref in refs] == [bucket.uri("filled_$folder$"), bucket.uri("gone_$folder$")]
+    assert not listed(open_manifest(write(as_csv(told)), access=access, patterns=ALL))
+
+
 def test_an_object_that_is_not_there_is_listed_and_its_reading_says_so(bucket, access, write, tmp_path) -> None:
     rows = [{"uri": bucket.uri("gone")}, {"uri": f"file://{tmp_path}/gone"}]
     refs = listed(open_manifest(write(as_csv(rows)), access=access, patterns=ALL))
@@ -220,7 +233,16 @@ def test_a_list_that_is_not_there_is_refused(bucket, access, tmp_path, open_list
 
 # --- S3 Inventory
 
-KEYS = ["in/a.dcm", "in/b c+d%.dcm", "in/山田.dcm", "in/old.dcm", "in/deleted.dcm", "in/folder/", "lake/data"]
+KEYS = [
+    "in/a.dcm",
+    "in/b c+d%.dcm",
+    "in/山田.dcm",
+    "in/old.dcm",
+    "in/deleted.dcm",
+    "in/folder/",
+    "in/x_$folder$",
+    "lake/data",
+]
 CSV_SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass"
 
 
@@ -228,7 +250,17 @@ def inventory(form: str, name: str) -> tuple[bytes, str]:
     """Return a data file of an inventory and its schema as the manifest has it."""
     moment = "2026-01-02T03:04:05.000Z"
     rows = [
-        (name, key, "v", key != "in/old.dcm", key == "in/deleted.dcm", 0 if key[-1] == "/" else n, moment, f"e{n}", "X")
+        (
+            name,
+            key,
+            "v",
+            key != "in/old.dcm",
+            key == "in/deleted.dcm",
+            0 if key[-1] in "/$" else n,
+            moment,
+            f"e{n}",
+            "X",
+        )
         for n, key in enumerate(KEYS)
     ]
     if form == "CSV":

@@ -106,8 +106,11 @@ def test_a_listing_of_several_pages_is_whole_and_in_order(bucket, access, monkey
 def test_a_folder_marker_is_no_object_but_a_filled_one_is(bucket, access) -> None:
     bucket.put("in/", b"")
     bucket.put("in/deep/", b"")
+    bucket.put("in/deep_$folder$", b"")
     bucket.put("in/odd/", b"content")
-    assert [ref.uri for ref in listed(open_store(bucket.uri("in"), access=access))] == [bucket.uri("in/odd/")]
+    bucket.put("in/odd_$folder$", b"content")
+    filled = [bucket.uri("in/odd/"), bucket.uri("in/odd_$folder$")]
+    assert [ref.uri for ref in listed(open_store(bucket.uri("in"), access=access))] == filled
 
 
 def test_a_source_is_a_folder_or_one_object(bucket, access) -> None:

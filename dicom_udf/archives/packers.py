@@ -1,0 +1,82 @@
+"""Packers whose first bytes are too few or too plain to be a magic: what follows them is looked at as well.
+
+None of them is read, so a damaged one is named, too. Text and numbers that begin alike are files.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+
+__all__ = ["is_arj", "is_cpio", "is_lha", "is_lzma", "is_zstd"]
+
+_LHA = re.compile(rb"..-(?:lh[0-9dx]|lz[45s]|pm[0-2s])-.{13}[\x00-\x03]", re.DOTALL)
+_CPIO_DIGITS = re.compile(rb"0707(?:0[12][0-9A-Fa-f\0]{8}|07[0-7\0]{8})")
+_CPIO_BINARY = ("<13H", ">13H")
+_CPIO_MAGIC = 0o070707
+_UNIX_TYPES = (0o010000, 0o020000, 0o040000, 0o060000, 0o100000, 0o110000, 0o120000, 0o140000)
+_LONGEST_NAME = 4096
+_LONGEST_ARJ_HEADER = 2600
+_LZMA_HEADER = struct.Struct("<BLQ")
+_UNKNOWN_SIZE = (1 << 64) - 1
+_LARGEST_LZMA = 1 << 38
+_ZSTD_VERSIONS = b"\x1e\x22\x23\x24\x25\x26\x27\x28"
+
+
+def is_lha(head: bytes) -> bool:
+    """Return True for an LHA header of level 0 to 3: its method is at byte 2, its level at byte 20."""
+    return _LHA.match(head) is not None
+
+
+def is_cpio(head: bytes) -> bool:
+    """Return True for a cpio header: ASCII digits behind the magic, or 13 numbers of 16 bits in either byte order.
+
+    The binary magic is two bytes, so the first file's type and name must fit as well.
+    """
+    if _CPIO_DIGITS.match(head):
+        return True
+    return any(_is_binary_cpio(head, form) for form in _CPIO_BINARY)
+
+
+def _is_binary_cpio(head: bytes, form: str) -> bool:
+    if len(head) < 26:
+        return False
+    magic, _, _, mode, *_, name_length, _, _ = struct.unpack_from(form, head)
+    if magic != _CPIO_MAGIC or not 2 <= name_length <= _LONGEST_NAME:
+        return False
+    is_trailer = head[26:36] == b"TRAILER!!!"
+    if not is_trailer and mode & 0o170000 not in _UNIX_TYPES:
+        return False
+    end = 26 + name_length - 1
+    return b"\0" not in head[26:end] and head[end : end + 1] in (b"\0", b"")
+
+
+def is_arj(head: bytes) -> bool:
+    """Return True for an ARJ main header: 60 EA, and the header's length, which is at most 2,600."""
+    return head[:2] == b"\x60\xea" and len(head) > 4 and int.from_bytes(head[2:4], "little") <= _LONGEST_ARJ_HEADER
+
+
+def is_lzma(head: bytes) -> bool:
+    """Return True for LZMA alone (LZMA_Alone): properties, dictionary size, size, and a range coder that begins with 0.
+
+    liblzma's bounds: lc + lp up to 4, a dictionary of 2^n or 2^n + 2^(n-1) bytes, less than 256 GiB inside. Where the
+    size is stated, which any small numbers could be, only the properties that all programs write count.
+    """
+    if len(head) <= _LZMA_HEADER.size or head[_LZMA_HEADER.size]:
+        return False
+    properties, dictionary, size = _LZMA_HEADER.unpack_from(head)
+    if properties >= 225 or properties % 9 + properties // 9 % 5 > 4 or not _is_dictionary(dictionary):
+        return False
+    return bool(size == _UNKNOWN_SIZE or (properties == 0x5D and size < _LARGEST_LZMA))
+
+
+def _is_dictionary(size: int) -> bool:
+    top = 1 << size.bit_length() >> 1
+    return size == 0xFFFFFFFF or (size >= 4096 and size in (top, top + top // 2))
+
+
+def is_zstd(head: bytes) -> bool:
+    """Return True for a zstd frame of any version, or a skippable one, as zstd's seekable format may have first."""
+    if head[1:4] == b"\xb5\x2f\xfd":
+        return head[0] in _ZSTD_VERSIONS
+    return head[1:4] == b"\x2a\x4d\x18" and head[0] >> 4 == 5

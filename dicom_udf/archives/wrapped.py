@@ -1,0 +1,118 @@
+"""Zips above 4 GiB without Zip64, as macOS's Archive Utility writes them: offsets and sizes are right modulo 2^32.
+
+Members lie in the order of the directory. Each is taken to begin at the first place behind the one before it that fits
+what is stated. If the directory itself follows so, all places are right. If it begins a multiple of 2^32 later, some
+member is longer than 4 GiB: the headers are looked at until as many such steps are found as are missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from dicom_udf.archives.directory import WRAP, Directory, Entry, read_entries
+from dicom_udf.archives.guard import corrupt
+from dicom_udf.archives.local_headers import LOCAL_BYTES, is_header_of
+
+__all__ = ["entries_of", "is_exact", "placed"]
+
+_STORED = 0
+_SURE_BYTES = (WRAP - 258) // 1032
+"""Fewer packed bytes can't inflate to 4 GiB: deflate makes at most 258 bytes of 2 bits (RFC 1951 §3.2.5)."""
+
+
+def entries_of(file: BinaryIO, directory: Directory) -> Iterator[list[Entry]]:
+    """Yield the entries of a directory in blocks, with the true places of their headers.
+
+    Raises:
+        FileFault: CORRUPT_ARCHIVE at a damaged entry, after those before it, or where the places can't be found; what
+            the reader raises.
+    """
+    blocks = read_entries(file, directory)
+    if not directory.wraps:
+        yield from blocks
+        return
+    missing = _missing_steps(file, directory)
+    if missing < 0:
+        raise corrupt("the zip's central directory states places that its members can't have")
+    if missing:
+        yield from _searched(file, directory, (entry for block in blocks for entry in block), missing)
+        return
+    place = 0
+    for block in blocks:
+        entries, place = placed(block, place, directory.start)
+        yield entries
+
+
+def is_exact(file: BinaryIO, directory: Directory) -> bool:
+    """Return True if the places of all headers follow from the directory alone.
+
+    Raises:
+        FileFault: As :func:`entries_of`.
+    """
+    return not directory.wraps or not _missing_steps(file, directory)
+
+
+def placed(entries: Iterable[Entry], place: int, limit: int) -> tuple[list[Entry], int]:
+    """Return entries with the first places that fit what they state, and where the last one's data ends.
+
+    Args:
+        entries: One after another; ``header_offset`` is modulo 2^32.
+        place: Where the first one's header begins at the earliest.
+        limit: Where members end at the latest: the directory's start.
+    """
+    out: list[Entry] = []
+    for entry in entries:
+        if entry.header_offset < 0:
+            out.append(entry)
+            continue
+        at = _first_fitting(entry.header_offset, place)
+        place = at + LOCAL_BYTES + len(entry.name) + entry.packed
+        out.append(_sized(entry._replace(header_offset=at if place <= limit else -1)))
+    return out, place
+
+
+def _first_fitting(stated: int, place: int) -> int:
+    """Return the first number from ``place`` on that is ``stated`` modulo 2^32."""
+    return place + (stated - place) % WRAP
+
+
+def _missing_steps(file: BinaryIO, directory: Directory) -> int:
+    """Return how often 2^32 is missing between the first places that fit and the directory; negative: too often."""
+    place = 0
+    for block in read_entries(file, directory):
+        _, place = placed(block, place, directory.start)
+    return (directory.start - _first_fitting(directory.start % WRAP, place)) // WRAP
+
+
+def _searched(file: BinaryIO, directory: Directory, entries: Iterator[Entry], missing: int) -> Iterator[list[Entry]]:
+    """Yield entries one by one; one that is longer than stated is so once the next header is found."""
+    place, before = 0, None
+    for entry in entries:
+        if entry.header_offset < 0:
+            yield [entry]
+            continue
+        first = at = _first_fitting(entry.header_offset, place)
+        while missing and not is_header_of(file, at, entry.name):
+            at += WRAP
+            if at + LOCAL_BYTES > directory.start or (at - first) // WRAP > missing:
+                raise corrupt("a zip member's local header isn't where it could be")
+        missing -= (at - first) // WRAP
+        if before is not None:
+            yield [_lengthened(before, at - place)]
+        before = entry._replace(header_offset=at)
+        place = before.data_end
+    if before is not None:
+        yield [_lengthened(before, directory.start - place)]
+
+
+def _lengthened(entry: Entry, behind: int) -> Entry:
+    """Return an entry with the packed bytes that it has, given those between its stated end and the next header."""
+    return _sized(entry._replace(packed=entry.packed + behind // WRAP * WRAP))
+
+
+def _sized(entry: Entry) -> Entry:
+    """Return an entry without its inflated size where that could be more than 4 GiB."""
+    if entry.method == _STORED:
+        return entry._replace(size=entry.packed)
+    return entry if 0 <= entry.packed <= _SURE_BYTES else entry._replace(size=-1)
