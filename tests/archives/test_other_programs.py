@@ -59,14 +59,15 @@ def _seen(path: Path, **more: object) -> dict[str | None, bytes | FailureCode]:
     return out
 
 
+# Info-ZIP can't store a link where it writes data descriptors: those two leave it out.
 ZIPS = {
     "zip": ["zip", "-qry", "{out}", "."],
     "zip stored": ["zip", "-qry0", "{out}", "."],
     "zip best": ["zip", "-qry9", "{out}", "."],
     "zip bzip2": ["zip", "-qryZ", "bzip2", "{out}", "."],
     "zip forced zip64": ["zip", "-qry", "-fz", "{out}", "."],
-    "zip descriptors": ["zip", "-qry", "-fd", "{out}", "."],
-    "zip to a pipe": ["sh", "-c", "command -v zip >/dev/null || exit 77; zip -qry - . | cat > {out}"],
+    "zip descriptors": ["zip", "-qr", "-fd", "{out}", ".", "-x", "link"],
+    "zip to a pipe": ["sh", "-c", "command -v zip >/dev/null || exit 77; zip -qr - . -x link | cat > {out}"],
     "7z": ["7z", "a", "-snl", "-tzip", "{out}", "."],
     "7z stored": ["7z", "a", "-snl", "-tzip", "-mm=Copy", "{out}", "."],
     "7z bzip2": ["7z", "a", "-snl", "-tzip", "-mm=BZip2", "{out}", "."],
