@@ -104,7 +104,7 @@ class FileFault(DicomLakeError):
 
 
 def internal_error(error: Exception, what: str) -> FileFault:
-    """Return the fault of a file or object at which this package itself failed, by an exception that nobody foresaw.
+    """Return the fault of a file or object at which this package itself failed, by an unforeseen exception.
 
     It costs that file alone, and the next run tries the object again: by then the package may be mended.
 

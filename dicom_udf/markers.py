@@ -1,4 +1,4 @@
-"""Empty files that stand for folders: in a listing, a list of objects, an event, or an archive."""
+"""Empty files that mark folders: in a listing, a list of objects, an event, or an archive."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _ENDINGS = ("/", "_$folder$")
 
 
 def is_folder_marker(name: str, size: int | None) -> bool:
-    """Return True for an empty object or member whose name stands for a folder: no file is missing without it.
+    """Return True for an empty object or member whose name marks a folder: without it, no file is missing.
 
     Args:
         name: Key, URI or member's name.

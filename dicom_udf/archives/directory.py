@@ -261,7 +261,7 @@ def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def zip64_values(extra: bytes, values: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return the values with those that stand in the Zip64 extra field (APPNOTE 4.5.3); None if one isn't there."""
+    """Return the values with those of the Zip64 extra field (APPNOTE 4.5.3); None if one isn't there."""
     for kind, data in _extra_fields(extra):
         if kind == 1:
             numbers = iter(struct.unpack_from(f"<{len(data) // 8}Q", data))

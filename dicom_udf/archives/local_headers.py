@@ -42,7 +42,7 @@ def data_start(file: BinaryIO, offset: int) -> int:
 
 
 def is_header_of(file: BinaryIO, offset: int, name: bytes) -> bool:
-    """Return True if the local header of a member of this name stands at a place.
+    """Return True if the local header of a member of this name begins at ``offset``.
 
     Raises:
         FileFault: What the reader raises.

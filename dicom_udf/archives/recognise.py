@@ -56,7 +56,7 @@ def kind_at(file: BinaryIO, *, name: str, is_in_place: bool) -> Kind:
 
 
 def _disc(file: BinaryIO) -> Kind:
-    """Return the kind of disc image by the first volume descriptor; PLAIN if there is none.
+    """Return the kind of disc image by the first volume descriptor; PLAIN without one.
 
     It lies within the 64 KiB that a reader of headers fetches first, so this costs no request.
     """

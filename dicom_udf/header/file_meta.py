@@ -113,7 +113,7 @@ def _mend(scanner: Scanner, context: Context, start: int, meta: FileMeta) -> Fil
     """
     window, fault = scanner.window, scanner.fault
     if start < window.base:
-        return meta  # so long that its beginning is no longer in memory
+        return meta  # its beginning has left the memory: the group is too long
     window.go_back()
     stop = _end_by_length(window, start, context)
     if stop is None or not _begins_data_set(window, stop, meta.syntax):

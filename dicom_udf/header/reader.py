@@ -7,7 +7,7 @@ from json import loads
 
 from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.header.cap import cap_json
-from dicom_udf.header.file_meta import MEDIA_STORAGE_DIRECTORY, read_file_meta
+from dicom_udf.header.file_meta import MEDIA_STORAGE_DIRECTORY, FileMeta, read_file_meta
 from dicom_udf.header.memo import Context, Memo
 from dicom_udf.header.model import Header, Selection
 from dicom_udf.header.recognise import DEFLATED, Encoding, behind_group_zero, encoding_of, expected_encoding
@@ -31,8 +31,8 @@ def read_header(file: Reads, *, bulk_data_base: str = "", selection: Selection =
     """Read the header of one DICOM file: everything before the pixel data, and never those.
 
     Args:
-        file: A binary file at its start. It is read forward only: 64 KiB first, then doubling, and seeks ahead where a
-            long binary value is skipped.
+        file: A binary file at its start. It is read forward: 64 KiB first, then doubling, and seeks ahead where a long
+            binary value is skipped. Only a broken file meta group makes it seek back.
         bulk_data_base: What a BulkDataURI begins with, e.g. ``s3://bucket/key?member=x``.
         selection: The typed values wanted; pass the same object to each call.
 
@@ -47,21 +47,11 @@ def read_header(file: Reads, *, bulk_data_base: str = "", selection: Selection =
     meta_level, level = compile_selection(selection)
     scanner = Scanner(Window(file), bulk_data_base=bulk_data_base)
     meta = read_file_meta(scanner, lambda encoding: _context(encoding, meta_level))
-    start, encoding = meta.stop, meta.encoding
-    inflater = None
-    if meta.syntax in DEFLATED:
-        encoding = encoding_of(scanner.window, start, None)
-        if encoding is not None:
-            meta.found.faults.setdefault("TransferSyntaxUID", NOT_DEFLATED)
-        else:
-            inflater = Inflater(file, scanner.window.rest(start))
-            scanner = Scanner(Window(inflater), bulk_data_base=bulk_data_base)
-            start = 0
-    if encoding is None:
-        behind = behind_group_zero(scanner.window, start)
-        encoding = encoding_of(scanner.window, behind, meta.syntax) or expected_encoding(meta.syntax)
-    if encoding is None:
-        raise FileFault(FailureCode.CORRUPT_HEADER, f"no data element at byte {start}, where the data set begins")
+    inflater = _inflater(file, scanner.window, meta)
+    if inflater is not None:
+        scanner = Scanner(Window(inflater), bulk_data_base=bulk_data_base)
+    start = meta.stop if inflater is None else 0
+    encoding = meta.encoding or _encoding(scanner.window, start, meta)
     found = Found()
     json, end, context = scanner.data_set(start, _context(encoding, level), found)
     if inflater is not None:
@@ -81,6 +71,30 @@ def read_header(file: Reads, *, bulk_data_base: str = "", selection: Selection =
         pixel_data_length=None if pixels is None or inflater else pixels.length,
         pixel_data_is_encapsulated=None if pixels is None else pixels.length is None,
     )
+
+
+def _inflater(file: Reads, window: Window, meta: FileMeta) -> Inflater | None:
+    """Return the deflated data set; None where it is not deflated, whatever the transfer syntax says."""
+    if meta.syntax not in DEFLATED:
+        return None
+    if encoding_of(window, meta.stop, None) is None:
+        return Inflater(file, window.rest(meta.stop))
+    meta.found.faults.setdefault("TransferSyntaxUID", NOT_DEFLATED)
+    return None
+
+
+def _encoding(window: Window, start: int, meta: FileMeta) -> Encoding:
+    """Return the encoding of a data set whose first element does not show it at once.
+
+    Raises:
+        FileFault: CORRUPT_HEADER: no element begins there, and no transfer syntax is known.
+    """
+    behind = behind_group_zero(window, start)
+    is_deflated = meta.syntax in DEFLATED and start > 0  # only by its transfer syntax
+    encoding = encoding_of(window, behind, None if is_deflated else meta.syntax) or expected_encoding(meta.syntax)
+    if encoding is None:
+        raise FileFault(FailureCode.CORRUPT_HEADER, f"no data element at byte {start}, where the data set begins")
+    return encoding
 
 
 def _context(encoding: Encoding, level: Level) -> Context:

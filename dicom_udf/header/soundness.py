@@ -135,7 +135,7 @@ def _is_padding(window: Window, offset: int) -> bool:
 def reread_head(
     window: Window, offset: int, context: Context, scope: Scope, last: int
 ) -> Head | Passed | FailureCode | None:
-    """Return how to go on where there is no head by the standard: the first reading that leads to a sound element.
+    """Return how to go on where the bytes are not a head: by the first reading that leads to a sound element.
 
     Args:
         window: Holds the eight bytes at ``offset``.

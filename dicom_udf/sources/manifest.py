@@ -234,7 +234,7 @@ def _time(value: Any) -> datetime | None:
 
 
 def _is_folder(found: _Entry | ObjectRef) -> bool:
-    """Return True for a folder marker that is there: one that is missing has no etag and is a NOT_FOUND row."""
+    """Return True for an existing folder marker: a missing one has no etag and is a NOT_FOUND row."""
     return bool(found.etag) and is_folder_marker(found.uri, found.size)
 
 

@@ -104,7 +104,7 @@ class S3Store:
     def list(self) -> Iterator[pa.RecordBatch]:
         """Yield the objects in the order of their keys' bytes; a page is fetched while the one before it is worked on.
 
-        Empty objects that stand for folders (:func:`~dicom_udf.markers.is_folder_marker`) are left out.
+        Empty objects that mark folders (:func:`~dicom_udf.markers.is_folder_marker`) are left out.
 
         Raises:
             RunFailedError: S3 denies the listing, or can't be reached.

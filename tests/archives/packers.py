@@ -132,4 +132,4 @@ _DMG_BEGINS: dict[str, Callable[[bytes], bytes]] = {
     "program": lambda data: b"MZ" + data,
 }
 DMGS = {name: pack(_BODY) + _TRAILER for name, pack in _DMG_BEGINS.items()} | {"trailer only": _TRAILER}
-"""Disc images of macOS: they begin like what they hold, and are told by their ends."""
+"""Disc images of macOS: they begin like what they hold, and are known by their ends."""
