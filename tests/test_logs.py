@@ -172,7 +172,7 @@ def test_no_key_is_in_any_line_of_a_run_on_driver_or_executors(spark, tmp_path):
     lines = json_lines(done.stderr)
     assert all(line["run_id"] == "jr_7" for line in lines if line["message"].startswith("run "))
     report = lines[-1]
-    assert (report["message"], report["run_id"], report["report"]["instances"]) == ("report", "jr_7", 3)
+    assert (report["message"], report["run_id"], report["report"]["instances"]) == ("report", "jr_7", 4)
     assert report["report"]["failures"]["TRUNCATED"] >= 1
 
     with moto_s3() as server, proxy(server.endpoint) as way:
