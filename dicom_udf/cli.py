@@ -43,6 +43,7 @@ from dicom_udf.config import (
     parse_promote_arguments,
     service_endpoint,
 )
+from dicom_udf.environment import check_shell, restart_in_utf8
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
 from dicom_udf.logs import current, log_end, log_report, set_up_logging
 
@@ -81,7 +82,9 @@ def maintain_job(argv: Sequence[str]) -> int:
 
 def _exit_status(program: str, parse: Callable[[Sequence[str]], CommandConfig], argv: Sequence[str]) -> int:
     config: CommandConfig | None = None
+    restart_in_utf8(argv, os.environ)
     _open_closed_streams()
+    _show_every_name()
     try:
         config = parse(argv)
         _set_up_logging(config)
@@ -102,6 +105,12 @@ def _open_closed_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open as long as the process
+
+
+def _show_every_name() -> None:
+    """Let stdout escape what its encoding can't show, as stderr does: a name of a file must not end a run."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors != "backslashreplace":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @contextlib.contextmanager
@@ -170,6 +179,7 @@ def _run(config: CommandConfig) -> None:
 
 def _ingest(config: IngestConfig) -> None:
     check_ingest(config)  # a bad argument is told at once, Spark takes a second to import
+    check_shell(config.master)
     from dicom_udf.ingest import fail_on_faults, ingest  # noqa: PLC0415
     from dicom_udf.metrics import failure_data, metric_data, send_metrics, success_data  # noqa: PLC0415
 
@@ -188,6 +198,7 @@ def _ingest(config: IngestConfig) -> None:
 
 
 def _promote(config: PromoteConfig) -> None:
+    check_shell(config.master)
     from dicom_udf.lake.promotion import promote  # noqa: PLC0415
 
     done = promote(config)
@@ -204,6 +215,7 @@ def _promote(config: PromoteConfig) -> None:
 
 def _maintain(config: MaintainConfig) -> None:
     check_lake(config.place)
+    check_shell(config.master)
     from dicom_udf.lake.maintenance import maintain  # noqa: PLC0415
 
     done = maintain(config)
@@ -229,6 +241,7 @@ def _maintain(config: MaintainConfig) -> None:
 
 def _init(config: InitConfig) -> None:
     check_new_lake(config.place)
+    check_shell(config.master)
     from dicom_udf.lake.set_up import init  # noqa: PLC0415
 
     init(config)
@@ -236,6 +249,7 @@ def _init(config: InitConfig) -> None:
 
 
 def _register(config: RegisterConfig) -> None:
+    check_shell(config.master)
     from dicom_udf.lake.set_up import register  # noqa: PLC0415
 
     done = register(config)

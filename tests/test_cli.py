@@ -130,6 +130,19 @@ def test_debug_adds_the_traceback(dicom_lake, monkeypatch):
     assert err.endswith("dicom-lake: error: the lease is held\n")
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_stdout_escapes_what_its_encoding_can_not_show(tmp_path, encoding):
+    source = os.fsencode(tmp_path) + b"/\xe9"
+    code = "import sys; from dicom_udf import cli; cli._run = lambda config: print(config.source); sys.exit(cli.main())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "ingest", source, "--lake", str(tmp_path / "lake")],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, os.fsencode(tmp_path) + b"/\\udce9\n", b"")
+
+
 BROKEN_LAKE = """
 import sys
 from dicom_udf import cli, inspection

@@ -117,6 +117,7 @@ def known_options(capsys: pytest.CaptureFixture[str]) -> set[str]:
 
 NOT_OURS = {
     "--name", "--packages", "--jars", "--py-files", "--no-deps", "--wheel-dir", "--master", "--arguments", "--no-index",
+    "--deploy-mode",
 } | PLATFORM_ARGUMENTS  # fmt: skip
 """Options of other programs that the pages name."""
 

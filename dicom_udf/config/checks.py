@@ -77,6 +77,7 @@ def check_new_lake(place: LakePlace) -> None:
     """
     check_catalog(place)
     if not place.is_glue:
+        _check_is_text(place.root)
         _check_place_of_lake(Path(place.root), place.database)
 
 
@@ -89,6 +90,7 @@ def check_lake(place: LakePlace) -> None:
     check_catalog(place)
     if place.is_glue:
         return
+    _check_is_text(place.root)
     lake, database, folder = place.root, place.database, Path(place.root)
     if not folder.exists():
         raise ConfigurationError(f"there is no lake at {lake}; 'dicom-lake ingest SOURCE --lake {lake}' makes one")
@@ -104,6 +106,17 @@ def check_lake(place: LakePlace) -> None:
     raise ConfigurationError(
         f"{lake} is no lake: it has no tables of database {database!r}; give the folder that ingest was given"
     )
+
+
+def _check_is_text(lake: str) -> None:
+    """Check that Java and Iceberg's metadata, which hold text, can name a lake."""
+    try:
+        lake.encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(lake).decode(errors="backslashreplace")
+        raise ConfigurationError(
+            f"the lake's path {shown} isn't UTF-8 text in this process; give another one, or set PYTHONUTF8=1"
+        ) from None
 
 
 def _check_one_origin(config: IngestConfig) -> None:

