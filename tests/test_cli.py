@@ -132,8 +132,9 @@ def test_debug_adds_the_traceback(dicom_lake, monkeypatch):
 
 BROKEN_LAKE = """
 import sys
-from dicom_udf import cli, inspection
-from dicom_udf.lake.verification import INVARIANTS, Finding
+from dicom_udf import cli
+from dicom_udf.answers import inspection
+from dicom_udf.columns.invariants import INVARIANTS, Finding
 inspection.verify_lake = lambda place: inspection.Verification((Finding(INVARIANTS[0], 2, 1, ("file:///a",)),), ())
 sys.exit(cli.main(sys.argv[1:]))
 """

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dicom_udf.aws.glue import lake_tables
+from dicom_udf.columns.invariants import Finding, check_invariants
 from dicom_udf.config import TABLES, MaintainConfig, check_lake
 from dicom_udf.errors import ConfigurationError, RunFailedError
-from dicom_udf.glue import lake_tables
 from dicom_udf.lake.batch import new_run
 from dicom_udf.lake.dead_stages import dead_stages, remove_stage
 from dicom_udf.lake.faults import lake_faults
@@ -22,7 +23,6 @@ from dicom_udf.lake.recovery import finish_left_batches
 from dicom_udf.lake.session import CATALOG, lake_session
 from dicom_udf.lake.tables import Lake, open_lake
 from dicom_udf.lake.upkeep import TableUpkeep, maintain_table, plan_table
-from dicom_udf.lake.verification import Finding, check_invariants
 from dicom_udf.logs import named, set_run_id
 
 __all__ = ["LakeUpkeep", "maintain"]

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import functions as F
 
+from dicom_udf.aws.glue import glue_client, lake_tables
 from dicom_udf.columns import Promoted, Table, check_promotable, parse_promoted
 from dicom_udf.config import PromoteConfig, check_lake
 from dicom_udf.errors import RunFailedError
-from dicom_udf.glue import glue_client, lake_tables
 from dicom_udf.lake.batch import new_run
 from dicom_udf.lake.faults import lake_faults
 from dicom_udf.lake.glue_tables import check_fits

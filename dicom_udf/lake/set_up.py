@@ -12,9 +12,10 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.errors.exceptions.captured import CapturedException
 
+from dicom_udf.aws.glue import find_table, glue_client, table_names
+from dicom_udf.aws.s3 import listed_objects
 from dicom_udf.config import TABLES, InitConfig, LakePlace, RegisterConfig, check_new_lake
 from dicom_udf.errors import ConfigurationError
-from dicom_udf.glue import find_table, glue_client, table_names
 from dicom_udf.lake.batch import new_run, plan_name
 from dicom_udf.lake.faults import lake_faults
 from dicom_udf.lake.glue_tables import make_databases
@@ -22,7 +23,6 @@ from dicom_udf.lake.glue_views import create_views
 from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.session import CATALOG, lake_session
 from dicom_udf.lake.tables import Lake, open_lake
-from dicom_udf.sources.s3_requests import listed_objects
 
 __all__ = ["Registered", "init", "register"]
 

@@ -17,10 +17,10 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from dicom_udf import ingest as ingest_job
+from dicom_udf.answers.local import run_query
 from dicom_udf.config import IngestConfig, LakePlace
 from dicom_udf.ingest import ingest
 from dicom_udf.lake import publish
-from dicom_udf.query import run_query
 
 pytestmark = [pytest.mark.spark, pytest.mark.crash]
 

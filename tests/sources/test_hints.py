@@ -28,7 +28,7 @@ def there(server, access, monkeypatch):
 
 @pytest.fixture
 def way(server, monkeypatch):
-    monkeypatch.setattr("dicom_udf.sources.s3_requests._FIRST_WAIT", 0.0)
+    monkeypatch.setattr("dicom_udf.aws.s3._FIRST_WAIT", 0.0)
     with proxy(server.endpoint) as running:
         yield running
 
