@@ -18,7 +18,7 @@ from dicom_udf.rendering import aligned, bytes_text, visible
 if TYPE_CHECKING:
     import duckdb
 
-    from dicom_udf.columns.invariants import Finding
+    from dicom_udf.columns.invariants import InvariantResult
 
 __all__ = [
     "COLUMN_FIELDS",
@@ -191,11 +191,11 @@ class Verification:
         unfinished: Staging tables of batches that a run writes just now, or left.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[InvariantResult, ...]
     unfinished: tuple[str, ...]
 
     @property
-    def broken(self) -> tuple[Finding, ...]:
+    def broken(self) -> tuple[InvariantResult, ...]:
         """Findings of the invariants that don't hold."""
         return tuple(finding for finding in self.findings if finding.wrong)
 

@@ -81,7 +81,7 @@ HISTORIES = 25
 """Sources that change between two runs, each in its own way: what a run costs is not what it finds."""
 
 INTERRUPTIONS = (
-    [(ingest_job, name) for name in ("write_listing", "make_plan", "stage_batch", "commit_batch", "drop_run")]
+    [(ingest_job, name) for name in ("write_listing", "make_plan", "stage_batch", "commit_batch", "drop_plan")]
     + [(publish, "_publish")] * 4
 )  # fmt: skip
 
