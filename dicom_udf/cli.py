@@ -262,8 +262,8 @@ def _register(config: RegisterConfig) -> None:
 def _query(config: QueryConfig) -> None:
     check_catalog(config.place)
     if config.place.is_glue:
-        from dicom_udf.athena import AthenaAccess, run_on_athena  # noqa: PLC0415
-        from dicom_udf.glue import lake_tables  # noqa: PLC0415
+        from dicom_udf.answers.athena import AthenaAccess, run_on_athena  # noqa: PLC0415
+        from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415
 
         lake_tables(config.place)  # Athena knows databases, not lakes: this one's has to be the lake's
         endpoint = service_endpoint("ATHENA", config.aws_endpoint)
@@ -272,14 +272,14 @@ def _query(config: QueryConfig) -> None:
     elif config.workgroup is not None or config.output_location is not None:
         raise ConfigurationError("--workgroup and --output-location are Athena's, which needs --catalog glue")
     else:
-        from dicom_udf.query import run_query  # noqa: PLC0415
+        from dicom_udf.answers.local import run_query  # noqa: PLC0415
 
         answer = run_query(config.sql, config.place)
     _write(answer.columns, answer.rows, config.format)
 
 
 def _status(config: StatusConfig) -> None:
-    from dicom_udf.inspection import lake_status  # noqa: PLC0415
+    from dicom_udf.answers.inspection import lake_status  # noqa: PLC0415
 
     status = lake_status(config.place)
     if config.format == "table":
@@ -290,7 +290,7 @@ def _status(config: StatusConfig) -> None:
 
 
 def _failures(config: FailuresConfig) -> None:
-    from dicom_udf.inspection import list_failures  # noqa: PLC0415
+    from dicom_udf.answers.inspection import list_failures  # noqa: PLC0415
 
     answer, total = list_failures(config.place, code=config.code, limit=config.limit)
     _write(answer.columns, answer.rows, config.format)
@@ -299,7 +299,7 @@ def _failures(config: FailuresConfig) -> None:
 
 
 def _columns(config: ColumnsConfig) -> None:
-    from dicom_udf.inspection import describe_columns  # noqa: PLC0415
+    from dicom_udf.answers.inspection import describe_columns  # noqa: PLC0415
 
     answer = describe_columns(search=config.search, place=config.place)
     if config.format == "table":
@@ -309,7 +309,7 @@ def _columns(config: ColumnsConfig) -> None:
 
 
 def _verify(config: VerifyConfig) -> None:
-    from dicom_udf.inspection import verify_lake  # noqa: PLC0415
+    from dicom_udf.answers.inspection import verify_lake  # noqa: PLC0415
 
     result = verify_lake(config.place)
     with _reader_may_leave():

@@ -23,14 +23,14 @@ from dicom_udf.lake import (
     Reading,
     StagedCounts,
     commit_batch,
-    doubtful_objects,
-    drop_run,
+    drop_plan,
     fault_messages,
+    find_conflicts,
     finish_left_batches,
     lake_faults,
     lake_lease,
     make_plan,
-    new_run,
+    new_plan_id,
     open_lake,
     stage_batch,
     staged_counts,
@@ -41,19 +41,13 @@ from dicom_udf.progress import Progress
 from dicom_udf.read import Stamp
 from dicom_udf.report import Report
 from dicom_udf.sources import (
-    Drain,
     EventQueue,
     FaultQueue,
-    Finding,
-    Listing,
-    Origin,
     Patterns,
-    S3Access,
+    QueueSource,
+    SourceBatch,
     open_fault_queue,
-    open_inventory,
-    open_manifest,
-    open_queue,
-    open_store,
+    open_source,
 )
 from dicom_udf.tasks import Splitting
 
@@ -78,29 +72,31 @@ def ingest(config: IngestConfig) -> Report:
         RunFailedError: The run could not go on.
     """
     check_ingest(config)
-    place, access = config.place, config.access
-    aws = service_endpoint("SQS", config.aws_endpoint)
-    queue = open_queue(config.queue, endpoint=aws) if config.queue is not None else None
-    told = open_fault_queue(config.error_queue, endpoint=aws) if config.error_queue is not None else None
-    origin = _origin(config, queue, access)
-    started, began = time.monotonic(), _now()
-    run = new_run(began)
-    stamp = Stamp(run_id=config.run_id or run, time=began)
+    place = config.place
+    source, fault_queue = open_source(config), _open_fault_queue(config)
+    clock0, run_time = time.monotonic(), _now()
+    key = new_plan_id(run_time)
+    stamp = Stamp(run_id=config.run_id or key, time=run_time)
     set_run_id(stamp.run_id)
     done = _Done()
-    with lake_faults(place), lake_lease(place, run) as lease:
+    with lake_faults(place), lake_lease(place, key) as lease:
         lake = open_lake(place, partition_by=config.partition_by, master=config.master, lease=lease)
-        work = _Work(lake, _rules(config), _reading(config, stamp, access), told)
-        finish_left_batches(lake, on_commit=work.tell)
-        with closing(origin.find(partial(doubtful_objects, lake))) as findings:
-            for found in findings:
-                done += _ingest_finding(work, found)
+        run = _Run(lake, _rules(config), _reading(config, stamp), fault_queue)
+        finish_left_batches(lake, on_commit=run.send_faults)
+        with closing(source.discover(partial(find_conflicts, lake))) as discovered:
+            for found in discovered:
+                plan_id = new_plan_id(_now())
+                plan = _plan(run, plan_id, found)
+                done += _read_stage_and_commit(run, plan, on_staged=found.acknowledge)
+                drop_plan(lake, plan_id)
+                found.wait()
 
-    report = _report(stamp, done, queue, time.monotonic() - started)
+    queue = source.queue if isinstance(source, QueueSource) else None
+    report = _report(stamp, done, queue, time.monotonic() - clock0)
     if config.report is not None:
         report.write(config.report)
-    if told is not None:
-        told.check()
+    if fault_queue is not None:
+        fault_queue.check()
     return report
 
 
@@ -118,23 +114,23 @@ def fail_on_faults(report: Report, max_fault_ratio: float) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
-    """What is the same for all batches of a run."""
+class _Run:
+    """What all batches of a run share."""
 
     lake: Lake
     rules: PlanRules
     reading: Reading
-    told: FaultQueue | None
+    fault_queue: FaultQueue | None
 
-    def tell(self, batch: Batch) -> None:
-        """Send the faults of a batch that is committed."""
-        if self.told is not None:
-            self.told.send(fault_messages(self.lake, batch))
+    def send_faults(self, batch: Batch) -> None:
+        """Send the faults of a committed batch to the error queue, if there is one."""
+        if self.fault_queue is not None:
+            self.fault_queue.send(fault_messages(self.lake, batch))
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What a part of a run did."""
+    """What was done for one batch of the source, or for several."""
 
     plan: Plan = field(default_factory=Plan)
     counts: StagedCounts = field(default_factory=StagedCounts)
@@ -149,23 +145,10 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def _origin(config: IngestConfig, queue: EventQueue | None, access: S3Access) -> Origin:
-    patterns = Patterns(config.include, config.exclude)
-    excluded = f"{config.place.root}/" if config.place.is_glue else None
-    if queue is not None:
-        return Drain(queue, access, patterns, excluded=excluded, max_messages=config.max_messages)
-    if config.manifest is not None:
-        return Listing(open_manifest(config.manifest, access=access, patterns=patterns))
-    if config.inventory is not None:
-        return Listing(open_inventory(config.inventory, access=access, patterns=patterns, excluded=excluded))
-    store = open_store(
-        config.source or "",
-        exclude=config.place.root,
-        access=access,
-        patterns=patterns,
-        may_be_empty=config.allow_mass_delete,
-    )
-    return Listing(store)
+def _open_fault_queue(config: IngestConfig) -> FaultQueue | None:
+    if config.error_queue is None:
+        return None
+    return open_fault_queue(config.error_queue, endpoint=service_endpoint("SQS", config.aws_endpoint))
 
 
 def _rules(config: IngestConfig) -> PlanRules:
@@ -176,7 +159,7 @@ def _rules(config: IngestConfig) -> PlanRules:
     )
 
 
-def _reading(config: IngestConfig, stamp: Stamp, access: S3Access) -> Reading:
+def _reading(config: IngestConfig, stamp: Stamp) -> Reading:
     limits = Limits(
         depth=config.max_archive_depth,
         members=config.max_archive_members,
@@ -188,42 +171,37 @@ def _reading(config: IngestConfig, stamp: Stamp, access: S3Access) -> Reading:
     splitting = Splitting(
         probe_bytes=config.split_probe_bytes, members=config.split_members, packed_bytes=config.split_bytes
     )
-    return Reading(stamp, access, limits, splitting)
+    return Reading(stamp, config.access, limits, splitting)
 
 
-def _ingest_finding(work: _Work, found: Finding) -> _Done:
-    """Hold what was found against the ledger, and ingest what that leaves to do."""
-    run = new_run(_now())
-    listed = write_listing(work.lake, run, found.list())
-    plan = make_plan(work.lake, run, listed=listed, scope=found.scope, rules=work.rules)
-    _log.info(
-        "run %s: %d objects listed: %d new, %d changed, %d to try again, %d deleted",
-        *(work.reading.stamp.run_id, plan.listed, plan.new, plan.changed, plan.retried, plan.deleted),
-    )
-    done = _ingest_batches(work, plan, on_staged=found.let_go)
-    drop_run(work.lake, run)
-    found.finish()
-    return done
+def _plan(run: _Run, plan_id: str, found: SourceBatch) -> Plan:
+    """Compare what was discovered with the ledger, and return what is left to do."""
+    listed = write_listing(run.lake, plan_id, found.list())
+    plan = make_plan(run.lake, plan_id, listed=listed, scope=found.scope, rules=run.rules)
+    counts = (plan.listed, plan.new, plan.changed, plan.retried, plan.deleted)
+    message = "run %s: %d objects listed: %d new, %d changed, %d to try again, %d deleted"
+    _log.info(message, run.reading.stamp.run_id, *counts)
+    return plan
 
 
-def _ingest_batches(work: _Work, plan: Plan, *, on_staged: Callable[[], None]) -> _Done:
-    """Read, stage and commit one batch after the other; return what was staged."""
-    lake, live = work.lake, LiveCounts(work.lake)
+def _read_stage_and_commit(run: _Run, plan: Plan, *, on_staged: Callable[[], None]) -> _Done:
+    """Read, stage and commit one batch of a plan after the other; return what was staged."""
+    lake, live = run.lake, LiveCounts(run.lake)
     done = _Done(plan)
     if not plan.batches:
         on_staged()
     with Progress(plan.to_read, live.poll):
         for batch in plan.batches:
-            lake.check_lease()  # whoever took over has finished and cleared away what this run left
-            stage_batch(lake, batch, work.reading, live=live)
+            lake.check_lease()  # a run that took over has finished and cleared away what this run left
+            stage_batch(lake, batch, run.reading, live=live)
             staged = staged_counts(lake, batch)
             if batch is plan.batches[-1]:
-                lake.check_lease()  # whoever took over before has dropped the stage
+                lake.check_lease()  # a run that took over before has dropped the stage
                 on_staged()
             commit_batch(lake, batch, staged)
             lag = (_now() - staged.oldest).total_seconds() if staged.oldest is not None else None
             done += _Done(counts=staged, lag=lag if lag is None else max(lag, 0.0))
-            work.tell(batch)
+            run.send_faults(batch)
             lake.drop_staging(batch.stage)
     return done
 
@@ -233,7 +211,7 @@ def _report(stamp: Stamp, done: _Done, queue: EventQueue | None, seconds: float)
     failures = Counter(counts.failures)
     if queue is not None and queue.invalid:
         failures[FailureCode.INVALID_MESSAGE] = len(queue.invalid)
-        _log.warning("%d messages are no S3 events; they are left to the dead-letter queue", len(queue.invalid))
+        _log.warning("%d messages are not S3 events; they are left to the dead-letter queue", len(queue.invalid))
     return Report(
         run_id=stamp.run_id,
         objects_listed=plan.listed,

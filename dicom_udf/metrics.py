@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from dicom_udf.aws.clients import aws_client, aws_faults
 from dicom_udf.config import IngestConfig, service_endpoint
 from dicom_udf.errors import DicomLakeError
 from dicom_udf.report import Report
-from dicom_udf.sources.aws import aws_client, aws_faults
 
 __all__ = ["failure_data", "metric_data", "send_metrics", "success_data"]
 

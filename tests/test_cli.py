@@ -145,9 +145,11 @@ def test_stdout_escapes_what_its_encoding_can_not_show(tmp_path, encoding):
 
 BROKEN_LAKE = """
 import sys
-from dicom_udf import cli, inspection
-from dicom_udf.lake.verification import INVARIANTS, Finding
-inspection.verify_lake = lambda place: inspection.Verification((Finding(INVARIANTS[0], 2, 1, ("file:///a",)),), ())
+from dicom_udf import cli
+from dicom_udf.answers import inspection
+from dicom_udf.columns.invariants import INVARIANTS, InvariantResult
+broken = InvariantResult(INVARIANTS[0], 2, 1, ("file:///a",))
+inspection.verify_lake = lambda place: inspection.Verification((broken,), ())
 sys.exit(cli.main(sys.argv[1:]))
 """
 

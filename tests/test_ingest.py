@@ -170,8 +170,8 @@ def test_a_worker_killed_amid_its_task_costs_a_retry_and_no_row(run, lake, sourc
 
 
 def test_a_reader_sees_the_old_table_or_the_new_one(run, tmp_path, monkeypatch, source):
+    from dicom_udf.answers.local import run_query
     from dicom_udf.lake import publish
-    from dicom_udf.query import run_query
 
     seen = []
     real = publish._publish

@@ -170,7 +170,7 @@ def test_a_bound_and_patterns_part_the_work(run, put, there, tmp_path):
 
 
 def test_several_parts_of_a_queue_are_committed_one_after_the_other(run, put, there, monkeypatch, tmp_path):
-    monkeypatch.setattr("dicom_udf.sources.hints.BATCH_MESSAGES", 3)
+    monkeypatch.setattr("dicom_udf.sources.queue_source.BATCH_MESSAGES", 3)
     put(*(f"{number}.dcm" for number in range(7)))
     report = run()
     assert (report.messages, report.objects_new, report.instances, there.count()) == (8, 7, 7, (0, 0))

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_file
 
+from dicom_udf.aws.throttle import Throttle
 from dicom_udf.errors import FailureCode, RunFailedError
 from dicom_udf.read import Stamp, read_batches
 from dicom_udf.sources import ObjectRef, S3Access, open_store
-from dicom_udf.sources.throttle import Throttle
 from dicom_udf.tasks import Item
 from tests.servers.proxy import proxy
 from tests.servers.rules import (
@@ -79,8 +79,8 @@ def way(server, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("dicom_udf.sources.s3_requests._FIRST_WAIT", 0.02)
-    monkeypatch.setattr("dicom_udf.sources.s3_requests._throttle", Throttle())
+    monkeypatch.setattr("dicom_udf.aws.s3._FIRST_WAIT", 0.02)
+    monkeypatch.setattr("dicom_udf.aws.s3._throttle", Throttle())
     with proxy(server.endpoint) as running:
         yield running
 
@@ -214,7 +214,7 @@ def test_an_answer_shorter_than_asked_is_no_end_of_a_file(way):
 
 
 def test_a_stall_longer_than_the_time_limit_of_a_request_is_asked_again(way, monkeypatch):
-    monkeypatch.setattr("dicom_udf.sources.s3_requests.TIMEOUT", 2.0)
+    monkeypatch.setattr("dicom_udf.aws.s3.TIMEOUT", 2.0)
     refs = listed(way, "loose/")
     way.rules.append(Rule(Stall(30, after=10_000), key="bucket/loose/07.dcm"))
     assert found(read(way, refs)) == ALL_LOOSE
@@ -239,8 +239,8 @@ class NotedThrottle(Throttle):
 
 def test_on_slow_down_the_rate_of_requests_falls_and_recovers(way, monkeypatch):
     throttle = NotedThrottle()
-    monkeypatch.setattr("dicom_udf.sources.s3_requests._throttle", throttle)
-    monkeypatch.setattr("dicom_udf.sources.s3_requests._FIRST_WAIT", 0.1)
+    monkeypatch.setattr("dicom_udf.aws.s3._throttle", throttle)
+    monkeypatch.setattr("dicom_udf.aws.s3._FIRST_WAIT", 0.1)
     refs = listed(way, "loose/") * 16
     way.exchanges.clear()
     way.rules.append(Rule(SLOW_DOWN, first=100, times=None, lasting=1.5))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dicom_udf.inspection import verify_lake
-from dicom_udf.query import run_query
+from dicom_udf.answers.inspection import verify_lake
+from dicom_udf.answers.local import run_query
 from dicom_udf.sources import queue as sources_queue
 from tests.servers.s3 import S3Server, moto_server
 from tests.servers.trino import NO_TRINO, find_trino, trino

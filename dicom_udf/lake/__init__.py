@@ -1,8 +1,8 @@
 """The lake: Spark and Iceberg. Sessions, tables, plans, stages, commits, recovery."""
 
-from dicom_udf.lake.batch import Batch, drop_run, new_run
+from dicom_udf.lake.batch import Batch, drop_plan, new_plan_id
 from dicom_udf.lake.commit import commit_batch
-from dicom_udf.lake.doubts import doubtful_objects
+from dicom_udf.lake.conflicts import find_conflicts
 from dicom_udf.lake.fault_messages import fault_messages
 from dicom_udf.lake.faults import lake_faults
 from dicom_udf.lake.lease import Lease, LeaseLostError, lake_lease
@@ -22,14 +22,14 @@ __all__ = [
     "Reading",
     "StagedCounts",
     "commit_batch",
-    "doubtful_objects",
-    "drop_run",
+    "drop_plan",
     "fault_messages",
+    "find_conflicts",
     "finish_left_batches",
     "lake_faults",
     "lake_lease",
     "make_plan",
-    "new_run",
+    "new_plan_id",
     "open_lake",
     "stage_batch",
     "staged_counts",

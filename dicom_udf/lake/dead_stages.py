@@ -9,9 +9,9 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from dicom_udf.aws.s3 import asked_for, listed_objects, s3_client
 from dicom_udf.config import LakePlace
 from dicom_udf.lake.tables import Lake
-from dicom_udf.sources.s3_requests import asked_for, listed_objects, s3_client
 
 __all__ = ["dead_stages", "remove_stage"]
 

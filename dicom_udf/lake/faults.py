@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from py4j.protocol import Py4JJavaError
 from pyspark.errors.exceptions.captured import CapturedException
 
+from dicom_udf.aws.s3 import no_bucket
 from dicom_udf.config import LakePlace
 from dicom_udf.errors import DicomLakeError, RunFailedError
-from dicom_udf.sources.s3_requests import no_bucket
 
 __all__ = ["lake_faults"]
 

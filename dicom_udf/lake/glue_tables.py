@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
+from dicom_udf.aws.glue import create_database, database_exists, find_table
+from dicom_udf.aws.s3 import asked_for, s3_client
 from dicom_udf.columns import Table, quote_text
 from dicom_udf.config import TABLES, LakePlace
 from dicom_udf.errors import ConfigurationError
-from dicom_udf.glue import create_database, database_exists, find_table
-from dicom_udf.sources.s3_requests import asked_for, s3_client
 
 __all__ = ["check_fits", "check_tables", "location_clause", "make_databases"]
 

@@ -12,10 +12,10 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from dicom_udf.aws.clients import aws_faults
 from dicom_udf.columns.model import Field
 from dicom_udf.columns.views import TRINO, View, make_views
 from dicom_udf.errors import RunFailedError
-from dicom_udf.sources.aws import aws_faults
 
 __all__ = ["create_views", "trino_type", "view_input"]
 

@@ -28,9 +28,9 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore
 
+from dicom_udf.aws.s3 import TRIES, S3Error, lake_failed, obstore_store
 from dicom_udf.config import LakePlace
 from dicom_udf.errors import RunFailedError
-from dicom_udf.sources.s3_requests import TRIES, S3Error, lake_failed, obstore_store
 
 __all__ = ["CLOCK_SKEW", "LEASE_SECONDS", "Lease", "LeaseLostError", "lake_lease", "take_lease"]
 

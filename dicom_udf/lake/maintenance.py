@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dicom_udf.aws.glue import lake_tables
+from dicom_udf.columns.invariants import InvariantResult, check_invariants
 from dicom_udf.config import TABLES, MaintainConfig, check_lake
 from dicom_udf.errors import ConfigurationError, RunFailedError
-from dicom_udf.glue import lake_tables
-from dicom_udf.lake.batch import new_run
+from dicom_udf.lake.batch import new_plan_id
 from dicom_udf.lake.dead_stages import dead_stages, remove_stage
 from dicom_udf.lake.faults import lake_faults
 from dicom_udf.lake.lease import lake_lease
@@ -22,7 +23,6 @@ from dicom_udf.lake.recovery import finish_left_batches
 from dicom_udf.lake.session import CATALOG, lake_session
 from dicom_udf.lake.tables import Lake, open_lake
 from dicom_udf.lake.upkeep import TableUpkeep, maintain_table, plan_table
-from dicom_udf.lake.verification import Finding, check_invariants
 from dicom_udf.logs import named, set_run_id
 
 __all__ = ["LakeUpkeep", "maintain"]
@@ -47,7 +47,7 @@ class LakeUpkeep:
     batches_left: int
     stages_removed: int
     tables: tuple[TableUpkeep, ...]
-    broken: tuple[Finding, ...] = ()
+    broken: tuple[InvariantResult, ...] = ()
 
 
 def maintain(config: MaintainConfig) -> LakeUpkeep:
@@ -71,7 +71,7 @@ def _maintain(config: MaintainConfig) -> LakeUpkeep:
         staged, planned = _left_batches(lake)
         tables = tuple(plan_table(lake, table, config) for table in _tables(lake))
         return LakeUpkeep(staged, planned, len(dead_stages(lake, config.orphan_days)), tables)
-    run = new_run(datetime.now(UTC))
+    run = new_plan_id(datetime.now(UTC))
     set_run_id(run)
     with lake_lease(config.place, run, wait=config.wait) as lease:
         lake = open_lake(config.place, master=config.master, lease=lease)
@@ -116,7 +116,7 @@ def _check(lake: Lake, config: MaintainConfig) -> None:
             )
 
 
-def _broken(lake: Lake) -> tuple[Finding, ...]:
+def _broken(lake: Lake) -> tuple[InvariantResult, ...]:
     names = {table: lake.name(table) for table in TABLES}
     findings = check_invariants(lambda sql: lake.spark.sql(sql).collect(), names)
     broken = tuple(finding for finding in findings if finding.wrong)

@@ -114,13 +114,13 @@ class Plan:
         return self.listed - self.to_read
 
 
-def write_listing(lake: Lake, run: str, batches: Iterator[pa.RecordBatch]) -> int:
+def write_listing(lake: Lake, plan_id: str, batches: Iterator[pa.RecordBatch]) -> int:
     """Write the listing of a run to its staging table in bounded driver memory.
 
     Returns:
         The number of objects, without those that are gone.
     """
-    name = listing_name(run)
+    name = listing_name(plan_id)
     lake.create_staging(name, spark_ddl(LISTING))
     schema = lake.staging_table(name).schema
     total = 0
@@ -151,12 +151,12 @@ def _chunks(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[list[pa.Re
         yield chunk
 
 
-def make_plan(lake: Lake, run: str, *, listed: int, scope: str | None, rules: PlanRules = _DEFAULTS) -> Plan:
+def make_plan(lake: Lake, plan_id: str, *, listed: int, scope: str | None, rules: PlanRules = _DEFAULTS) -> Plan:
     """Hold the listing of a run against the ledger, both ways, and write what is to be done to its plan.
 
     Args:
         lake: Where.
-        run: Key of the run.
+        plan_id: Key of the plan.
         listed: Objects in the listing.
         scope: The source's URI. A ledger row under it that the listing lacks is deleted: a folder's URI ends in ``/``,
             a single object's is its own; None: only what is listed as gone is deleted.
@@ -168,7 +168,7 @@ def make_plan(lake: Lake, run: str, *, listed: int, scope: str | None, rules: Pl
     known = lake.table("objects").select(
         F.col("source_uri").alias("known_uri"), "source_size", "source_etag", "study_dates", "ingest_retry"
     )
-    found = lake.staging_table(listing_name(run)).alias("found")
+    found = lake.staging_table(listing_name(plan_id)).alias("found")
     joined = found.join(
         known.where(_in_scope(scope, rules.patterns)).alias("known"),
         F.col("found.source_uri") == F.col("known_uri"),
@@ -198,7 +198,7 @@ def make_plan(lake: Lake, run: str, *, listed: int, scope: str | None, rules: Pl
     before = F.coalesce(F.sum("source_size").over(by_name.rowsBetween(Window.unboundedPreceding, -1)), F.lit(0))
     filled = F.floor((F.row_number().over(by_name) - 1) / rules.batch_objects) + F.floor(before / rules.batch_bytes)
     plan = plan.withColumn("batch", filled.cast("int") * 2 + is_new)
-    name = plan_name(run)
+    name = plan_name(plan_id)
     lake.create_staging(name, spark_ddl(_PLAN))
     plan.writeTo(lake.staging_name(name)).append()
     rows = lake.staging_table(name).groupBy("batch", "action").count().collect()
@@ -210,7 +210,7 @@ def make_plan(lake: Lake, run: str, *, listed: int, scope: str | None, rules: Pl
     to_read = {row["batch"]: 0 for row in rows}
     for row in rows:
         to_read[row["batch"]] += row["count"] if row["action"] != "deleted" else 0
-    batches = [Batch(run, number, objects) for number, objects in to_read.items()]
+    batches = [Batch(plan_id, number, objects) for number, objects in to_read.items()]
     return Plan(
         listed=listed,
         new=counts["new"],

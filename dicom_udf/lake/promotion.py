@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import functions as F
 
+from dicom_udf.aws.glue import glue_client, lake_tables
 from dicom_udf.columns import Promoted, Table, check_promotable, parse_promoted
 from dicom_udf.config import PromoteConfig, check_lake
 from dicom_udf.errors import RunFailedError
-from dicom_udf.glue import glue_client, lake_tables
-from dicom_udf.lake.batch import new_run
+from dicom_udf.lake.batch import new_plan_id
 from dicom_udf.lake.faults import lake_faults
 from dicom_udf.lake.glue_tables import check_fits
 from dicom_udf.lake.glue_views import create_views
@@ -75,7 +75,7 @@ def promote(config: PromoteConfig) -> Promotions:
     if config.place.is_glue:
         lake_tables(config.place)
     began = datetime.now(UTC).replace(tzinfo=None)
-    run = new_run(began)
+    run = new_plan_id(began)
     set_run_id(run)
     with lake_faults(config.place), lake_lease(config.place, run, wait=config.wait) as lease:
         lake = open_lake(config.place, master=config.master, lease=lease)

@@ -28,9 +28,9 @@ def finish_left_batches(lake: Lake, *, on_commit: Callable[[Batch], None] | None
     finished = 0
     left = lake.staging_tables()
     for stage in (name for name in left if name.startswith("stage_")):
-        run, _, number = stage.removeprefix("stage_").rpartition("_")
-        batch = Batch(run, int(number))
-        if plan_name(run) in left and _is_staged(lake, batch):
+        plan_id, _, number = stage.removeprefix("stage_").rpartition("_")
+        batch = Batch(plan_id, int(number))
+        if plan_name(plan_id) in left and _is_staged(lake, batch):
             _log.info("finishing batch %s that an earlier run left", batch.id)
             commit_batch(lake, batch, staged_counts(lake, batch))
             if on_commit is not None:

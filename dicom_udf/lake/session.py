@@ -11,10 +11,10 @@ from py4j.protocol import Py4JJavaError
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
+from dicom_udf.aws.s3 import default_region
 from dicom_udf.config import LakePlace
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake.start import AWS_PACKAGE, ICEBERG_PACKAGE, start_spark
-from dicom_udf.sources.s3_requests import default_region
 
 __all__ = ["AWS_PACKAGE", "CATALOG", "ICEBERG_PACKAGE", "lake_session"]
 

@@ -12,17 +12,17 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.errors.exceptions.captured import CapturedException
 
+from dicom_udf.aws.glue import find_table, glue_client, table_names
+from dicom_udf.aws.s3 import listed_objects
 from dicom_udf.config import TABLES, InitConfig, LakePlace, RegisterConfig, check_new_lake
 from dicom_udf.errors import ConfigurationError
-from dicom_udf.glue import find_table, glue_client, table_names
-from dicom_udf.lake.batch import new_run, plan_name
+from dicom_udf.lake.batch import new_plan_id, plan_name
 from dicom_udf.lake.faults import lake_faults
 from dicom_udf.lake.glue_tables import make_databases
 from dicom_udf.lake.glue_views import create_views
 from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.session import CATALOG, lake_session
 from dicom_udf.lake.tables import Lake, open_lake
-from dicom_udf.sources.s3_requests import listed_objects
 
 __all__ = ["Registered", "init", "register"]
 
@@ -52,7 +52,7 @@ def init(config: InitConfig) -> None:
         RunFailedError: Another run holds it, or S3 or Glue refuse.
     """
     check_new_lake(config.place)
-    with lake_faults(config.place), lake_lease(config.place, new_run(datetime.now(UTC))) as lease:
+    with lake_faults(config.place), lake_lease(config.place, new_plan_id(datetime.now(UTC))) as lease:
         open_lake(config.place, partition_by=config.partition_by, master=config.master, lease=lease)
 
 
@@ -74,7 +74,7 @@ def register(config: RegisterConfig) -> Registered:
             "--catalog glue"
         )
     check_new_lake(place)
-    with lake_faults(place), lake_lease(place, new_run(datetime.now(UTC))):
+    with lake_faults(place), lake_lease(place, new_plan_id(datetime.now(UTC))):
         there = _newest_metadata(place, place.database)
         lost = [table for table in TABLES if table in there and find_table(place, table) is None]
         if not lost:

@@ -9,10 +9,10 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from dicom_udf import __version__
+from dicom_udf.aws.glue import glue_client
 from dicom_udf.columns import Table, failures_table, instances_table, objects_table, quote_text, spark_ddl
 from dicom_udf.config import LakePlace
 from dicom_udf.errors import RunFailedError
-from dicom_udf.glue import glue_client
 from dicom_udf.lake.glue_tables import check_fits, check_tables, location_clause, make_databases
 from dicom_udf.lake.glue_views import create_views
 from dicom_udf.lake.lease import Lease

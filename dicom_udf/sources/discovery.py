@@ -1,4 +1,4 @@
-"""What a run finds, part by part: a listing is one part, a queue gives one for each hundred thousand messages."""
+"""Where a run discovers objects: a store, which is one batch, or a queue, which is one for each 100,000 messages."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ import pyarrow as pa
 
 from dicom_udf.sources.model import Store
 
-__all__ = ["Doubts", "Finding", "Listing", "Origin"]
+__all__ = ["FindConflicts", "Source", "SourceBatch", "StoreSource"]
 
-Doubts = Callable[[Iterable[pa.RecordBatch], bool], Iterator[str]]
-"""Holds what events tell (``OBJECT_SCHEMA``) against the ledger, and yields the URIs that only S3 can decide: those
-that the ledger knows otherwise; where the second argument is true, also those of its objects that ask for another
-try."""
+FindConflicts = Callable[[Iterable[pa.RecordBatch], bool], Iterator[str]]
+"""Compares objects as events describe them (``OBJECT_SCHEMA``) with the ledger, and yields the URIs of those that the
+ledger describes otherwise: only S3 can decide them. Where the second argument is true, it also yields the objects
+whose failure may be cured by now."""
 
 
-class Finding(Store, Protocol):
-    """Objects to be held against the ledger, and somebody who waits until that is done."""
+class SourceBatch(Store, Protocol):
+    """A set of objects to plan, which is acknowledged once it is staged."""
 
-    def let_go(self) -> None:
+    def acknowledge(self) -> None:
         """Take note that all of it is staged, or needs nothing; returns at once."""
         ...
 
-    def finish(self) -> None:
-        """Wait for what :meth:`let_go` began.
+    def wait(self) -> None:
+        """Wait for what :meth:`acknowledge` began.
 
         Raises:
-            RunFailedError: It failed. The lake stands.
+            RunFailedError: It failed. The lake is right all the same.
         """
         ...
 
 
-class Origin(Protocol):
-    """Where a run finds objects."""
+class Source(Protocol):
+    """Where a run discovers objects."""
 
-    def find(self, doubts: Doubts) -> Generator[Finding, None, None]:
-        """Yield what there is, part by part; each is finished before the next is asked for."""
+    def discover(self, find_conflicts: FindConflicts) -> Generator[SourceBatch, None, None]:
+        """Yield the batches; each is done before the next is taken."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """All that a store lists, which nobody waits for.
+class StoreSource:
+    """All objects that a store lists, as one batch; it needs no acknowledgement.
 
     Attributes:
         store: A folder, a prefix, a manifest, an inventory.
@@ -61,12 +61,12 @@ class Listing:
         """Yield the store's objects."""
         return self.store.list()
 
-    def find(self, doubts: Doubts) -> Generator[Finding, None, None]:  # noqa: ARG002 (what is listed is beyond doubt)
-        """Yield this one."""
+    def discover(self, find_conflicts: FindConflicts) -> Generator[SourceBatch, None, None]:  # noqa: ARG002
+        """Yield itself: a listing never contradicts S3."""
         yield self
 
-    def let_go(self) -> None:
+    def acknowledge(self) -> None:
         """Do nothing."""
 
-    def finish(self) -> None:
+    def wait(self) -> None:
         """Do nothing."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
+from dicom_udf.aws.sqs import BATCH, QueueDeniedError, check_queue, in_batches, sqs_client
 from dicom_udf.errors import RunFailedError
 from dicom_udf.sources.pool import POOL_THREADS, request_pool
-from dicom_udf.sources.sqs_requests import BATCH, QueueDeniedError, check_queue, in_batches, sqs_client
 
 __all__ = ["FaultQueue", "open_fault_queue"]
 

@@ -15,10 +15,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from dicom_udf.errors import RunFailedError
-from dicom_udf.sources.events import ObjectEvent, parse_message
-from dicom_udf.sources.pool import request_pool
-from dicom_udf.sources.sqs_requests import (
+from dicom_udf.aws.sqs import (
     BATCH,
     approximate_messages,
     asked_of_queue,
@@ -27,6 +24,9 @@ from dicom_udf.sources.sqs_requests import (
     in_batches,
     sqs_client,
 )
+from dicom_udf.errors import RunFailedError
+from dicom_udf.sources.events import ObjectEvent, parse_message
+from dicom_udf.sources.pool import request_pool
 
 __all__ = ["VISIBILITY", "EventQueue", "Message", "open_queue"]
 

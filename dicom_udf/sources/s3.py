@@ -16,13 +16,13 @@ from typing import Any
 import obstore
 import pyarrow as pa
 
+from dicom_udf.aws.s3 import S3Error, asked_for, attempted, fault_of, obstore_store, run_failed, s3_client
 from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFailedError
 from dicom_udf.markers import is_folder_marker
 from dicom_udf.sources.model import ObjectReader, ObjectRef, S3Access, object_batch
 from dicom_udf.sources.patterns import Patterns
 from dicom_udf.sources.pool import request_pool
 from dicom_udf.sources.ranges import REMOTE, Buffer, RangeReader
-from dicom_udf.sources.s3_requests import S3Error, asked_for, attempted, fault_of, obstore_store, run_failed, s3_client
 
 __all__ = ["S3Store", "head_s3_object", "is_missing_bucket", "open_s3_object", "open_s3_store", "split_url"]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from dicom_udf import ingest
 from dicom_udf.config import IngestConfig
-from dicom_udf.sources import hints, queue
+from dicom_udf.sources import queue, queue_source
 from tests.lake.killed_run import after, before, die
 
 __all__ = ["DELETED_AMID", "POINTS"]
@@ -46,15 +46,15 @@ def after_messages_are_deleted() -> None:
 
 
 def _wait_before_the_commit(then: Callable[[], None] | None = None) -> None:
-    real = hints.Hints.let_go
+    real = queue_source.QueueBatch.acknowledge
 
-    def let_go(self: hints.Hints) -> None:
+    def acknowledge(self: queue_source.QueueBatch) -> None:
         real(self)
-        self.finish()
+        self.wait()
         if then is not None:
             then()
 
-    hints.Hints.let_go = let_go  # type: ignore[method-assign]
+    queue_source.QueueBatch.acknowledge = acknowledge  # type: ignore[method-assign]
 
 
 # One part with changed, deleted and new objects: a batch that is merged, then one that is appended.
@@ -62,10 +62,10 @@ POINTS: dict[str, Callable[[], None]] = {
     "messages received, listing written": after(ingest, "write_listing"),
     "first batch staged": after(ingest, "stage_batch", 1),
     "first batch committed, second not staged": before(ingest, "stage_batch", 2),
-    "all staged, nothing deleted": before(hints.Hints, "let_go"),
+    "all staged, nothing deleted": before(queue_source.QueueBatch, "acknowledge"),
     "while messages are deleted": while_messages_are_deleted,
     "all deleted, second batch not committed": after_messages_are_deleted,
-    "all committed": before(ingest, "drop_run"),
+    "all committed": before(ingest, "drop_plan"),
 }
 
 

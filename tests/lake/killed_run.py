@@ -89,8 +89,8 @@ POINTS: dict[str, Callable[[], None]] = {
     "instances appended, not published": before(publish, "_publish", 4),
     "instances added, failures not": after(publish, "_publish", 4),
     "failures added, objects not": after(publish, "_publish", 5),
-    "all published, plan still there": before(ingest, "drop_run"),
-    "all done, lease not given back": after(ingest, "drop_run"),
+    "all published, plan still there": before(ingest, "drop_plan"),
+    "all done, lease not given back": after(ingest, "drop_plan"),
 }
 RECOVERY_POINTS: dict[str, Callable[[], None]] = {
     "a batch finished, its stage still there": after(recovery, "commit_batch"),

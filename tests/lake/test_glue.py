@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from dicom_udf.answers.inspection import lake_status
 from dicom_udf.cli import main
 from dicom_udf.columns import failures_table, instances_table, objects_table
 from dicom_udf.config import TABLES, VIEWS, IngestConfig, MaintainConfig
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.ingest import ingest
-from dicom_udf.inspection import lake_status
 from dicom_udf.lake import commit, lake_lease, open_lake
 from dicom_udf.lake.maintenance import maintain
 from tests.servers.s3 import NO_VERSITYGW, S3Server, find_versitygw, moto_server, versitygw

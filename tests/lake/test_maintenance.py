@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import dicom_udf.ingest
+from dicom_udf.answers.inspection import verify_lake
 from dicom_udf.cli import main, maintain_job
 from dicom_udf.columns import instances_table
 from dicom_udf.config import IngestConfig, LakePlace, MaintainConfig
 from dicom_udf.ingest import ingest
-from dicom_udf.inspection import verify_lake
 from dicom_udf.lake import lake_lease, open_lake
 from dicom_udf.lake.maintenance import maintain
 from dicom_udf.lake.publish import publish

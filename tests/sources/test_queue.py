@@ -7,11 +7,12 @@ import time
 
 import pytest
 
+from dicom_udf.aws import sqs
+from dicom_udf.aws.sqs import TRIES, in_batches, sqs_client
 from dicom_udf.errors import ConfigurationError, RunFailedError
-from dicom_udf.sources import fault_queue, queue, sqs_requests
+from dicom_udf.sources import fault_queue, queue
 from dicom_udf.sources.fault_queue import open_fault_queue
 from dicom_udf.sources.queue import open_queue
-from dicom_udf.sources.sqs_requests import TRIES, in_batches, sqs_client
 from tests.servers.events import make_queue, notification
 from tests.servers.proxy import proxy
 from tests.servers.rules import Refusal, Rule
@@ -120,7 +121,7 @@ ENTRIES = [{"ReceiptHandle": name} for name in "abcd"]
 
 
 def test_what_fails_in_part_is_asked_again_in_part(monkeypatch):
-    monkeypatch.setattr(sqs_requests, "_FIRST_WAIT", 0.0)
+    monkeypatch.setattr(sqs, "_FIRST_WAIT", 0.0)
     server = Server({(1, "b"): "server", (1, "c"): "sender", (1, "d"): "server", (2, "d"): "server"})
     assert in_batches(server, ENTRIES, action="sqs:DeleteMessage", queue="q") == [{"ReceiptHandle": "c"}]
     assert server.calls == [["a", "b", "c", "d"], ["b", "d"], ["d"]]
@@ -128,7 +129,7 @@ def test_what_fails_in_part_is_asked_again_in_part(monkeypatch):
 
 
 def test_what_fails_again_and_again_ends_the_run(monkeypatch):
-    monkeypatch.setattr(sqs_requests, "_FIRST_WAIT", 0.0)
+    monkeypatch.setattr(sqs, "_FIRST_WAIT", 0.0)
     server = Server({(number, "b"): "server" for number in range(1, TRIES + 1)})
     with pytest.raises(
         RunFailedError, match=rf"throttles sqs:DeleteMessage on q \(ThrottlingException\) after {TRIES}"
@@ -174,7 +175,7 @@ def test_throttling_is_waited_out(there, way, answer):
 
 
 def test_a_server_that_is_not_there_ends_the_run(there, monkeypatch):
-    monkeypatch.setattr(sqs_requests, "TRIES", 1)
+    monkeypatch.setattr(sqs, "TRIES", 1)
     with pytest.raises(RunFailedError, match=r"sqs:GetQueueAttributes got no answer .*--aws-endpoint"):
         open_queue(there.url, endpoint="http://127.0.0.1:9")
 

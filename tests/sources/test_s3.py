@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dicom_udf.aws.throttle import Throttle
 from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFailedError
 from dicom_udf.sources import (
     OBJECT_SCHEMA,
@@ -21,7 +22,6 @@ from dicom_udf.sources import (
     s3_requests,
 )
 from dicom_udf.sources import s3 as s3_module
-from dicom_udf.sources.throttle import Throttle
 from tests.servers.proxy import proxy
 from tests.servers.rules import (
     ACCESS_DENIED,

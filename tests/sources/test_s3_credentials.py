@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from botocore.credentials import RefreshableCredentials
 
+from dicom_udf.aws import s3 as s3_requests
+from dicom_udf.aws.throttle import Throttle
 from dicom_udf.errors import ConfigurationError, RunFailedError
-from dicom_udf.sources import ObjectRef, S3Access, open_object, open_store, s3_requests
-from dicom_udf.sources.throttle import Throttle
+from dicom_udf.sources import ObjectRef, S3Access, open_object, open_store
 
 KEYS = ["plain.dcm", "odd//key.dcm"]  # one is read by obstore, the other by boto3
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")

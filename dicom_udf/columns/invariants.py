@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["EXAMPLES", "INVARIANTS", "Finding", "Invariant", "check_invariants"]
+__all__ = ["EXAMPLES", "INVARIANTS", "Invariant", "InvariantResult", "check_invariants"]
 
 EXAMPLES = 10
 """So many source URIs are told of each broken invariant."""
@@ -35,7 +35,7 @@ class Invariant:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class InvariantResult:
     """What was found of one invariant.
 
     Attributes:
@@ -142,7 +142,7 @@ INVARIANTS = (
 
 def check_invariants(
     ask: Callable[[str], Sequence[Sequence[Any]]], tables: Mapping[str, str] | None = None
-) -> tuple[Finding, ...]:
+) -> tuple[InvariantResult, ...]:
     """Check every invariant.
 
     Args:
@@ -153,11 +153,13 @@ def check_invariants(
     return tuple(_check(ask, names, invariant) for invariant in INVARIANTS)
 
 
-def _check(ask: Callable[[str], Sequence[Sequence[Any]]], names: Mapping[str, str], invariant: Invariant) -> Finding:
+def _check(
+    ask: Callable[[str], Sequence[Sequence[Any]]], names: Mapping[str, str], invariant: Invariant
+) -> InvariantResult:
     breaches = invariant.breaches.format(**names)
     [[checked]] = ask(invariant.total.format(**names))
     [[wrong]] = ask(f"SELECT count(*) FROM ({breaches}) breaches")
     if not wrong:
-        return Finding(invariant, checked, 0)
+        return InvariantResult(invariant, checked, 0)
     first = ask(f"SELECT DISTINCT source_uri FROM ({breaches}) breaches ORDER BY source_uri LIMIT {EXAMPLES}")
-    return Finding(invariant, checked, wrong, tuple(row[0] for row in first))
+    return InvariantResult(invariant, checked, wrong, tuple(row[0] for row in first))

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from dicom_udf.errors import RunFailedError
-from dicom_udf.sources import Drain, Listing, ObjectRef, Patterns, S3Access, hints, open_store, queue
+from dicom_udf.sources import ObjectRef, Patterns, QueueSource, S3Access, StoreSource, open_store, queue, queue_source
 from dicom_udf.sources.queue import open_queue
 from tests.servers.events import make_queue, notification
 from tests.servers.proxy import proxy
@@ -28,19 +28,19 @@ def there(server, access, monkeypatch):
 
 @pytest.fixture
 def way(server, monkeypatch):
-    monkeypatch.setattr("dicom_udf.sources.s3_requests._FIRST_WAIT", 0.0)
+    monkeypatch.setattr("dicom_udf.aws.s3._FIRST_WAIT", 0.0)
     with proxy(server.endpoint) as running:
         yield running
 
 
 @pytest.fixture
 def drain(there, way):
-    """What the queue tells by way of a proxy: list(doubted=..., **settings of Drain)."""
+    """What the queue tells by way of a proxy: list(doubted=..., **settings of QueueSource)."""
 
     def drain(doubted=(), **settings):
         """Return the rows of each part by key, without the time, after it was let go."""
         access = S3Access(way.endpoint, REGION, True)
-        origin = Drain(
+        origin = QueueSource(
             open_queue(there.url, endpoint=way.endpoint), access, settings.pop("patterns", Patterns()), **settings
         )
         parts = []
@@ -49,13 +49,13 @@ def drain(there, way):
             asked = {uri for batch in told for uri in batch.column("source_uri").to_pylist()}
             yield from (uri for uri in doubted if with_retries or uri in asked)
 
-        with closing(origin.find(doubts)) as findings:
+        with closing(origin.discover(doubts)) as findings:
             for found in findings:
                 rows = [tuple(row.values()) for batch in found.list() for row in batch.to_pylist()]
                 assert len({row[0] for row in rows}) == len(rows), "each object once"
                 parts.append({row[0].split("/", 3)[3]: row[1:3] for row in rows})
-                found.let_go()
-                found.finish()
+                found.acknowledge()
+                found.wait()
         return parts
 
     return drain
@@ -202,14 +202,14 @@ def test_events_come_by_sns_and_by_eventbridge(there, server, bucket, drain):
 
 
 def test_a_full_part_is_followed_by_another(there, bucket, drain, monkeypatch):
-    monkeypatch.setattr(hints, "BATCH_MESSAGES", 10)
+    monkeypatch.setattr(queue_source, "BATCH_MESSAGES", 10)
     there.send(*(notification(bucket.name, f"{number}", size=1, etag="e") for number in range(25)))
     assert [len(part) for part in drain()] == [10, 10, 5]
 
 
 @pytest.mark.parametrize(("bound", "parts"), [(1, [1]), (10, [10]), (13, [10, 3]), (20, [10, 10]), (99, [10, 10, 5])])
 def test_a_run_takes_no_more_messages_than_it_may(there, bucket, drain, monkeypatch, bound, parts):
-    monkeypatch.setattr(hints, "BATCH_MESSAGES", 10)
+    monkeypatch.setattr(queue_source, "BATCH_MESSAGES", 10)
     there.send(*(notification(bucket.name, f"{number}", size=1, etag="e") for number in range(25)))
     assert [len(part) for part in drain(max_messages=bound)] == parts
     assert there.count() == (25 - sum(parts), 0)
@@ -223,8 +223,8 @@ def test_an_empty_queue_is_one_empty_part_for_the_ledgers_failures(drain, bucket
 
 def test_a_run_that_stops_amid_a_part_keeps_no_message_from_coming_back(there, bucket, way, server):
     there.send(notification(bucket.name, "a", size=1, etag="e"))
-    origin = Drain(open_queue(there.url, endpoint=way.endpoint), S3Access(way.endpoint, REGION, True), Patterns())
-    with pytest.raises(ZeroDivisionError), closing(origin.find(lambda *_: iter(()))) as findings:
+    origin = QueueSource(open_queue(there.url, endpoint=way.endpoint), S3Access(way.endpoint, REGION, True), Patterns())
+    with pytest.raises(ZeroDivisionError), closing(origin.discover(lambda *_: iter(()))) as findings:
         for _ in findings:
             raise ZeroDivisionError
     assert there.count() == (0, 1)
@@ -234,19 +234,19 @@ def test_a_run_that_stops_amid_a_part_keeps_no_message_from_coming_back(there, b
 def test_messages_that_cannot_be_deleted_fail_the_run_when_it_asks(there, bucket, way):
     there.send(notification(bucket.name, "a", size=1, etag="e"))
     way.rules.append(Rule(Refusal(403, "AccessDenied"), key="*DeleteMessageBatch", method="POST", times=None))
-    origin = Drain(open_queue(there.url, endpoint=way.endpoint), S3Access(way.endpoint, REGION, True), Patterns())
-    [found] = origin.find(lambda *_: iter(()))
-    found.let_go()
+    origin = QueueSource(open_queue(there.url, endpoint=way.endpoint), S3Access(way.endpoint, REGION, True), Patterns())
+    [found] = origin.discover(lambda *_: iter(()))
+    found.acknowledge()
     with pytest.raises(RunFailedError, match="SQS denies sqs:DeleteMessage on http"):
-        found.finish()
+        found.wait()
 
 
 def test_a_listing_is_one_finding_as_it_is(tmp_path):
     (tmp_path / "a").write_bytes(b"content")
     store = open_store(str(tmp_path))
-    [found] = Listing(store).find(lambda *_: iter(()))
-    found.let_go()
-    found.finish()
+    [found] = StoreSource(store).discover(lambda *_: iter(()))
+    found.acknowledge()
+    found.wait()
     [row] = [row for batch in found.list() for row in batch.to_pylist()]
     assert ObjectRef(*row.values()).size == 7
     assert found.scope == store.scope

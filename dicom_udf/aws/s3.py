@@ -38,9 +38,9 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.exceptions import BaseError, UnauthenticatedError
 from obstore.store import S3Store
 
+from dicom_udf.aws.throttle import Throttle
 from dicom_udf.config import LakePlace, S3Access
 from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFailedError
-from dicom_udf.sources.throttle import Throttle
 
 __all__ = [
     "EXPIRED",

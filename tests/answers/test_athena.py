@@ -16,8 +16,8 @@ from itertools import chain, repeat
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from dicom_udf import athena
-from dicom_udf.athena import AthenaAccess, run_on_athena
+from dicom_udf.answers import athena
+from dicom_udf.answers.athena import AthenaAccess, run_on_athena
 from dicom_udf.cli import main
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from tests.servers.s3 import moto_server

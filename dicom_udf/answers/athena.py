@@ -14,10 +14,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from dicom_udf.answers.local import Answer
+from dicom_udf.aws.clients import aws_client, aws_faults
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
-from dicom_udf.query import Answer
 from dicom_udf.rendering import bytes_text
-from dicom_udf.sources.aws import aws_client, aws_faults
 
 __all__ = ["AthenaAccess", "run_on_athena"]
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from dicom_udf.answers.inspection import verify_lake
+from dicom_udf.answers.local import open_tables
 from dicom_udf.cli import main
+from dicom_udf.columns.invariants import EXAMPLES, INVARIANTS, check_invariants
 from dicom_udf.config import IngestConfig, LakePlace
 from dicom_udf.ingest import ingest
-from dicom_udf.inspection import verify_lake
 from dicom_udf.lake.session import lake_session
-from dicom_udf.lake.verification import EXAMPLES, INVARIANTS, check_invariants
-from dicom_udf.query import open_tables
 from tests.local_lake import files
 
 SAMPLE = Path(__file__).parents[2] / "sample_dcm"
@@ -176,7 +176,7 @@ def test_a_commit_between_opening_and_checking_is_no_breach(lake, monkeypatch):
             session.sql("UPDATE lake.dicom.objects SET instances = instances - 1 WHERE source_uri LIKE '%.zip'")
         return opened[-1]
 
-    monkeypatch.setattr("dicom_udf.inspection.open_tables", open_and_commit)
+    monkeypatch.setattr("dicom_udf.answers.inspection.open_tables", open_and_commit)
     assert verify_lake(LakePlace(lake)).broken == ()
     assert len(opened) == 2
 

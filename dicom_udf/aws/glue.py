@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dicom_udf.aws.clients import aws_client, aws_faults
 from dicom_udf.config import TABLES, LakePlace
 from dicom_udf.errors import ConfigurationError
-from dicom_udf.sources.aws import aws_client, aws_faults
 
 __all__ = ["GlueTable", "create_database", "database_exists", "find_table", "glue_client", "lake_tables", "table_names"]
 

@@ -12,11 +12,11 @@ from decimal import Decimal
 import duckdb
 import pytest
 
+from dicom_udf.answers.local import answer, current_version, run_query
 from dicom_udf.columns import instances_table, spark_ddl
 from dicom_udf.config import LakePlace
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.lake.session import lake_session
-from dicom_udf.query import answer, current_version, run_query
 from tests.local_lake import add_instances, files, make_instances, make_lake
 
 pytestmark = pytest.mark.spark

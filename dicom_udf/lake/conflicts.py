@@ -1,4 +1,4 @@
-"""Where the ledger contradicts what events tell, so that S3 has to be asked."""
+"""Where the ledger contradicts events, so that S3 must decide."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from dicom_udf.columns import spark_ddl
 from dicom_udf.lake.plan import LISTING, arrow_frame
 from dicom_udf.lake.tables import Lake
 
-__all__ = ["doubtful_objects"]
+__all__ = ["find_conflicts"]
 
 
-def doubtful_objects(lake: Lake, told: Iterable[pa.RecordBatch], with_retries: bool) -> Iterator[str]:
-    """Yield the URIs of objects that the ledger knows otherwise than events tell.
+def find_conflicts(lake: Lake, described: Iterable[pa.RecordBatch], with_retries: bool) -> Iterator[str]:
+    """Yield the URIs of objects that the ledger describes otherwise than events do.
 
-    The ledger knows no order of events: what it knows otherwise was replaced, or an old event came late.
+    The ledger holds no order of events: such an object was replaced, or an old event came late.
 
     Args:
-        lake: Where.
-        told: ``OBJECT_SCHEMA``, each object once.
+        lake: Where the ledger is.
+        described: ``OBJECT_SCHEMA``, each object once.
         with_retries: Also the objects of the ledger whose failure may be cured by now.
     """
-    found = arrow_frame(lake, list(told), spark_ddl(LISTING)).alias("found")
+    found = arrow_frame(lake, list(described), spark_ddl(LISTING)).alias("found")
     known = lake.table("objects").alias("known")
     is_same = (F.col("found.source_size") == F.col("known.source_size")) & (
         F.col("found.source_etag") == F.col("known.source_etag")
@@ -33,6 +33,6 @@ def doubtful_objects(lake: Lake, told: Iterable[pa.RecordBatch], with_retries: b
     joined = known.join(
         found, F.col("known.source_uri") == F.col("found.source_uri"), "left_outer" if with_retries else "inner"
     )
-    doubtful = joined.where(differs | F.col("known.ingest_retry") if with_retries else differs)
-    for row in doubtful.select("known.source_uri").toLocalIterator():
+    conflicts = joined.where(differs | F.col("known.ingest_retry") if with_retries else differs)
+    for row in conflicts.select("known.source_uri").toLocalIterator():
         yield row["source_uri"]

@@ -10,15 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dicom_udf.answers.local import Answer, answer, current_version, open_tables
 from dicom_udf.config import TABLES, LakePlace, check_lake
 from dicom_udf.errors import FailureCode, RunFailedError
-from dicom_udf.query import Answer, answer, current_version, open_tables
 from dicom_udf.rendering import aligned, bytes_text, visible
 
 if TYPE_CHECKING:
     import duckdb
 
-    from dicom_udf.lake.verification import Finding
+    from dicom_udf.columns.invariants import InvariantResult
 
 __all__ = [
     "COLUMN_FIELDS",
@@ -125,7 +125,7 @@ def lake_status(place: LakePlace) -> LakeStatus:
 
 def _bytes_on_disk(place: LakePlace) -> int:
     if place.is_glue:
-        from dicom_udf.sources.s3_requests import listed_objects  # noqa: PLC0415 - boto3 is a heavy import
+        from dicom_udf.aws.s3 import listed_objects  # noqa: PLC0415 - boto3 is a heavy import
 
         files = listed_objects(place.bucket, f"{place.prefix}{place.database}/", place.access)
         return sum(entry["Size"] for entry in files)
@@ -187,15 +187,15 @@ class Verification:
     """What was found of each invariant of a lake.
 
     Attributes:
-        findings: One each, in the order of :data:`dicom_udf.lake.verification.INVARIANTS`.
+        findings: One each, in the order of :data:`dicom_udf.columns.invariants.INVARIANTS`.
         unfinished: Staging tables of batches that a run writes just now, or left.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[InvariantResult, ...]
     unfinished: tuple[str, ...]
 
     @property
-    def broken(self) -> tuple[Finding, ...]:
+    def broken(self) -> tuple[InvariantResult, ...]:
         """Findings of the invariants that don't hold."""
         return tuple(finding for finding in self.findings if finding.wrong)
 
@@ -230,7 +230,7 @@ def verify_lake(place: LakePlace) -> Verification:
         ConfigurationError: There is no such lake.
         RunFailedError: A table is missing, or could not be read.
     """
-    from dicom_udf.lake.verification import check_invariants  # noqa: PLC0415 - imports Spark's Python side
+    from dicom_udf.columns.invariants import check_invariants  # noqa: PLC0415 - imports Spark's Python side
 
     check_lake(place)
     for _ in range(_VERIFY_TRIES):
@@ -259,7 +259,7 @@ def _all_rows(tables: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ..
 def _versions(place: LakePlace) -> dict[str, Any]:
     """Return what names the state of each table that readers see; None for one that is missing."""
     if place.is_glue:
-        from dicom_udf.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
+        from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
 
         tables = lake_tables(place)
         return {table: tables[table].metadata if table in tables else None for table in TABLES}
@@ -268,7 +268,7 @@ def _versions(place: LakePlace) -> dict[str, Any]:
 
 def _unfinished(place: LakePlace) -> tuple[str, ...]:
     if place.is_glue:
-        from dicom_udf.glue import table_names  # noqa: PLC0415 - boto3 is a heavy import
+        from dicom_udf.aws.glue import table_names  # noqa: PLC0415 - boto3 is a heavy import
 
         return tuple(name for name in table_names(place, place.staging) if name.startswith("stage_"))
     return tuple(sorted(folder.name for folder in (Path(place.root) / place.staging).glob("stage_*")))
@@ -301,7 +301,7 @@ def _count_values(place: LakePlace) -> dict[str, tuple[str, int]]:
 def _comments(place: LakePlace) -> dict[str, str]:
     """Return the comments of the columns of ``instances``, promoted ones too, as Iceberg's metadata has them."""
     if place.is_glue:
-        from dicom_udf.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
+        from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
 
         return dict(lake_tables(place)["instances"].comments)
     folder = Path(place.root) / place.database / "instances"

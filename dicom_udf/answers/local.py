@@ -103,14 +103,14 @@ def _scans_in_folder(place: LakePlace) -> dict[str, str]:
 
 
 def _scans_in_s3(place: LakePlace) -> dict[str, str]:
-    from dicom_udf.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
+    from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
 
     return {table: _text(found.metadata) for table, found in lake_tables(place).items()}
 
 
 def _add_credentials(connection: duckdb.DuckDBPyConnection, place: LakePlace) -> None:
     """Tell DuckDB how to reach the lake's bucket, by boto3's credentials as they are now; in memory only."""
-    from dicom_udf.sources import s3_requests  # noqa: PLC0415 - boto3 is a heavy import
+    from dicom_udf.aws import s3 as s3_requests  # noqa: PLC0415 - boto3 is a heavy import
 
     access, found = place.access, s3_requests.s3_credentials()
     try:
@@ -247,7 +247,7 @@ def _told(error: duckdb.Error) -> ConfigurationError | RunFailedError:
 
 def _told_by_s3(text: str, status: int) -> RunFailedError:
     """Tell a refusal by the file that was asked for; DuckDB's advice is about its own settings."""
-    from dicom_udf.sources.s3_requests import S3Error, run_failed  # noqa: PLC0415 - boto3 is a heavy import
+    from dicom_udf.aws.s3 import S3Error, run_failed  # noqa: PLC0415 - boto3 is a heavy import
 
     file = re.search(r"'((?:s3|https?)://[^']*)'", text)
     code = re.search(r"\n\n(\w+): ", text)

@@ -10,8 +10,8 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
+from dicom_udf.aws.s3 import EXPIRED, default_session
 from dicom_udf.errors import ConfigurationError, RunFailedError
-from dicom_udf.sources.s3_requests import EXPIRED, default_session
 
 __all__ = ["aws_client", "aws_faults"]
 

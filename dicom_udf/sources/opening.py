@@ -1,0 +1,39 @@
+"""A run's source by its settings."""
+
+from __future__ import annotations
+
+from dicom_udf.config import IngestConfig, service_endpoint
+from dicom_udf.sources.discovery import Source, StoreSource
+from dicom_udf.sources.manifest import open_inventory, open_manifest
+from dicom_udf.sources.patterns import Patterns
+from dicom_udf.sources.queue import open_queue
+from dicom_udf.sources.queue_source import QueueSource
+from dicom_udf.sources.stores import open_store
+
+__all__ = ["open_source"]
+
+
+def open_source(config: IngestConfig) -> Source:
+    """Open the source, the manifest, the inventory or the queue that a run reads. What belongs to the lake is left out.
+
+    Raises:
+        ConfigurationError: It isn't there, or isn't one.
+        RunFailedError: It is denied, or can't be reached.
+    """
+    access, patterns = config.access, Patterns(config.include, config.exclude)
+    excluded = f"{config.place.root}/" if config.place.is_glue else None
+    if config.queue is not None:
+        queue = open_queue(config.queue, endpoint=service_endpoint("SQS", config.aws_endpoint))
+        return QueueSource(queue, access, patterns, excluded=excluded, max_messages=config.max_messages)
+    if config.manifest is not None:
+        return StoreSource(open_manifest(config.manifest, access=access, patterns=patterns))
+    if config.inventory is not None:
+        return StoreSource(open_inventory(config.inventory, access=access, patterns=patterns, excluded=excluded))
+    store = open_store(
+        config.source or "",
+        exclude=config.place.root,
+        access=access,
+        patterns=patterns,
+        may_be_empty=config.allow_mass_delete,
+    )
+    return StoreSource(store)
