@@ -23,10 +23,8 @@ CRASHES := crash
 # Two processes at once, a file of tests in one: the tests with Spark mostly wait for one thread that plans queries.
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
+.DEFAULT_GOAL := help
 .PHONY: run test test-fast test-spark test-tools test-athena test-crashes test-terraform test-dist test-glue6 tools check format docs dist bench clean help
-
-help:  ## This list
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
 
 $(READY): setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
@@ -37,65 +35,79 @@ $(READY): setup.py constraints.txt
 $(CLASSES): $(READY)
 	$(BIN)/python -m tests.class_archive $@
 
-run: $(READY)  ## Ingest sample_dcm/ into ./lake, print the report and the answer to a query
+##@ Everyday
+
+# Times are those of two idle cores with packages at hand; tests/test_contributing.py reads this form.
+help:  ## [0 s] Print this list
+	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## \[/{split($$2, part, /[][] ?/); \
+	  printf "  %-16s %-14s %s\n", $$1, part[2], part[3]}' $(MAKEFILE_LIST)
+
+run: $(READY)  ## [about 30 s] Ingest sample_dcm/ into ./lake, print the report and the answer to a query
 	$(BIN)/dicom-lake ingest sample_dcm --lake lake
 	$(BIN)/dicom-lake query "SELECT modality, count(*) AS instances, count(DISTINCT study_instance_uid) AS studies, \
 	  min(study_date) FILTER (NOT study_date_is_default) AS first_study FROM instances GROUP BY 1 ORDER BY 2 DESC, 1" --lake lake
 
-test: test-fast test-spark  ## All tests that need nothing but PyPI and Maven Central
+check: $(READY)  ## [about 20 s] Check lint, format, types, direction of imports, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/typos
 
-test-fast: $(READY)  ## The tests without Spark: seconds
+format: $(READY)  ## [1 s] Format the code and repair what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY)  ## [about 3 s] Make the generated pages of docs/reference
+	$(BIN)/python -m dicom_udf.columns.docs_page > docs/reference/columns.md
+	$(BIN)/python -m dicom_udf.columns.views_page > docs/reference/views.md
+	$(BIN)/python -m dicom_udf.header.vr_page > docs/reference/vr_types.md
+
+clean:  ## [1 s] Remove the environment, the sample lake and caches
+	rm -rf $(VENV) $(CLASSES) $(GLUE_6) lake build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+
+##@ Tests
+
+test: test-fast test-spark  ## [about 12 min] Run all tests that need nothing but PyPI and Maven Central
+
+test-fast: $(READY)  ## [about 2 min] Run the tests without Spark
 	$(PYTEST) -m "not spark and not ($(TOOLS) or dist or terraform)"
 
-test-spark: $(READY)  ## The tests with Spark
+test-spark: $(READY)  ## [about 10 min] Run the tests with Spark
 	$(PYTEST) -m "spark and not ($(TOOLS) or $(ATHENA) or $(CRASHES) or terraform)"
 
-test-tools: $(READY)  ## The tests with DCMTK, programs that make archives, and a real S3 server
+##@ Tests that need more
+
+tools:  ## [minutes] Install what test-tools and test-athena use: versitygw by Go, Trino by Maven, the rest by apt
+	.ci/install
+
+test-tools: $(READY)  ## [minutes] Run the tests with DCMTK, programs that make archives, and a real S3 server
 	$(PYTEST) -m "$(TOOLS)"
 
-test-athena: $(READY)  ## The saved queries and the views by Trino, on a lake in S3 and the Glue catalog of a moto server
+test-athena: $(READY)  ## [minutes] Run saved queries and views in Trino, on a lake in S3 and the Glue catalog of a moto server
 	$(BIN)/python -m pytest -q -m "$(ATHENA)"
 
-test-crashes: $(READY) $(CLASSES)  ## The job killed at every step, writers that meet, random histories
+test-crashes: $(READY) $(CLASSES)  ## [minutes] Kill the job at every step, let writers meet, play random histories
 	$(PYTEST) -m "$(CRASHES)"
 
-test-terraform: $(READY) $(CLASSES)  ## The Terraform module: plans with mocks, an apply to moto, the jobs by what it made; needs Terraform
+test-terraform: $(READY) $(CLASSES)  ## [minutes] Plan the Terraform module with mocks, apply it to moto, run its jobs; needs Terraform
 	@command -v terraform >/dev/null || echo "no Terraform here: tests that need it skip" >&2
 	$(PYTEST) -m terraform
 
-test-dist: $(READY) $(CLASSES)  ## What make dist makes, made twice, and installed beside what AWS Glue brings
+test-dist: $(READY) $(CLASSES)  ## [minutes] Make the packages twice, compare them, install them beside what AWS Glue brings
 	$(BIN)/python -m pytest -q -n 2 -m dist tests/release
 
-test-glue6:  ## The fast tests and ingests on what AWS Glue 6.0 has: Python 3.13, Spark 4.1, Iceberg 1.11
+test-glue6:  ## [minutes] Run fast tests and ingests on AWS Glue 6.0: Python 3.13, Spark 4.1, Iceberg 1.11
 	$(PYTHON_OF_GLUE_6) -m venv $(GLUE_6)
 	grep -vE '^(pyspark|py4j)==' constraints.txt > $(GLUE_6)/constraints.txt
 	$(GLUE_6)/bin/pip install --quiet --disable-pip-version-check --constraint $(GLUE_6)/constraints.txt --editable '.[dev-glue6]'
 	$(GLUE_6)/bin/python -m pytest -q -n 2 --dist loadfile -m "not spark and not ($(TOOLS) or dist or terraform)"
 	$(GLUE_6)/bin/python -m pytest -q tests/test_ingest.py tests/test_job.py tests/lake/test_fences.py
 
-tools:  ## Install what test-tools and test-athena use: versitygw by Go, Trino by Maven, the rest by apt
-	.ci/install
+##@ Release
 
-check: $(READY)  ## Lint, format, types, direction of imports
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-
-format: $(READY)  ## Format the code
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
-
-docs: $(READY)  ## Make the generated pages of docs/reference
-	$(BIN)/python -m dicom_udf.columns.docs_page > docs/reference/columns.md
-	$(BIN)/python -m dicom_udf.columns.views_page > docs/reference/views.md
-	$(BIN)/python -m dicom_udf.header.vr_page > docs/reference/vr_types.md
-
-dist: $(READY)  ## Make the packages for AWS Glue, EMR and Lambda in dist/, the same bytes every time
+dist: $(READY)  ## [about 30 s] Make the packages for AWS Glue, EMR and Lambda in dist/, the same bytes every time
 	$(BIN)/python -m release.make_dist
 
-bench: $(READY)  ## Headers per second beside the obvious way, in one run
+bench: $(READY)  ## [minutes] Measure headers per second beside the obvious way, in one run
 	$(BIN)/python -m benchmarks.job
-
-clean:  ## Remove the environment, the sample lake and caches
-	rm -rf $(VENV) $(CLASSES) $(GLUE_6) lake build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

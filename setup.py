@@ -33,6 +33,7 @@ DEV = [
     "ruff>=0.6",
     "mypy>=1.11",
     "import-linter>=2",
+    "typos>=1.52,<2",
     "packaging>=24",
     # AWS's own library for Glue scripts. The jobs don't need it; the tests hold them against its parser.
     "AWSGlueDataplanePython==5.1.0; python_version < '3.12'",
