@@ -28,9 +28,9 @@ from dicom_udf.lake import (
     Batch,
     Lake,
     commit_batch,
-    drop_run,
+    drop_plan,
     make_plan,
-    new_run,
+    new_plan_id,
     open_lake,
     staged_counts,
     write_listing,
@@ -86,10 +86,10 @@ def unchanged(folder: Path, _: dict[str, Any], options: argparse.Namespace) -> N
     bare = seconds(lambda: sum(batch.num_rows for batch in store.list()))
 
     def run() -> None:
-        key = new_run(datetime.now(UTC))
+        key = new_plan_id(datetime.now(UTC))
         plan = make_plan(lake, key, listed=write_listing(lake, key, store.list()), scope=store.scope)
         assert (plan.unchanged, plan.to_read, plan.deleted) == (options.rows, 0, 0)
-        drop_run(lake, key)
+        drop_plan(lake, key)
 
     first, again = seconds(run), seconds(run)
     print(f"| {options.rows:,} known objects | seconds | ratio |\n|---|---|---|\n| bare listing | {bare:.1f} | 1.0 |")
@@ -156,7 +156,7 @@ def template_row(folder: Path) -> dict[str, Any]:
 
 def add(lake: Lake, template: dict[str, Any], first: int, count: int, *, is_new: bool = True) -> tuple[float, float]:
     """Stage and commit rows ``first`` to ``first + count``; return the seconds of both."""
-    key = new_run(datetime.now(UTC))
+    key = new_plan_id(datetime.now(UTC))
     batch = Batch(key, 1 if is_new else 0, count)
     refs = [(uri(number), 1000, "e" if is_new else key, None) for number in range(first, first + count)]
     write_listing(lake, key, iter([object_batch(refs)]))
@@ -171,7 +171,7 @@ def add(lake: Lake, template: dict[str, Any], first: int, count: int, *, is_new:
     commit_batch(lake, batch, staged_counts(lake, batch))
     done = time.perf_counter()
     lake.drop_staging(batch.stage)
-    drop_run(lake, key)
+    drop_plan(lake, key)
     return staged - started, done - staged
 
 

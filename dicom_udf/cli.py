@@ -1,7 +1,7 @@
 """The command ``dicom-lake`` and the ingest job: arguments in, one call, an exit status out.
 
-Exit status (DESIGN §9): 0 done; 1 the run failed; 2 bad arguments, or a source or lake that isn't there or isn't one;
-130 interrupted.
+Exit status (design.md, "The command line"): 0 done; 1 the run failed; 2 an argument, a source or a lake that can't be
+used; 130 interrupted.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ Row = dict[str, Any]
 
 BATCH_ROWS = 500
 BATCH_BYTES = 16 << 20
-"""A batch is cut at whichever comes first. Headers reach 8 MiB; an Arrow string array ends at 2 GiB (DESIGN §4). A row
-of 250 values is some 50 kB as a Python dict."""
+"""A batch is cut at whichever comes first. Headers reach 8 MiB, and an Arrow string array ends at 2 GiB (design.md,
+"Reading a header"). A row of 250 values is some 50 kB as a Python dict."""
 
 _NO_ACCESS = S3Access()
 _DEFAULT_LIMITS = Limits()

@@ -91,7 +91,7 @@ def make_tasks(items: Sequence[Item], *, cores: int) -> list[list[Item]]:
     """Pack items into tasks of like cost, dearest first; items that lie beside each other by name stay together.
 
     Args:
-        items: In the order of their names: the slices of a series share most of their elements (DESIGN §4).
+        items: In the order of their names, so that one task reads a series (design.md, "Reading a header").
         cores: Tasks that run at once.
 
     Returns:

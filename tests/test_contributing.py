@@ -48,7 +48,9 @@ def test_make_help_prints_every_target_once_with_its_time() -> None:
 
 
 def test_make_help_has_sections() -> None:
-    printed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert re.findall(r"^\S.*", printed, re.MULTILINE) == ["Everyday", "Tests", "Tests that need more", "Release"]
 
 

@@ -40,7 +40,7 @@ PHRASES = (
     Phrase("hear", r"hear|hears|heard", "receive", 1),
     Phrase("know", r"know|knows|knew", "have, record, import, accept", 62),
     Phrase("stand", r"stand|stands|stood|standing", "be, be stored, be at", 60),
-    Phrase("give", r"give|gives|gave|giving", "return, yield, produce", 89),
+    Phrase("give", r"give|gives|gave|giving", "return, yield, produce", 90),
     Phrase("hold against", r"(?:hold|holds|held) (?:\w+ ){0,3}against", "compare with", 6),
     Phrase("look at", r"(?:look|looks|looked) (?:at|into)", "read, examine, probe", 42),
     Phrase("take away", r"(?:take|takes|took|taken) (?:\w+ ){0,3}away", "remove, delete", 20),
@@ -48,7 +48,7 @@ PHRASES = (
     # The subject is a noun.
     Phrase("who", r"who|whom|whoever|whose", "the user, the writer, the reader of the table", 111),
     Phrase("nobody", r"nobody|somebody|anybody", "no user, no process", 22),
-    Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 161),
+    Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 162),
     # Little words.
     Phrase("else", r"(?<!thing )(?<!where )(?<!body )(?<!one )(?<!ever )(?<!what )else", "otherwise", 27),
     Phrase("is no", r"(?<!there )(?:is|are|was|were) no(?= (?!longer|more|way|need)\w)", "is not a, has no", 32),
@@ -57,7 +57,7 @@ PHRASES = (
         "is there",
         r"(?:what|that|which|it|they|one|where) (?:is|are|isn't|aren't) there",
         "exists, is present, is stored",
-        34,
+        33,
     ),
     Phrase("an own", r"an own|own ones", "our own, its own", 3),
     Phrase("such", r"one such|of such|such a one|such that", "name the thing", 3),

@@ -1,4 +1,4 @@
-"""Names of members: ``source_member`` of DESIGN's tables, one way to write each."""
+"""Names of members: ``source_member`` (design.md, "Tables"), one way to write each."""
 
 from __future__ import annotations
 

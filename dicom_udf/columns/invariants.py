@@ -1,4 +1,4 @@
-"""The invariants of a lake (DESIGN §3, §6) as SQL that DuckDB and Spark both take: it only reads.
+"""The invariants of a lake (design.md, "Tables", "Exactly once") as SQL that DuckDB and Spark both take: it only reads.
 
 Each is asked as its opposite: the ``source_uri`` of whatever breaks it. No value of a file is in any answer.
 """

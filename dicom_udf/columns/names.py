@@ -1,4 +1,4 @@
-"""A column's name from a keyword: what the declared list does by hand, as a rule (DESIGN §3)."""
+"""A column's name from a keyword: what the declared list does by hand, as a rule (design.md, "Tables")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promoted attributes: columns that a lake's owner added to ``instances`` (DESIGN §3).
+"""Promoted attributes: columns that a lake's owner added to ``instances`` (design.md, "Tables").
 
 What is asked for is one text, ``PatientComments`` or ``0019,xx0c|SIEMENS MR HEADER:double:b_value``; what it means is
 a :class:`Promoted`, which the lake keeps as JSON beside the table, so that a newer dictionary changes no column.

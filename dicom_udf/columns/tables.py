@@ -1,4 +1,4 @@
-"""The three tables of the lake as data: every column with its type and comment (DESIGN §3)."""
+"""The three tables of the lake as data: every column with its type and comment (design.md, "Tables")."""
 
 from __future__ import annotations
 

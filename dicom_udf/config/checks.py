@@ -13,7 +13,7 @@ from dicom_udf.errors import ConfigurationError
 __all__ = ["TABLES", "VIEWS", "check_catalog", "check_ingest", "check_lake", "check_new_lake", "is_lake"]
 
 TABLES = ("instances", "failures", "objects")
-"""The tables of a lake (DESIGN §3), in the order in which a batch is committed."""
+"""The tables of a lake (design.md, "Tables"), in the order in which a batch is committed."""
 
 _ORIGINS = ("source", "manifest", "inventory", "queue")
 

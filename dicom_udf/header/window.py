@@ -9,7 +9,7 @@ from typing import Protocol
 __all__ = ["FIRST_READ", "MOST_PADDING", "Inflater", "Reads", "Window", "inflates"]
 
 FIRST_READ = 64 << 10
-"""98 % of headers end within it (DESIGN §4)."""
+"""98 % of headers end within it (design.md, "Reading a header")."""
 
 MOST_PADDING = 1 << 20
 """Bytes of zeros that may pad the end of a file; more of them are not padding."""

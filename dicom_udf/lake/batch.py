@@ -1,4 +1,4 @@
-"""One batch: a part of a run's plan that is read once, staged whole, and committed table by table (DESIGN §6)."""
+"""One batch: a part of a plan that is read once, staged whole, committed table by table (design.md, "Exactly once")."""
 
 from __future__ import annotations
 

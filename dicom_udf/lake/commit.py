@@ -94,7 +94,7 @@ def _append(lake: Lake, table: str, rows: DataFrame) -> None:
 def _merge(lake: Lake, table: str, rows: DataFrame, count: int, batch: Batch) -> None:
     """Replace all rows of the planned objects by ``rows``, ``count`` of them, in one snapshot.
 
-    One tombstone per object matches its old rows; a row to insert matches nothing (DESIGN §6).
+    One tombstone per object matches its old rows; a row to insert matches nothing (design.md, "Exactly once").
     """
     planned = batch.planned(lake)
     dates = _study_dates(planned, rows) if table == "instances" else []

@@ -1,4 +1,4 @@
-"""One writer at a time: a lease in numbered generations, each made by a conditional PUT (DESIGN §6).
+"""One writer at a time: a lease in numbered generations, each made by a conditional PUT (design.md, "Exactly once").
 
 ::
 

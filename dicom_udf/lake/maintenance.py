@@ -1,7 +1,7 @@
 """Upkeep of a lake: what dead runs left, then table by table; no row changes. A dry run writes nothing.
 
 A batch that is staged and not yet published is safe: its files belong to a snapshot of the table, so they are no
-orphans, and nothing is deleted while a batch is left unfinished (DESIGN §6) or an invariant is broken.
+orphans, and nothing is deleted while a batch is left unfinished (design.md, "Exactly once") or an invariant is broken.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Promotion: typed columns for further attributes, filled from what is stored (DESIGN §3, §6).
+"""Promotion: typed columns for further attributes, filled from what is stored (design.md, "Tables", "Exactly once").
 
 The schema changes first, then one snapshot holds all rows anew with the columns filled, published like a batch's. A
 promotion that was killed between the two is finished by the next one. Rows that are ingested in the meantime have the

@@ -1,4 +1,4 @@
-"""Write-audit-publish: a snapshot is staged under an id, then made current, once (DESIGN §6).
+"""Write-audit-publish: a snapshot is staged under an id, then made current, once (design.md, "Exactly once").
 
 Asks Iceberg's own API through the JVM: the same by SQL on metadata tables is a Spark job for each question.
 """

@@ -140,7 +140,7 @@ def stage_batch(lake: Lake, batch: Batch, reading: Reading, *, live: LiveCounts)
 
 
 def _to_read(lake: Lake, batch: Batch) -> DataFrame:
-    """Return the batch's objects by name, so that the slices of a series lie beside each other (DESIGN §4)."""
+    """Return the batch's objects by name: the slices of a series are read together (design.md, "Reading a header")."""
     planned = batch.planned(lake).where("action != 'deleted'").orderBy("source_uri")
     return planned.select("source_uri", "source_size", "source_etag", "source_last_modified")
 

@@ -57,7 +57,7 @@ def start_spark(builder: SparkSession.Builder, master: str, packages: list[str])
     variables = os.environ
     settings = _small_settings()
     if not is_local_run(variables, master):
-        # Executors take their Python from the environment; spark.pyspark.python set in code is ignored (DESIGN §7).
+        # Executors take their Python from the environment (design.md, "The platform").
         variables.setdefault("PYSPARK_PYTHON", sys.executable)
         settings["spark.jars.packages"] = ",".join(packages)
         return builder.config(map={**settings}).master(master).getOrCreate()

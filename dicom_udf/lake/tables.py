@@ -28,7 +28,7 @@ _BY_URI = "bucket(16, source_uri)"
 _PARTITIONING = {"day": "study_date", "month": "months(study_date)", "year": "years(study_date)"}
 
 # Athena reads format version 2 and not 3. Fanout writers hold a file open per date and run out of memory; hash
-# distribution with a local sort writes one date after the other (DESIGN §7).
+# distribution with a local sort writes one date after the other (design.md, "The platform").
 _PROPERTIES = {
     "format-version": "2",
     "write.parquet.compression-codec": "zstd",
@@ -41,7 +41,7 @@ _PROPERTIES = {
     _VERSION: str(SCHEMA_VERSION),
 }
 
-# Snapshots are staged first and published by the batch's id: the second publish of one id fails (DESIGN §6).
+# Snapshots are staged first and published by the batch's id, once (design.md, "Exactly once").
 _PUBLISHED = {"write.wap.enabled": "true"}
 
 # Statistics of 370 columns cost time and steer no query: a stage is read whole, and soon dropped.

@@ -27,7 +27,7 @@ zone."""
 
 @dataclass(frozen=True, slots=True)
 class ObjectRef:
-    """One object as it was listed. Its identity is etag + size (DESIGN §3).
+    """One object as it was listed. Its identity is etag + size (design.md, "Tables").
 
     Attributes:
         uri: ``file:///...`` or ``s3://bucket/key``, decoded.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["FIRST_REQUEST", "KEPT_BYTES", "LOCAL", "REMOTE", "STREAMING", "Buffer", "Pace", "RangeReader"]
 
 FIRST_REQUEST = 64 << 10
-"""98 % of headers end within it (DESIGN §4)."""
+"""98 % of headers end within it (design.md, "Reading a header")."""
 
 STREAMING = 1 << 20
 """Requests that have doubled to this size mean that the object is read from end to end."""

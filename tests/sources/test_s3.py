@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dicom_udf.aws import s3 as s3_requests
 from dicom_udf.aws.throttle import Throttle
 from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFailedError
 from dicom_udf.sources import (
@@ -19,7 +20,6 @@ from dicom_udf.sources import (
     open_ahead,
     open_object,
     open_store,
-    s3_requests,
 )
 from dicom_udf.sources import s3 as s3_module
 from tests.servers.proxy import proxy
