@@ -37,7 +37,7 @@ def tar_parts(
         file: The tar, at its start.
         names: Gives the paths.
         budget: Of the object.
-        offset: Where the tar begins in the stored object; None where it isn't there as it is.
+        offset: Where the tar begins in the stored object; None if its bytes are not stored verbatim.
 
     Raises:
         FileFault: CORRUPT_ARCHIVE where it is damaged, after the files before; what the file itself raises.

@@ -126,7 +126,7 @@ class _Zip:
         self._end = 0  # of the listed members so far
 
     def foresee(self, entries: list[Entry]) -> None:
-        """Tell the reader where the members begin that will be looked at, if they come in the order of their places."""
+        """Announce where the members begin that will be read, if they are in ascending order."""
         if self._reader is None:
             return
         wanted = [entry for entry in entries if _is_readable(entry) and is_file(entry, self._encoding)]

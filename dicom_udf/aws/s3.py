@@ -377,7 +377,7 @@ def _of_boto3(error: ClientError) -> S3Error:
 
 
 def _of_botocore(error: BotoCoreError) -> S3Error:
-    """Tell apart what kept a request from being answered.
+    """Classify a request that got no answer.
 
     Raises:
         ConfigurationError: It could not even be made.

@@ -126,7 +126,7 @@ _IDENTITY = ("source_uri", "source_member", "source_last_modified", "ingest_time
 
 
 def _unique_instances(dialect: Dialect, source: str, fields: tuple[Field, ...]) -> View:
-    """Leave out the older of two; no window over whole rows: filters reach the table, and no header is sorted."""
+    """Rank keys only and leave out the older of two: filters push down to the table, and ``header`` is never sorted."""
     names = ", ".join(f"i.{dialect.name(field.name)}" for field in fields)
     older = (
         f"SELECT source_uri, coalesce(source_member, '') AS source_member FROM ("

@@ -82,7 +82,7 @@ def check_new_lake(place: LakePlace) -> None:
 
 
 def check_lake(place: LakePlace) -> None:
-    """Check that a lake can be there to be read; whether one in S3 is there, its readers find out.
+    """Check that a local lake exists; one in S3 is checked when it is opened.
 
     Raises:
         ConfigurationError: It isn't; names the databases that a local folder has instead.

@@ -68,7 +68,8 @@ class IngestConfig(WriterOptions):
     queue: str | None = field(
         default=None,
         metadata=option(
-            "instead of SOURCE: URL of an SQS queue of S3 events; drained, and what they name is read or taken away",
+            "instead of SOURCE: URL of an SQS queue; read the objects that its S3 events name, remove rows of deleted "
+            "ones",
             parse=queue_url,
             metavar="URL",
             group="what and where",
@@ -109,7 +110,7 @@ class IngestConfig(WriterOptions):
     allow_mass_delete: bool = field(
         default=False,
         metadata=option(
-            "true lets a listing take away half of what the lake has of the source, or all; else the run stops",
+            "true allows a run that would delete half or more of this source's rows",
             parse=switch,
             metavar="SWITCH",
         ),
@@ -155,7 +156,7 @@ class IngestConfig(WriterOptions):
     split_probe_bytes: int = field(
         default=32 << 20,
         metadata=option(
-            "objects of this size are looked at whether they are zips to split; a 32nd of it where the name says .zip",
+            "probe objects of at least this size for a zip directory, 1/32 of it if named .zip",
             parse=size,
             metavar="BYTES",
             group="archives",

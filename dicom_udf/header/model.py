@@ -24,7 +24,7 @@ class Wanted:
         part: ``value``; ``codes`` for a code sequence as a list of dicts ``code_value``,
             ``coding_scheme_designator``, ``code_meaning`` (PS3.3 Table 8.8-1a; code_value is CodeValue, LongCodeValue
             or URNCodeValue); ``ideographic`` or ``phonetic`` for that component group of a PN.
-        creator: None for a public element. Of a private one at top level, who made its block (PS3.5 §7.8.1): the
+        creator: None for a public element. Of a private one at top level, the creator of its block (PS3.5 §7.8.1): the
             block's number may differ from file to file and is 0 in the path, ``(0x0019000C,)`` for (0019,xx0C).
     """
 

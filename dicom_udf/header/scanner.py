@@ -112,7 +112,7 @@ class Scanner:
         return steps, offset, is_sorted
 
     def _known(self, offset: int, context: Context, last: int, scope: Scope) -> tuple[Entry | None, int]:
-        """Return what stands at ``offset``, and its end, if its very bytes were met before or are easily understood."""
+        """Return the remembered entry for the bytes at ``offset``, or a simple one decoded from them, and its end."""
         data = self.window.data
         at = offset - self.window.base
         for run in context.runs.get(last, ()):

@@ -257,7 +257,7 @@ def _name(number: int) -> str:
 
 
 def _has_died(held: _Generation) -> bool:
-    """True where the holder was a process of this very machine that is no more: nobody has to wait for it."""
+    """True where the holder was a process on this machine that has exited: there is no need to wait for it."""
     if held.machine != _machine() or held.pid == os.getpid():
         return False
     try:

@@ -55,7 +55,7 @@ class Promotion:
 def promoted_columns(lake: Lake) -> tuple[Promoted, ...]:
     """Return what a lake has besides the declared columns, by name.
 
-    One whose column was dropped, or has since been declared, is none.
+    It excludes columns that were dropped or later declared.
     """
     table = lake.load("instances")
     there = lake.column_names(table) - {field.name for field in instances_table().fields}

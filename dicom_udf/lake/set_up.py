@@ -57,10 +57,10 @@ def init(config: InitConfig) -> None:
 
 
 def register(config: RegisterConfig) -> Registered:
-    """Tell the Glue catalog again of the tables whose files are in the lake, each as its newest metadata file has it.
+    """Attach the tables whose files are in the lake to the Glue catalog, each by its newest metadata file.
 
     A table that the catalog knows is left as it is. A batch that was staged when the catalog was lost is attached too:
-    else what it has published already would be ingested again.
+    otherwise what it has published already would be ingested again.
 
     Raises:
         ConfigurationError: It knows them all, or there are no tables in the lake; a database is absent and none may be

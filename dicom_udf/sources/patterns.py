@@ -52,7 +52,7 @@ def _regex(globs: tuple[str, ...]) -> str | None:
 
 
 def _translated(glob: str) -> str:
-    """Translate one glob; what both languages read alike: no named groups, no class operators."""
+    """Translate one glob into a regex that Python and Java read the same: no named groups, no class operators."""
     out, rest = "", glob
     while rest:
         char, rest = rest[0], rest[1:]
