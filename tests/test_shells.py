@@ -12,6 +12,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,15 +177,24 @@ def test_a_run_works_in_a_shell_set_up_for_another_spark(tmp_path: Path, source:
     assert " ERROR " not in done.stderr
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users reach: those of pytest are its own user's."""
+    with tempfile.TemporaryDirectory(prefix="dicom-lake-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.mark.spark
 def test_a_run_works_for_a_user_without_a_name_in_a_home_that_is_read_only(
-    tmp_path: Path, source: Path, jars: Path
+    open_folder: Path, source: Path, jars: Path
 ) -> None:
-    words = nameless()
+    words, tmp_path = nameless(), open_folder
     home = tmp_path / "home"
     (home / jars.parent.parent.name / "jars").mkdir(parents=True)
     shutil.copy(jars, home / jars.parent.parent.name / "jars")
-    for folder in (tmp_path, home, source, *tmp_path.parents[:2]):
+    source = shutil.copytree(source, tmp_path / "source")
+    for folder in (home, source):
         folder.chmod(0o755)
     out = tmp_path / "out"
     out.mkdir(mode=0o777)
