@@ -62,7 +62,8 @@ def start_spark(builder: SparkSession.Builder, master: str, packages: list[str])
         settings["spark.jars.packages"] = ",".join(packages)
         return builder.config(map={**settings}).master(master).getOrCreate()
     package, _ = use_fitting_spark(variables, sys.path)
-    shell = read_shell(variables, package, conf_folder=str(Path(__file__).parent))
+    # It doesn't exist: Java refuses to archive classes (CDS) where a folder with files is on the class path.
+    shell = read_shell(variables, package, conf_folder=str(Path(__file__).with_name("no_conf")))
     for note in shell.notes:
         _log.warning("%s", note)
     for name in _CONNECT:
