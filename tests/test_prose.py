@@ -36,19 +36,19 @@ PHRASES = (
     # Code returns, sends, compares; it doesn't talk.
     Phrase("tell", r"tell|tells|told|telling", "return, send, print, report", 63),
     Phrase("ask", r"ask|asks|asked|asking", "request, query, call; 'takes' of a parameter", 104),
-    Phrase("say", r"say|says|said|saying", "name, report, state, contain", 134),
+    Phrase("say", r"say|says|said|saying", "name, report, state, contain", 133),
     Phrase("hear", r"hear|hears|heard", "receive", 0),
     Phrase("know", r"know|knows|knew", "have, record, import, accept", 62),
     Phrase("stand", r"stand|stands|stood|standing", "be, be stored, be at", 59),
-    Phrase("give", r"give|gives|gave|giving", "return, yield, produce", 91),
+    Phrase("give", r"give|gives|gave|giving", "return, yield, produce", 89),
     Phrase("hold against", r"(?:hold|holds|held) (?:\w+ ){0,3}against", "compare with", 6),
-    Phrase("look at", r"(?:look|looks|looked) (?:at|into)", "read, examine, probe", 41),
+    Phrase("look at", r"(?:look|looks|looked) (?:at|into)", "read, examine, probe", 40),
     Phrase("take away", r"(?:take|takes|took|taken) (?:\w+ ){0,3}away", "remove, delete", 18),
     Phrase("let go", r"let go|lets go|leave alone|leaves alone|left alone", "release, keep, skip", 4),
     # The subject is a noun.
     Phrase("who", r"who|whom|whoever|whose", "the user, the writer, the reader of the table", 109),
     Phrase("nobody", r"nobody|somebody|anybody", "no user, no process", 21),
-    Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 161),
+    Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 160),
     # Little words.
     Phrase("else", r"(?<!thing )(?<!where )(?<!body )(?<!one )(?<!ever )(?<!what )else", "otherwise", 25),
     Phrase("is no", r"(?<!there )(?:is|are|was|were) no(?= (?!longer|more|way|need)\w)", "is not a, has no", 32),
