@@ -35,12 +35,12 @@ class Phrase(NamedTuple):
 PHRASES = (
     # Code returns, sends, compares; it doesn't talk.
     Phrase("tell", r"tell|tells|told|telling", "return, send, print, report", 63),
-    Phrase("ask", r"ask|asks|asked|asking", "request, query, call; 'takes' of a parameter", 104),
+    Phrase("ask", r"ask|asks|asked|asking", "request, query, call; 'takes' of a parameter", 103),
     Phrase("say", r"say|says|said|saying", "name, report, state, contain", 133),
     Phrase("hear", r"hear|hears|heard", "receive", 0),
     Phrase("know", r"know|knows|knew", "have, record, import, accept", 62),
-    Phrase("stand", r"stand|stands|stood|standing", "be, be stored, be at", 59),
-    Phrase("give", r"give|gives|gave|giving", "return, yield, produce", 89),
+    Phrase("stand", r"stand|stands|stood|standing", "be, be stored, be at", 58),
+    Phrase("give", r"give|gives|gave|giving", "return, yield, produce", 90),
     Phrase("hold against", r"(?:hold|holds|held) (?:\w+ ){0,3}against", "compare with", 6),
     Phrase("look at", r"(?:look|looks|looked) (?:at|into)", "read, examine, probe", 40),
     Phrase("take away", r"(?:take|takes|took|taken) (?:\w+ ){0,3}away", "remove, delete", 18),

@@ -31,7 +31,7 @@ class JarStore:
     temporary: Path
 
     def find(self, package: str) -> Path | None:
-        """Return the jar of a package ``group:artifact:version``; None where none is there."""
+        """Return the jar of a package ``group:artifact:version``; None if it was not fetched yet."""
         group, artifact, version = package.split(":")
         name = f"{group}_{artifact}-{version}.jar"
         return next((jar for folder in self.folders if _is_readable(jar := folder / "jars" / name)), None)

@@ -39,7 +39,7 @@ def restart_in_utf8(
 def utf8_locale() -> str | None:
     """Return a locale for Java and Python's workers in which names are UTF-8; None where the shell's own is one.
 
-    Where the machine has none, the answer is None, too: names in ASCII work all the same.
+    A machine without any gives None too: names in ASCII work all the same.
     """
     if locale.getencoding().lower().replace("-", "") == "utf8":
         return None

@@ -88,28 +88,20 @@ def next_item(window: Window, offset: int, sequence: Sequence, scope: Scope) -> 
     """
     limit = sequence.limit
     head = read_head(window, offset, sequence.inside)
+    if not isinstance(head, Head):
+        return head or FailureCode.TRUNCATED
     is_defined = sequence.head.length != UNDEFINED
-    if isinstance(head, Head):
-        if head.tag == ITEM and (limit is None or end_of(head) <= limit):
-            return head
-        if head.tag == SEQUENCE_END and not is_defined and (limit is None or head.start <= limit):
-            return head
-    if isinstance(head, Head) and not head.vr:
-        if head.tag == ITEM or (limit is not None and head.start > limit):
-            return FailureCode.CORRUPT_HEADER
-        if head.tag == SEQUENCE_END and head.start == limit:
-            return Ends(head.start, reason=STRAY_DELIMITER, is_pure=True)
-        if head.tag == ITEM_END:
-            return _past_item_end(window, head, sequence, scope)
-    elif (
-        not is_defined
-        and isinstance(head, Head)
-        and is_sound(window, offset, sequence.outside, scope, sequence.head.tag)
-    ):
-        return Ends(offset, reason=NO_DELIMITER)
-    if head is None or head is FailureCode.TRUNCATED:
-        return FailureCode.TRUNCATED
-    return FailureCode.CORRUPT_HEADER
+    if head.vr:
+        has_ended = not is_defined and is_sound(window, offset, sequence.outside, scope, sequence.head.tag)
+        return Ends(offset, reason=NO_DELIMITER) if has_ended else FailureCode.CORRUPT_HEADER
+    if limit is not None and (end_of(head) if head.tag == ITEM else head.start) > limit:
+        return FailureCode.CORRUPT_HEADER
+    if head.tag == ITEM or (head.tag == SEQUENCE_END and not is_defined):
+        return head
+    if head.tag == ITEM_END:
+        return _past_item_end(window, head, sequence, scope)
+    is_at_end = head.start == limit
+    return Ends(head.start, reason=STRAY_DELIMITER, is_pure=True) if is_at_end else FailureCode.CORRUPT_HEADER
 
 
 def _past_item_end(window: Window, head: Head, sequence: Sequence, scope: Scope) -> Ends | FailureCode:

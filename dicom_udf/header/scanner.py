@@ -89,6 +89,8 @@ class Scanner:
                 if isinstance(head, Gap):
                     steps.append((head, offset, context, last))
                     offset = head.stop
+                    if len(steps) > MOST_ELEMENTS:
+                        self.fault = (FailureCode.CORRUPT_HEADER, offset)
                     continue
                 entry, stop = self._read(head, context, scope)
             if entry.tag <= last and is_sorted:
@@ -280,7 +282,7 @@ class Scanner:
     def _item(self, item: Head, sequence: Sequence, scope: Scope) -> int:
         """Read an item; return where reading goes on: behind a broken one too, where a length around it is right."""
         held, found = self._held, scope.found
-        omitted = len(found.omitted)
+        faults, omitted = len(found.faults), len(found.omitted)
         values: dict[str, Any] = {}
         place, number = sequence.place, sequence.count
         path = f"{sequence.path}[{number}]."
@@ -292,7 +294,7 @@ class Scanner:
         sequence.was_defined = end is not None
         stop = None if self.fault is None else self._resume(end, sequence, scope)
         if stop is not None:
-            found.forget(path, omitted=omitted)
+            found.forget(faults=faults, omitted=omitted)
             steps, offset, is_sorted = [], stop, True
         else:
             if place.codes:

@@ -44,10 +44,10 @@ class Found:
         self.faults.setdefault(path, reason)
         self.is_pure = False
 
-    def forget(self, path: str, *, omitted: int) -> None:
-        """Take back what was noted below ``path``, an item that is left out, and past the first ``omitted`` paths."""
-        for name in [name for name in self.faults if name.startswith(path)]:
-            del self.faults[name]
+    def forget(self, *, faults: int, omitted: int) -> None:
+        """Take back what was noted behind so many faults and omitted paths: that of an item that is left out."""
+        while len(self.faults) > faults:
+            self.faults.popitem()
         del self.omitted[omitted:]
 
 

@@ -49,8 +49,6 @@ _NO_VRS = frozenset({b"??", b"  "})
 """What some writers put where they know no VR, with a length of 16 bits behind it, whatever follows."""
 _MOST_ALIKE = 4
 """Elements that have no VR in the same way and follow each other: so many are read ahead for a sound one."""
-
-
 _ORDERS: dict[str, Literal["little", "big"]] = {"<": "little", ">": "big"}
 
 
@@ -161,9 +159,8 @@ def reread_head(
     if scope.limit is not None and offset + length >= scope.limit:
         return Passed((0,), scope.limit)
     for order, is_explicit in (("<", False), (context.order, context.is_explicit)):
-        passed = pass_group_zero(window, offset, order=order, is_explicit=is_explicit)
-        is_inside = passed is not None and (scope.limit is None or passed.stop <= scope.limit)
-        if passed is not None and is_inside and is_sound(window, passed.stop, context, scope, last, start=offset):
+        passed = pass_group_zero(window, offset, order=order, is_explicit=is_explicit, limit=scope.limit)
+        if passed is not None and is_sound(window, passed.stop, context, scope, last, start=offset):
             return passed
     return FailureCode.CORRUPT_HEADER
 
@@ -201,8 +198,12 @@ def _like(window: Window, head: Head, offset: int, context: Context) -> Head | N
     return readings[1] if tag & 0x10000 or public_vr(tag) is not None else None
 
 
-def pass_group_zero(window: Window, offset: int, *, order: str, is_explicit: bool) -> Passed | None:
-    """Return the elements of group 0000 that begin at ``offset``, a command set or zeros; None where there are none.
+def pass_group_zero(
+    window: Window, offset: int, *, order: str, is_explicit: bool, limit: int | None = None
+) -> Passed | None:
+    """Return the elements of group 0000 that begin at ``offset``, a command set or zeros.
+
+    None where there are none, or where they reach beyond the limit or half a MiB.
 
     A command set is sent in implicit little endian (PS3.7 §6.3.1); eight zeros are an empty element of it.
 
@@ -211,10 +212,12 @@ def pass_group_zero(window: Window, offset: int, *, order: str, is_explicit: boo
         offset: Where the first one begins.
         order: Their byte order.
         is_explicit: True where they may carry a VR.
+        limit: Offset that they can't reach beyond, if there is one.
     """
+    farthest = offset + FARTHEST_LOOK if limit is None else min(limit, offset + FARTHEST_LOOK)
     tags: dict[int, None] = {}
     stop = offset
-    while stop - offset <= FARTHEST_LOOK and window.has(offset, stop - offset + 8):
+    while stop < farthest and window.has(offset, stop - offset + 8):
         head = window.at(stop, 12)
         if head[:2] != b"\0\0":
             break
@@ -223,7 +226,7 @@ def pass_group_zero(window: Window, offset: int, *, order: str, is_explicit: boo
             length, size = int.from_bytes(head[8:12], _ORDERS[order]), 12
         elif is_explicit and head[4:6] in VALID_VRS:
             length = int.from_bytes(head[6:8], _ORDERS[order])
-        if stop + size + length - offset > FARTHEST_LOOK:
+        if stop + size + length > farthest:
             return None
         tags[int.from_bytes(head[2:4], _ORDERS[order])] = None
         stop += size + length

@@ -29,7 +29,7 @@ __all__ = ["S3Store", "head_s3_object", "is_missing_bucket", "open_s3_object", "
 BATCH_ROWS = 10_000
 _PAGE_KEYS = 1_000
 _SCHEME = "s3://"
-# obstore normalises such keys, and would ask for another object (design.md, "The platform").
+# obstore normalises such keys, and would read another object (design.md, "The platform").
 _NORMALISED = re.compile(r"(^|/)(\.{0,2})(/|$)|[\x00-\x1f\x7f]")
 _ALL = Patterns()
 

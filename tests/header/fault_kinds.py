@@ -28,7 +28,7 @@ Outcome = Literal["whole", "fault", "named"]
 
 @dataclass(frozen=True)
 class Planted:
-    """What stands at a place, and what is owed.
+    """The bytes planted at a place, and what is owed.
 
     Attributes:
         broken: The bytes there.
@@ -60,7 +60,7 @@ DIGITS = b"1234567890" * 4
 
 
 class Slot(NamedTuple):
-    """Tags that a fault may use: they stand in ascending order and together.
+    """Tags that a fault may use: ascending, and next to each other.
 
     Attributes:
         sequence: A sequence of the dictionary.

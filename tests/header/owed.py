@@ -117,7 +117,7 @@ def _of_json(answer: Header, clean: Header, planted: Planted) -> list[str]:
 
 
 def _take(data_set: dict[str, Any], path: str) -> dict[str, Any] | None:
-    """Take an element out of a data set by its path; None where there is none."""
+    """Take an element out of a data set by its path; None if it is absent."""
     *parents, tag = path.split(".")
     for parent in parents:
         sequence, _, number = parent[:-1].partition("[")

@@ -236,7 +236,7 @@ def places(nodes: Nodes, steps: tuple[tuple[int, int], ...] = ()) -> Iterator[Pl
 
 
 def meta_group(uid: str, *, extra: bytes = b"", length: int | None = None) -> bytes:
-    """The file meta group (PS3.10 §7.1); ``extra`` stands at its end and is counted."""
+    """The file meta group (PS3.10 §7.1); ``extra`` is at its end and is counted."""
     elements = [
         LITTLE.element(0x00020001, "OB", b"\0\1"),
         LITTLE.element(0x00020002, "UI", even(CT)),
@@ -253,7 +253,7 @@ def even(text: str) -> bytes:
 
 
 def packed(data_set: bytes, syntax: Syntax) -> bytes:
-    """The data set as it stands in the file."""
+    """The data set as the file has it."""
     if not syntax.is_deflated:
         return data_set
     packer = zlib.compressobj(1, wbits=-15)

@@ -209,7 +209,7 @@ def _lying_length(more: int) -> Kind:
     return plant
 
 
-# Delimiters that are missing or stand for another.
+# Delimiters that are missing or replace another.
 
 
 def _read_on(

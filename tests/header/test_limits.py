@@ -216,3 +216,31 @@ def test_a_fault_in_each_item_does_not_outgrow_a_row() -> None:
     header = read(raw_file(element(0x00081140, "SQ", odd * 10_500)))
     assert header.fault is None
     assert len(header.invalid_values) == 10_000
+
+
+BEHIND = element(0x00100020, "LO", b"1 ")
+
+
+def test_elements_that_are_passed_over_count_as_elements() -> None:
+    header = read(raw_file(ITEM_END * 70_000))
+    assert header.fault is not None
+    assert header.fault.startswith("CORRUPT_HEADER@")
+    assert header.invalid_values.keys() == {"ItemDelimitationItem"}
+
+
+def test_group_0000_in_an_item_is_not_followed_beyond_it() -> None:
+    # Each leads into the next item's: followed to the end from every item, a megabyte would take hours.
+    leads_on = item(b"\0\0\1\0\x10\0\0\0zz" + bytes(6))
+    header = read(raw_file(element(0x00081140, "SQ", leads_on * 40_000), BEHIND))
+    assert header.fault is None
+    assert header.invalid_values.keys() == {"ReferencedImageSequence"}
+    assert "00100020" in json.loads(header.json)
+
+
+def test_broken_items_among_faulty_ones_keep_the_reasons_of_the_others() -> None:
+    odd = item(element(0x00189073, "FD", bytes(9)))
+    bad = item(element(0x00189073, "FD", bytes(9)), element(0x00189074, "DT", b"x", length=99))
+    header = read(raw_file(element(0x00081140, "SQ", (odd + bad) * 30_000), BEHIND))
+    assert header.fault is None
+    assert list(header.invalid_values)[:3] == [f"00081140[{number}].00189073" for number in (0, 2, 4)]
+    assert not [path for path in header.invalid_values if path.startswith("00081140[1].")]

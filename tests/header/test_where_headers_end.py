@@ -35,7 +35,7 @@ NAMES = [syntax.name for syntax in SYNTAXES]
 
 
 def cuts(nodes: Nodes) -> range:
-    """How many top-level elements may stand in front: the SOPInstanceUID is always there."""
+    """How many top-level elements may come before: the SOPInstanceUID always does."""
     return range(2, len(nodes) + 1)
 
 

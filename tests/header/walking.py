@@ -50,7 +50,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Walked:
-    """A file: what stands in front of its data set, the data set inflated, and the gaps between its elements."""
+    """A file: the bytes in front of its data set, the data set inflated, and the gaps between its elements."""
 
     syntax: Syntax
     front: bytes

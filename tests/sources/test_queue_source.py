@@ -35,7 +35,7 @@ def way(server, monkeypatch):
 
 @pytest.fixture
 def drain(there, way):
-    """What the queue tells by way of a proxy: list(doubted=..., **settings of QueueSource)."""
+    """The objects that the queue names, by way of a proxy: list(doubted=..., **settings of QueueSource)."""
 
     def drain(doubted=(), **settings):
         """Return the rows of each part by key, without the time, after it was let go."""
