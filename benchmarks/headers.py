@@ -31,8 +31,7 @@ import pydicom
 from benchmarks.corpus import SLICES, make_series
 from dicom_udf.columns import selection
 from dicom_udf.errors import FileFault
-from dicom_udf.header import read_header, reader
-from dicom_udf.header.memo import Memo
+from dicom_udf.header import HeaderReader
 
 __all__ = ["measure"]
 
@@ -82,12 +81,11 @@ def _cpu_seconds() -> float:
 
 
 def _read_ours(files: list[Path]) -> None:
-    reader._memo = Memo()
-    wanted = selection()
+    reader = HeaderReader(selection())
     for path in files:
         with path.open("rb", buffering=0) as file:
             try:
-                read_header(file, bulk_data_base="file:///x", selection=wanted)
+                reader.read(file, bulk_data_base="file:///x")
             except FileFault:
                 continue
 

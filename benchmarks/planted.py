@@ -26,8 +26,7 @@ from contextlib import suppress
 
 from dicom_udf.columns import selection
 from dicom_udf.errors import FileFault
-from dicom_udf.header import read_header, reader
-from dicom_udf.header.memo import Memo
+from dicom_udf.header import HeaderReader
 from tests.header import fault_kinds, sequence_faults
 from tests.header.files import CountingFile, shipped
 from tests.header.owed import file_with, site
@@ -89,27 +88,26 @@ def _pairs(kind: str, most: int) -> Iterator[tuple[bytes, bytes]]:
 
 def _seconds(content: bytes, *, is_cold: bool) -> float:
     """CPU time of the fastest of several reads."""
-    reader._memo = Memo()
-    if not is_cold:
-        for _ in range(READS_BEFORE):
-            _once(content)
-    return min(_once(content, is_cold=is_cold) for _ in range(READS))
-
-
-def _once(content: bytes, *, is_cold: bool = False) -> float:
     if is_cold:
-        reader._memo = Memo()
+        return min(_once(content, HeaderReader(selection())) for _ in range(READS))
+    reader = HeaderReader(selection())
+    for _ in range(READS_BEFORE):
+        _once(content, reader)
+    return min(_once(content, reader) for _ in range(READS))
+
+
+def _once(content: bytes, reader: HeaderReader) -> float:
     file = io.BytesIO(content)
     start = time.process_time()
     with suppress(FileFault):
-        read_header(file, bulk_data_base="file:///x", selection=selection())
+        reader.read(file, bulk_data_base="file:///x")
     return time.process_time() - start
 
 
 def _requests(content: bytes) -> int:
     file = CountingFile(content)
     with suppress(FileFault):
-        read_header(file, bulk_data_base="file:///x", selection=selection())
+        HeaderReader(selection()).read(file, bulk_data_base="file:///x")
     return file.reads
 
 

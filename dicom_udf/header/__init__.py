@@ -1,7 +1,7 @@
 """Bytes to :class:`Header`: knows DICOM, knows no store, no archive, no Spark."""
 
 from dicom_udf.header.model import Header, Part, Selection, Wanted
-from dicom_udf.header.reader import read_header
+from dicom_udf.header.reader import HeaderReader, read_header, thread_reader
 from dicom_udf.header.vr import VR, VRS
 
-__all__ = ["VR", "VRS", "Header", "Part", "Selection", "Wanted", "read_header"]
+__all__ = ["VR", "VRS", "Header", "HeaderReader", "Part", "Selection", "Wanted", "read_header", "thread_reader"]

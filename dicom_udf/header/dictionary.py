@@ -1,4 +1,4 @@
-"""pydicom's dictionaries, public (PS3.6) and private, asked once for each tag."""
+"""pydicom's dictionaries, public (PS3.6) and private, looked up once for each tag."""
 
 from __future__ import annotations
 

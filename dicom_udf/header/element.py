@@ -260,7 +260,7 @@ _GROUPS = {"ideographic": 1, "phonetic": 2}
 
 
 def _name(want: Wanted, items: Sequence[Item]) -> str | list[str | None] | None:
-    """Return a component group of the name: the first that is not empty, or the one asked for (PS3.5 §6.2.1.1)."""
+    """Return a component group of the name: the first that is not empty, or the wanted one (PS3.5 §6.2.1.1)."""
     names = [None if item is None else _group(str(item), want.part) for item in items]
     if not any(names):
         return None

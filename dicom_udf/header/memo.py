@@ -104,7 +104,7 @@ class Context:
         encodings: Codecs of the character set.
         is_signed: What the nearest PixelRepresentation says.
         level: What is wanted in this data set, private elements in its blocks too; None where nothing is.
-        asked: As ``level``, before any private block was met.
+        wanted: As ``level``, before any private block was met.
         is_top: True outside of sequences: faults are then named by keyword.
         creators: Private creators by group << 8 | block, e.g. ``0x001910``.
         known: Entries by raw bytes.
@@ -112,16 +112,15 @@ class Context:
     """
 
     __slots__ = (
-        "asked", "creators", "encodings", "is_explicit", "is_signed", "is_top", "known", "level", "memo", "order",
-        "runs", "unpack", "unpack_implicit", "unpack_length",
+        "creators", "encodings", "is_explicit", "is_signed", "is_top", "known", "level", "memo", "order",
+        "runs", "unpack", "unpack_implicit", "unpack_length", "wanted",
     )  # fmt: skip
 
-    def __init__(self, memo: Memo, key: tuple[bool, str, Encodings, bool, int, bool, Any], level: Level | None) -> None:
+    def __init__(self, memo: Memo, key: tuple[bool, str, Encodings, bool, Level | None, bool, Any]) -> None:
         self.memo = memo
-        self.is_explicit, self.order, self.encodings, self.is_signed, _, self.is_top, creators = key
+        self.is_explicit, self.order, self.encodings, self.is_signed, self.wanted, self.is_top, creators = key
         self.creators: dict[int, str] = dict(creators)
-        self.asked = level
-        self.level = with_blocks(level, self.creators)
+        self.level = with_blocks(self.wanted, self.creators)
         self.known: dict[bytes, Entry] = {}
         self.runs: dict[int, list[Run]] = {}
         self.unpack_implicit = _IMPLICIT[self.order]
@@ -143,7 +142,7 @@ class Context:
             order=self.order if order is None else order,
             encodings=self.encodings if encodings is None else encodings,
             is_signed=self.is_signed if is_signed is None else is_signed,
-            level=self.asked,
+            level=self.wanted,
             is_top=self.is_top,
             creators=creators,
         )
@@ -170,7 +169,7 @@ _LENGTH = {order: Struct(order + "I").unpack_from for order in "<>"}
 
 
 class Memo:
-    """Contexts, and the bounds on what they hold together. One per process; not for several threads."""
+    """Contexts, and the bounds on what they hold together. Not for several threads."""
 
     def __init__(self, *, most_bytes: int = MEMO_BYTES, most_entries: int = MEMO_ENTRIES) -> None:
         self.serial = 0
@@ -193,11 +192,11 @@ class Memo:
     ) -> Context:
         """Return the one context of these circumstances."""
         key = (
-            is_explicit, order, encodings, is_signed, id(level), is_top, tuple(creators.items()) if creators else (),
+            is_explicit, order, encodings, is_signed, level, is_top, tuple(creators.items()) if creators else (),
         )  # fmt: skip
         context = self._contexts.get(key)
         if context is None:
-            context = self._contexts[key] = Context(self, key, level)
+            context = self._contexts[key] = Context(self, key)
             self.bytes += _OVERHEAD
         return context
 

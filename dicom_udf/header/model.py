@@ -1,4 +1,4 @@
-"""What a reader of headers is asked for, and what it gives."""
+"""The values that a reader of headers looks for, and the header that it returns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Part = Literal["value", "codes", "ideographic", "phonetic"]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One typed value that a caller asks of every header.
+    """One typed value that a caller wants of every header.
 
     Attributes:
         name: The caller's name for it: the column.
@@ -36,11 +36,29 @@ class Wanted:
     creator: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Selection:
-    """The typed values wanted of every header; make one per process and pass the same one to each call."""
+    """The typed values wanted of every header.
+
+    Attributes:
+        wanted: In any order, each with a name of its own; kept as a tuple.
+    """
 
     wanted: Sequence[Wanted] = ()
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Hash once: several hundred values would be hashed again for each file."""
+        object.__setattr__(self, "wanted", tuple(self.wanted))
+        object.__setattr__(self, "_hash", hash(self.wanted))
+
+    def __hash__(self) -> int:
+        """Return the hash of what is wanted."""
+        return self._hash
+
+    def __reduce__(self) -> tuple[type[Selection], tuple[Sequence[Wanted]]]:
+        """Pickle without the hash: each process salts those of strings."""
+        return (Selection, (self.wanted,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +68,12 @@ class Header:
     Attributes:
         json: The data set as DICOM JSON (PS3.18 Annex F) in one line, keys in tag order.
         file_meta_json: Group 0002 the same way; None where the file has none.
-        values: By :attr:`Wanted.name`, what the selection asked for and the file has, as Python values ready for
-            Arrow: ``date``, ``datetime`` (naive), ``float``, ``int``, ``Decimal`` (UV), ``str``, lists of these
-            (empty items None), lists of dicts for codes (an item without a code None). Absent, empty and
-            invalid values are left out.
+        values: By :attr:`Wanted.name`, the wanted values that the file has, as Python values ready for Arrow:
+            ``date``, ``datetime`` (naive), ``float``, ``int``, ``Decimal`` (UV), ``str``, lists of these (empty items
+            None), lists of dicts for codes (an item without a code None). Absent, empty and invalid values are left
+            out.
         invalid_values: Attribute path -> why its value is null, altered or ignored. Never the value itself.
-        fault: None where the header was read to its end, else ``CODE@offset``; what came before is kept.
+        fault: None where the header was read to its end, otherwise ``CODE@offset``; the elements before it are kept.
         omitted: Paths of values left out for size, e.g. ``00081140[3].00081155``.
         private_creators: Creators of the private blocks at top level, distinct, sorted.
         pixel_data_offset: Bytes from the start of the file to the value of the top-level pixel data; None where

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from functools import lru_cache
 from itertools import islice
 from json import loads
 
@@ -17,60 +19,129 @@ from dicom_udf.header.selection import INSTANCE, SOP_CLASS, Level, compile_selec
 from dicom_udf.header.text import DEFAULT
 from dicom_udf.header.window import Inflater, Reads, Window
 
-__all__ = ["read_header"]
+__all__ = ["HeaderReader", "read_header", "thread_reader"]
 
 MOST_NAMED = 10_000
 """Entries of ``invalid_values``: a fault in each item of a long sequence must not outgrow a row."""
 NOT_DEFLATED = "names a deflated transfer syntax, and the data set is not deflated"
 
-_memo = Memo()
+READERS_OF_A_THREAD = 4
+"""Selections whose readers a thread keeps, each with a memo of at most 64 MiB."""
+
 _NOTHING = Selection()
 
 
+class HeaderReader:
+    """Reads headers, and remembers what raw bytes meant: files that resemble each other are read many times faster.
+
+    Its memo is bounded (64 MiB) and belongs to one thread: use one reader in each.
+
+    Example:
+        >>> reader = HeaderReader(Selection([Wanted("modality", (0x00080060,), "CS")]))
+        >>> with open("slice.dcm", "rb") as file:
+        ...     header = reader.read(file)
+        >>> header.values["modality"]
+        'MR'
+    """
+
+    def __init__(self, selection: Selection = _NOTHING, *, memo: Memo | None = None) -> None:
+        """Make a reader that remembers nothing yet.
+
+        Args:
+            selection: The typed values wanted of each header.
+            memo: Where it remembers; with other bounds, for instance.
+        """
+        self._memo = Memo() if memo is None else memo
+        self._meta_level, self._level = compile_selection(selection)
+
+    def read(self, file: Reads, *, bulk_data_base: str = "") -> Header:
+        """Read the header of one DICOM file: everything before the pixel data.
+
+        Args:
+            file: A binary file at its start. It is read forward: 64 KiB first, then doubling; the reader seeks ahead
+                where it skips a long binary value. Only a broken file meta group makes it seek back.
+            bulk_data_base: The beginning of each BulkDataURI, e.g. ``s3://bucket/key?member=x``.
+
+        Returns:
+            The header; with a ``fault`` where the file is cut or corrupt behind a UID that identifies its instance,
+            series or study.
+
+        Raises:
+            FileFault: EMPTY_OBJECT, NOT_DICOM, DICOMDIR, TRUNCATED or CORRUPT_HEADER.
+        """
+        self._memo.begin()
+        scanner = Scanner(Window(file), bulk_data_base=bulk_data_base)
+        meta = read_file_meta(scanner, lambda encoding: self._context(encoding, self._meta_level))
+        inflater = _inflater(file, scanner.window, meta)
+        if inflater is not None:
+            scanner = Scanner(Window(inflater), bulk_data_base=bulk_data_base)
+        start = meta.stop if inflater is None else 0
+        encoding = meta.encoding or _encoding(scanner.window, start, meta)
+        found = Found()
+        json, end, context = scanner.data_set(start, self._context(encoding, self._level), found)
+        if inflater is not None:
+            _check_stream(inflater, scanner, end)
+        _check(scanner, found, json, meta.json)
+        cut, omitted = cap_json(json)
+        pixels = scanner.pixel_data
+        return Header(
+            json=cut,
+            file_meta_json=meta.json,
+            values={**meta.found.values, **found.values},
+            invalid_values=dict(islice({**meta.found.faults, **found.faults}.items(), MOST_NAMED)),
+            fault=None if scanner.fault is None else f"{scanner.fault[0]}@{scanner.fault[1]}",
+            omitted=(*meta.found.omitted, *found.omitted, *omitted),
+            private_creators=tuple(sorted(set(context.creators.values()))),
+            pixel_data_offset=None if pixels is None or inflater else pixels.offset,
+            pixel_data_length=None if pixels is None or inflater else pixels.length,
+            pixel_data_is_encapsulated=None if pixels is None else pixels.length is None,
+        )
+
+    def _context(self, encoding: Encoding, level: Level) -> Context:
+        return self._memo.context(
+            is_explicit=encoding.is_explicit, order=encoding.order, encodings=DEFAULT, level=level, is_top=True
+        )
+
+
 def read_header(file: Reads, *, bulk_data_base: str = "", selection: Selection = _NOTHING) -> Header:
-    """Read the header of one DICOM file: everything before the pixel data, and never those.
+    """Read the header of one DICOM file by this thread's :class:`HeaderReader` for the selection.
+
+    Each thread remembers for itself, for its last :data:`READERS_OF_A_THREAD` selections. Equal selections share a
+    reader.
 
     Args:
-        file: A binary file at its start. It is read forward: 64 KiB first, then doubling, and seeks ahead where a long
-            binary value is skipped. Only a broken file meta group makes it seek back.
-        bulk_data_base: What a BulkDataURI begins with, e.g. ``s3://bucket/key?member=x``.
-        selection: The typed values wanted; pass the same object to each call.
+        file: As in :meth:`HeaderReader.read`.
+        bulk_data_base: As there.
+        selection: The typed values wanted.
 
     Returns:
-        The header; with a ``fault`` where the file is cut or corrupt behind a UID that says which instance, series or
-        study it belongs to.
+        The header, as :meth:`HeaderReader.read` returns it.
 
     Raises:
         FileFault: EMPTY_OBJECT, NOT_DICOM, DICOMDIR, TRUNCATED or CORRUPT_HEADER.
+
+    Example:
+        >>> with open("slice.dcm", "rb") as file:
+        ...     header = read_header(file)
+        >>> json.loads(header.json)["00080060"]
+        {'vr': 'CS', 'Value': ['MR']}
     """
-    _memo.begin()
-    meta_level, level = compile_selection(selection)
-    scanner = Scanner(Window(file), bulk_data_base=bulk_data_base)
-    meta = read_file_meta(scanner, lambda encoding: _context(encoding, meta_level))
-    inflater = _inflater(file, scanner.window, meta)
-    if inflater is not None:
-        scanner = Scanner(Window(inflater), bulk_data_base=bulk_data_base)
-    start = meta.stop if inflater is None else 0
-    encoding = meta.encoding or _encoding(scanner.window, start, meta)
-    found = Found()
-    json, end, context = scanner.data_set(start, _context(encoding, level), found)
-    if inflater is not None:
-        _check_stream(inflater, scanner, end)
-    _check(scanner, found, json, meta.json)
-    cut, omitted = cap_json(json)
-    pixels = scanner.pixel_data
-    return Header(
-        json=cut,
-        file_meta_json=meta.json,
-        values={**meta.found.values, **found.values},
-        invalid_values=dict(islice({**meta.found.faults, **found.faults}.items(), MOST_NAMED)),
-        fault=None if scanner.fault is None else f"{scanner.fault[0]}@{scanner.fault[1]}",
-        omitted=(*meta.found.omitted, *found.omitted, *omitted),
-        private_creators=tuple(sorted(set(context.creators.values()))),
-        pixel_data_offset=None if pixels is None or inflater else pixels.offset,
-        pixel_data_length=None if pixels is None or inflater else pixels.length,
-        pixel_data_is_encapsulated=None if pixels is None else pixels.length is None,
-    )
+    return thread_reader(selection).read(file, bulk_data_base=bulk_data_base)
+
+
+def thread_reader(selection: Selection = _NOTHING) -> HeaderReader:
+    """Return this thread's reader for a selection, with what it remembers."""
+    return _readers.of(selection)
+
+
+class _Readers(threading.local):
+    """The readers of one thread by their selections."""
+
+    def __init__(self) -> None:
+        self.of = lru_cache(maxsize=READERS_OF_A_THREAD)(HeaderReader)
+
+
+_readers = _Readers()
 
 
 def _inflater(file: Reads, window: Window, meta: FileMeta) -> Inflater | None:
@@ -95,12 +166,6 @@ def _encoding(window: Window, start: int, meta: FileMeta) -> Encoding:
     if encoding is None:
         raise FileFault(FailureCode.CORRUPT_HEADER, f"no data element at byte {start}, where the data set begins")
     return encoding
-
-
-def _context(encoding: Encoding, level: Level) -> Context:
-    return _memo.context(
-        is_explicit=encoding.is_explicit, order=encoding.order, encodings=DEFAULT, level=level, is_top=True
-    )
 
 
 def _check_stream(inflater: Inflater, scanner: Scanner, end: int) -> None:

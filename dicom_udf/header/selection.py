@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dicom_udf.header.model import Selection, Wanted
 
@@ -43,13 +44,15 @@ class Place:
 
 
 class Level(dict[int, Place]):
-    """What is wanted in one data set, by tag.
+    """The values wanted in one data set, by tag; equal to itself alone, so that it can be a key.
 
     Attributes:
-        private: What is wanted of private blocks, by tag with block number 0 and by creator.
+        private: Those of private blocks, by tag with block number 0 and by creator.
     """
 
     __slots__ = ("private",)
+    __hash__ = object.__hash__  # type: ignore[assignment]
+    __eq__ = object.__eq__
 
     def __init__(self, places: Mapping[int, Place] | None = None) -> None:
         super().__init__(places or {})
@@ -72,24 +75,17 @@ _OWN = (
     Wanted(INSTANCE, (0x00080018,), "UI"),
 )
 
-_compiled: dict[int, tuple[Selection, Level, Level]] = {}
 
-
+@lru_cache(maxsize=16)
 def compile_selection(selection: Selection) -> tuple[Level, Level]:
-    """Return the levels of the file meta group and of the data set, made once for each selection object."""
-    known = _compiled.get(id(selection))
-    if known is not None and known[0] is selection:
-        return known[1:]
+    """Return the levels of the file meta group and of the data set."""
     top = Level()
     for want in (*_OWN, *selection.wanted):
         _place(top, want)
     _add_code_parts(top)
-    if len(_compiled) >= 16:
-        _compiled.clear()
     meta = Level({tag: place for tag, place in top.items() if tag >> 16 == 2})
     data_set = Level({tag: place for tag, place in top.items() if tag >> 16 != 2})  # group 0002 has no meaning there
     data_set.private = top.private
-    _compiled[id(selection)] = (selection, meta, data_set)
     return meta, data_set
 
 

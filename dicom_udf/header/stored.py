@@ -29,13 +29,13 @@ def stored_values(
     """Return the typed values of a stored header by name, and by attribute path why a value is null or altered.
 
     Args:
-        wanted: What is asked for; of group 0002 only where ``text`` is the file meta information's. Codes (``part``)
-            are not given.
+        wanted: The values to return; of group 0002 only where ``text`` is the file meta information's. Codes (``part``)
+            are never returned.
         text: A data set as DICOM JSON.
         omitted: Paths of values that were left out of it.
 
     Raises:
-        ValueError: ``text`` is no JSON.
+        ValueError: ``text`` is not JSON.
     """
     present = [want for want in wanted if marker(want) in text]
     values: dict[str, Any] = {}

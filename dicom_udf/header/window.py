@@ -21,7 +21,7 @@ FORGET_BEHIND = 1 << 20
 
 
 class Reads(Protocol):
-    """What is asked of a file: to be read forward, and to jump ahead."""
+    """A file that can be read forward and can seek ahead."""
 
     def read(self, size: int = ..., /) -> bytes:
         """Return up to ``size`` bytes; none at the end."""

@@ -12,23 +12,28 @@ from pydicom.datadict import dictionary_keyword
 
 from dicom_udf.columns import selection
 from dicom_udf.errors import FileFault
-from dicom_udf.header import Header, read_header
+from dicom_udf.header import Header, HeaderReader, thread_reader
 from tests.header.fault_kinds import Planted
 from tests.header.planting import Site, as_file, encode_nodes, insert, site_of
 from tests.header.whole_trees import Variant
 
-__all__ = ["Answer", "broken_file", "clean_header", "read", "site", "violations"]
+__all__ = ["Answer", "broken_file", "clean_header", "read", "read_cold", "site", "violations"]
 
 Answer = Header | str
 """A header, or the code of a failure."""
 
 
-def read(content: bytes) -> Answer:
-    """Read it as the pipeline does."""
+def read(content: bytes, reader: HeaderReader | None = None) -> Answer:
+    """Read a file as the pipeline does, by this thread's reader unless another is given."""
     try:
-        return read_header(io.BytesIO(content), bulk_data_base="file:///x", selection=selection())
+        return (reader or thread_reader(selection())).read(io.BytesIO(content), bulk_data_base="file:///x")
     except FileFault as fault:
         return str(fault.code)
+
+
+def read_cold(content: bytes) -> Answer:
+    """Read with nothing remembered."""
+    return read(content, HeaderReader(selection()))
 
 
 def site(variant: Variant) -> Site:

@@ -3,14 +3,13 @@
 import itertools
 import random
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dicom_udf.header import Header, reader
-from dicom_udf.header.memo import Memo
+from dicom_udf.columns import selection
+from dicom_udf.header import Header, HeaderReader
 from tests.header.fuzz import outcome, planted
-from tests.header.owed import read, violations
+from tests.header.owed import read, read_cold, violations
 from tests.header.planting import (
     PIXEL_DATA,
     SQ,
@@ -27,7 +26,7 @@ from tests.header.planting import (
     places,
     site_of,
 )
-from tests.header.test_planted_faults import KINDS, read_cold
+from tests.header.test_planted_faults import KINDS
 from tests.header.whole_trees import PIXELS, whole_tree
 
 LEAVES = (
@@ -75,9 +74,8 @@ def test_a_random_fault_at_a_random_place_gives_what_is_owed(data: st.DataObject
     assert isinstance(whole, Header)
     answer = read_cold(broken)
     assert violations(answer, whole, fault, site) == []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reader, "_memo", Memo())
-        assert [read(content) for content in (clean, broken, broken, clean)] == [whole, answer, answer, whole]
+    reader = HeaderReader(selection())
+    assert [read(content, reader) for content in (clean, broken, broken, clean)] == [whole, answer, answer, whole]
 
 
 def test_several_faults_and_mutations_give_a_header_or_a_named_failure() -> None:

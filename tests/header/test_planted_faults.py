@@ -9,11 +9,11 @@ from functools import cache
 
 import pytest
 
-from dicom_udf.header import reader
-from dicom_udf.header.memo import Memo
+from dicom_udf.columns import selection
+from dicom_udf.header import HeaderReader
 from tests.header import fault_kinds, sequence_faults
 from tests.header.fault_kinds import Kind, Planted
-from tests.header.owed import Answer, broken_file, clean_header, file_with, read, site, violations
+from tests.header.owed import Answer, broken_file, clean_header, file_with, read, read_cold, site, violations
 from tests.header.planted_numbers import NUMBERS
 from tests.header.planting import LITTLE, Leaf, as_file, encode_nodes, insert
 from tests.header.test_pydicom_files import by_pydicom, same
@@ -28,13 +28,6 @@ MOST_SHOWN = 5
 def planted(kind: str) -> tuple[tuple[Variant, Planted], ...]:
     found = ((variant, KINDS[kind](site(variant))) for variant in VARIANTS)
     return tuple((variant, fault) for variant, fault in found if fault is not None)
-
-
-def read_cold(content: bytes) -> Answer:
-    """Read with nothing remembered."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reader, "_memo", Memo())
-        return read(content)
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -67,7 +60,7 @@ def test_a_planted_fault_gives_what_is_owed(cold: list[tuple[Variant, Planted, b
 
 
 def test_a_planted_fault_reads_the_same_whatever_was_read_before(
-    kind: str, cold: list[tuple[Variant, Planted, bytes, Answer]], monkeypatch: pytest.MonkeyPatch
+    kind: str, cold: list[tuple[Variant, Planted, bytes, Answer]]
 ) -> None:
     afresh = {content: answer for _, _, content, answer in cold[::3]}
     others = [moved(variant, fault.broken) for variant, fault, _, _ in cold[1::9]]
@@ -75,10 +68,10 @@ def test_a_planted_fault_reads_the_same_whatever_was_read_before(
     afresh |= {content: read_cold(content) for content in others}
     files = list(afresh)
     random.Random(kind).shuffle(files)
-    monkeypatch.setattr(reader, "_memo", Memo())
+    reader = HeaderReader(selection())
     for content in files:
-        assert read(content) == afresh[content]
-        assert read(content) == afresh[content]
+        assert read(content, reader) == afresh[content]
+        assert read(content, reader) == afresh[content]
 
 
 def moved(variant: Variant, content: bytes) -> bytes:
