@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
-VERSION = re.search('__version__ = "(.+)"', (HERE / "dicom_udf" / "__init__.py").read_text(encoding="utf-8"))[1]
+VERSION = re.search('__version__ = "(.+)"', (HERE / "dicom_udf" / "version.py").read_text(encoding="utf-8"))[1]
 
 # What driver and executors need beside Spark, whose mapInArrow asks for pandas. AWS Glue 5.1 brings the last three;
 # "make dist" packs the rest for it, and all of them for EMR.

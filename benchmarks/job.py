@@ -81,7 +81,7 @@ def in_own_process(way: str, options: argparse.Namespace) -> dict[str, float]:
 def measure(way: str, source: Path, cores: int) -> dict[str, float]:
     """Run one way once into a lake that is thrown away; return its rows and seconds."""
     from benchmarks.obvious_way import ingest_the_obvious_way  # noqa: PLC0415 - Spark only in the measuring process
-    from dicom_udf import ingest as job  # noqa: PLC0415
+    from dicom_udf import pipeline as job  # noqa: PLC0415
     from dicom_udf.config import IngestConfig, LakePlace  # noqa: PLC0415
     from dicom_udf.lake.session import lake_session  # noqa: PLC0415
 

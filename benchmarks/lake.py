@@ -35,10 +35,10 @@ from dicom_udf.lake import (
     staged_counts,
     write_listing,
 )
-from dicom_udf.read import Stamp, read_batches, staged_table
-from dicom_udf.sources import ObjectRef, S3Access, open_store
+from dicom_udf.read import read_batches, staged_table
+from dicom_udf.sources import ObjectRef, open_store
 from dicom_udf.sources.model import object_batch
-from dicom_udf.tasks import Item
+from dicom_udf.tasks import Item, ReadSettings, Stamp
 
 __all__ = ["main"]
 
@@ -149,7 +149,7 @@ def template_row(folder: Path) -> dict[str, Any]:
     [path] = [path for path in (folder / "series").rglob("*") if path.is_file()]
     status = path.stat()
     ref = ObjectRef(f"file://{path}", status.st_size, str(status.st_mtime_ns))
-    [batch] = read_batches([Item(ref)], Stamp("run", datetime(2024, 1, 1)), access=S3Access())
+    [batch] = read_batches([Item(ref)], ReadSettings(Stamp("run", datetime(2024, 1, 1))))
     row: dict[str, Any] = batch.to_pylist()[0]
     return row
 

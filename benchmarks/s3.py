@@ -173,12 +173,12 @@ def read_the_obvious_way(bucket: str, endpoint: str, most: int) -> Figures:
 
 def read_our_way(bucket: str, endpoint: str, _most: int) -> Figures:
     """Read as one task does."""
-    from dicom_udf.read import Stamp, read_batches  # noqa: PLC0415
+    from dicom_udf.read import read_batches  # noqa: PLC0415
     from dicom_udf.sources import ObjectRef, S3Access, open_store  # noqa: PLC0415
-    from dicom_udf.tasks import Item, Splitting, split_objects  # noqa: PLC0415
+    from dicom_udf.tasks import Item, ReadSettings, Stamp, split_objects  # noqa: PLC0415
 
     access = S3Access(endpoint=endpoint, region=os.environ["AWS_REGION"], path_style=True)
-    stamp = Stamp("benchmark", datetime.now(UTC).replace(tzinfo=None))
+    settings = ReadSettings(Stamp("benchmark", datetime.now(UTC).replace(tzinfo=None)), access)
 
     def refs(source: str) -> Iterator[ObjectRef]:
         for batch in open_store(source, access=access).list():
@@ -186,7 +186,7 @@ def read_our_way(bucket: str, endpoint: str, _most: int) -> Figures:
 
     def read(items: Iterator[Item]) -> tuple[int, int, int]:
         headers = requests = moved = 0
-        for batch in read_batches(items, stamp, access=access):
+        for batch in read_batches(items, settings):
             kinds, asked, size = (batch.column(name).to_pylist() for name in ("kind", "requests", "bytes_read"))
             headers += kinds.count("instance")
             requests += sum(filter(None, asked))
@@ -197,7 +197,7 @@ def read_our_way(bucket: str, endpoint: str, _most: int) -> Figures:
     if read(iter(first))[0] != 1:
         raise SystemExit("the first object gave no header")
     with timed() as figures:
-        headers, requests, moved = read(split_objects(list(refs(f"s3://{bucket}/")), access, Splitting()))
+        headers, requests, moved = read(split_objects(list(refs(f"s3://{bucket}/")), settings))
     return {**figures, "headers": headers, "requests": requests, "bytes": moved}
 
 

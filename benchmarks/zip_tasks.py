@@ -17,8 +17,8 @@ from typing import Any
 from benchmarks.job import machine, versions
 from benchmarks.series_on_disk import make_corpus
 from dicom_udf.config import IngestConfig, LakePlace
-from dicom_udf.ingest import ingest
 from dicom_udf.lake.session import lake_session
+from dicom_udf.pipeline import ingest
 
 __all__ = ["main", "side_by_side"]
 

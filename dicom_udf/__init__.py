@@ -3,5 +3,6 @@
 Importing this package starts nothing and needs no Spark.
 """
 
-__version__ = "0.1.0"
+from dicom_udf.version import __version__
+
 __all__ = ["__version__"]

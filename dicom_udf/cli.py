@@ -180,7 +180,7 @@ def _run(config: CommandConfig) -> None:
 def _ingest(config: IngestConfig) -> None:
     check_ingest(config)  # a bad argument is told at once, Spark takes a second to import
     check_shell(config.master)
-    from dicom_udf.ingest import fail_on_faults, ingest  # noqa: PLC0415
+    from dicom_udf.pipeline import fail_on_faults, ingest  # noqa: PLC0415
     from dicom_udf.metrics import failure_data, metric_data, send_metrics, success_data  # noqa: PLC0415
 
     counts: list[dict[str, Any]] = []

@@ -1,31 +1,29 @@
-"""Objects in, staged rows out: what an executor does. Total: a fault of a file becomes a row, never an exception.
+"""Objects in, staged rows out: the work of an executor. A fault of a file becomes a row, never an exception.
 
-Every object gives one row per file found in it, of kind ``instance`` or ``failure``; the last row of each item (an
-object, or a range of a large zip) also has what reading it cost. Both kinds share one wide schema, so that a batch is
-read once and staged in one table.
+Every item (an object, or a range of a large zip) yields one row per file found in it; its last row also has the cost of
+reading it. All rows share one wide schema, so that a batch is read once and staged in one table.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import closing
+from enum import StrEnum
 from functools import cache
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
 import pyarrow as pa
 
-from dicom_udf.archives import Limits, Member, MemberFault, members
+from dicom_udf.archives import Member, MemberFault, members
 from dicom_udf.columns import Field, Promoted, Table, arrow_schema, fill_row, instances_table, selection
 from dicom_udf.errors import FileFault, RunFailedError, internal_error
-from dicom_udf.header import Selection, read_header
-from dicom_udf.sources import ObjectReader, ObjectRef, S3Access, open_ahead
-from dicom_udf.tasks import Item
+from dicom_udf.header import HeaderReader, thread_reader
+from dicom_udf.sources import ObjectReader, open_ahead
+from dicom_udf.tasks import Item, ReadSettings
 
-__all__ = ["Stamp", "read_batches", "read_object", "staged_table"]
+__all__ = ["RowKind", "read_batches", "read_item", "staged_table"]
 
 Row = dict[str, Any]
 
@@ -34,38 +32,31 @@ BATCH_BYTES = 16 << 20
 """A batch is cut at whichever comes first. Headers reach 8 MiB, and an Arrow string array ends at 2 GiB (design.md,
 "Reading a header"). A row of 250 values is some 50 kB as a Python dict."""
 
-_NO_ACCESS = S3Access()
-_DEFAULT_LIMITS = Limits()
-
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """Provenance of a batch, the same in each of its rows however often a task is retried.
+class RowKind(StrEnum):
+    """The kind of a staged row: the column ``kind``."""
 
-    Attributes:
-        run_id: ``ingest_run_id``.
-        time: ``ingest_time``, UTC, naive.
-    """
-
-    run_id: str
-    time: datetime
+    INSTANCE = "instance"
+    FAILURE = "failure"
+    OBJECT = "object"
+    """No file was found in the item: the row has its cost only."""
 
 
 @cache
 def staged_table(promoted: tuple[Promoted, ...] = ()) -> Table:
-    """The table that a batch is staged in: instances' columns, all nullable, and what failures and objects need.
+    """Return the table that a batch is staged in: instances' columns, all nullable, and those of failures and costs.
 
     Args:
         promoted: Columns that the lake has besides the declared ones.
     """
     own = (
-        Field("kind", "string", "instance or failure; object where an object gave neither"),
+        Field("kind", "string", f"{RowKind.INSTANCE}, {RowKind.FAILURE}, or {RowKind.OBJECT} where neither was found"),
         Field("code", "string", "failures: why"),
         Field("severity", "string", "failures: skipped or fault"),
         Field("message", "string", "failures: one sentence"),
-        Field("part", "int", "last row of an item: number of the range of a split zip, else 0"),
+        Field("part", "int", "last row of an item: number of the range of a split zip, otherwise 0"),
         Field("bytes_read", "bigint", "last row of an item: bytes that came from the store"),
         Field("requests", "bigint", "last row of an item: reads that went to the store"),
     )
@@ -79,64 +70,58 @@ def _fields(promoted: tuple[Promoted, ...]) -> tuple[Field, ...]:
 
 def read_batches(
     items: Iterable[Item],
-    stamp: Stamp,
+    settings: ReadSettings,
     *,
     promoted: tuple[Promoted, ...] = (),
-    access: S3Access = _NO_ACCESS,
-    limits: Limits = _DEFAULT_LIMITS,
     on_object: Callable[[int, int], None] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yield staged rows for objects, or ranges of zips.
 
     Args:
         items: What to read; taken lazily, some places ahead.
-        stamp: Written into each row.
-        promoted: What the lake wants of each header besides the declared attributes.
-        access: How S3 is reached.
-        limits: Bounds for archives.
+        settings: How.
+        promoted: Columns that the lake has besides the declared ones.
         on_object: Called after each item with its counts of instances and failures.
 
     Yields:
         Batches of :func:`staged_table`'s Arrow schema: ``mapInArrow`` matches columns by position.
+
+    Raises:
+        RunFailedError: The store can't be used at all.
     """
     schema = arrow_schema(staged_table(promoted))
-    wanted = selection(tuple(one.wanted for one in promoted))
+    reader = thread_reader(selection(tuple(one.wanted for one in promoted)))
     pending: dict[bool, list[Row]] = {True: [], False: []}  # instances fill many columns, failures few
     size = 0
-    for item, opened in _opened(items, access):
-        counts = {"instance": 0, "failure": 0, "object": 0}
-        for row in read_object(item, opened, stamp, wanted=wanted, limits=limits):
-            counts[row["kind"]] += 1
-            rows = pending[row["kind"] == "instance"]
+    for item, opened in open_ahead(items, settings.access):
+        counts = dict.fromkeys(RowKind, 0)
+        for row in read_item(item, opened, settings, reader=reader):
+            kind = row["kind"]
+            counts[kind] += 1
+            rows = pending[kind is RowKind.INSTANCE]
             rows.append(row)
             size += len(row.get("header") or ())
             if len(rows) >= BATCH_ROWS or size >= BATCH_BYTES:
-                yield _batch(rows, schema)
+                yield _to_batch(rows, schema)
                 rows.clear()
                 size = 0
         if on_object is not None:
-            on_object(counts["instance"], counts["failure"])
+            on_object(counts[RowKind.INSTANCE], counts[RowKind.FAILURE])
     for rows in pending.values():
         if rows:
-            yield _batch(rows, schema)
+            yield _to_batch(rows, schema)
 
 
-def read_object(
-    item: Item,
-    opened: ObjectReader | FileFault,
-    stamp: Stamp,
-    *,
-    wanted: Selection | None = None,
-    limits: Limits = _DEFAULT_LIMITS,
+def read_item(
+    item: Item, opened: ObjectReader | FileFault, settings: ReadSettings, *, reader: HeaderReader | None = None
 ) -> Iterator[Row]:
-    """Yield the staged rows of one item as dicts, one per file; the last has what the item cost.
+    """Yield the staged rows of one item as dicts, one per file; the last has the item's cost.
 
     Args:
-        item: What is read.
-        opened: Its reader, which is closed at the end; or why there is none.
-        stamp: Written into each row.
-        wanted: What is asked of each header; the declared attributes by default.
-        limits: Bounds for archives.
+        item: The object, or the range of a zip.
+        opened: Its reader, which is closed at the end; or the fault that kept it from opening.
+        settings: How it is read.
+        reader: Reads the headers; this thread's, for the declared attributes, by default.
 
     Raises:
         RunFailedError: The store can't be used at all. Nothing else.
@@ -147,77 +132,60 @@ def read_object(
         "source_size": ref.size,
         "source_etag": ref.etag,
         "source_last_modified": ref.last_modified,
-        "ingest_run_id": stamp.run_id,
-        "ingest_time": stamp.time,
+        "ingest_run_id": settings.stamp.run_id,
+        "ingest_time": settings.stamp.time,
     }
-    last: Row = {**source, "kind": "object"}  # stands only where nothing at all was found
-    cost = {"part": item.number, "bytes_read": item.bytes_read, "requests": item.requests}
-    is_first = True
-    for row in _read_files(item, opened, source, wanted or selection(), limits, cost):
-        if not is_first:
+    last: Row | None = None
+    for row in _read_files(item, opened, source, settings, reader or thread_reader(selection())):
+        if last is not None:
             yield last
-        last, is_first = row, False
-    yield {**last, **cost}
+        last = row
+    yield {**(last or {**source, "kind": RowKind.OBJECT}), **_cost(item, opened)}
+
+
+def _cost(item: Item, opened: ObjectReader | FileFault) -> Row:
+    """Return the cost of an item that has been read."""
+    spent = (0, 0) if isinstance(opened, FileFault) else (opened.bytes_read, opened.requests)
+    return {"part": item.number, "bytes_read": item.bytes_read + spent[0], "requests": item.requests + spent[1]}
 
 
 def _read_files(
-    item: Item,
-    opened: ObjectReader | FileFault,
-    source: Row,
-    wanted: Selection,
-    limits: Limits,
-    cost: dict[str, int],
+    item: Item, opened: ObjectReader | FileFault, source: Row, settings: ReadSettings, reader: HeaderReader
 ) -> Iterator[Row]:
-    """Yield a row per file of an item; ``cost`` is added to when the object is closed."""
+    """Yield a row per file of an item, and close its reader."""
     if isinstance(opened, FileFault):
         yield _failure(source, None, opened)
         return
+    file = cast(BinaryIO, opened)
     try:
-        for member in members(cast(BinaryIO, opened), name=item.ref.uri, limits=limits, zip_range=item.zip_range):
-            if isinstance(member, MemberFault):
-                yield _failure(source, member.path, member.fault)
-            else:
-                yield _read_member(source, member, wanted)
+        with closing(opened):
+            for member in members(file, name=item.ref.uri, limits=settings.limits, zip_range=item.zip_range):
+                if isinstance(member, MemberFault):
+                    yield _failure(source, member.path, member.fault)
+                else:
+                    yield _read_member(source, member, reader)
     except FileFault as fault:
         yield _failure(source, None, fault)
     except RunFailedError:
         raise
     except Exception as error:  # one file must not stop a run of millions
         yield _failure(source, None, _internal_error(error, "object"))
-    finally:
-        opened.close()
-        cost["bytes_read"] += opened.bytes_read
-        cost["requests"] += opened.requests
 
 
-def _opened(items: Iterable[Item], access: S3Access) -> Iterator[tuple[Item, ObjectReader | FileFault]]:
-    """Open items some places ahead of the one that is read."""
-    upcoming: deque[Item] = deque()
-
-    def refs() -> Iterator[tuple[ObjectRef, tuple[int, int] | None]]:
-        for item in items:
-            upcoming.append(item)
-            part = item.zip_range
-            yield item.ref, (part.start, part.end) if part is not None else None
-
-    for opened in open_ahead(refs(), access):
-        yield upcoming.popleft(), opened
-
-
-def _read_member(source: Row, member: Member, wanted: Selection) -> Row:
+def _read_member(source: Row, member: Member, reader: HeaderReader) -> Row:
     base = _bulk_data_base(source["source_uri"], member.path)
     try:
-        row = fill_row(read_header(member.file, bulk_data_base=base, selection=wanted))
+        row = fill_row(reader.read(member.file, bulk_data_base=base))
     except FileFault as fault:
         if fault.code.is_curable:
             raise  # the store's fault, not the member's: the object is read again by the next run
         return _failure(source, member.path, fault)
     except RunFailedError:
         raise
-    except Exception as error:  # a fault of ours in one file costs that file
+    except Exception as error:  # a fault of this software costs one file
         return _failure(source, member.path, _internal_error(error, "header"))
     row.update(source)
-    row["kind"] = "instance"
+    row["kind"] = RowKind.INSTANCE
     row["source_member"] = member.path
     row["source_member_size"] = member.size
     offset = row.get("pixel_data_offset")
@@ -229,7 +197,7 @@ def _read_member(source: Row, member: Member, wanted: Selection) -> Row:
 def _failure(source: Row, path: str | None, fault: FileFault) -> Row:
     return {
         **source,
-        "kind": "failure",
+        "kind": RowKind.FAILURE,
         "source_member": path,
         "code": str(fault.code),
         "severity": fault.code.severity,
@@ -248,8 +216,8 @@ def _bulk_data_base(uri: str, member: str | None) -> str:
     return base if member is None else f"{base}?member={quote(member, safe='')}"
 
 
-def _batch(rows: list[Row], schema: pa.Schema) -> pa.RecordBatch:
-    """Turn rows into columns. Most of the 370 columns are absent from all rows of a series: these cost nothing."""
+def _to_batch(rows: list[Row], schema: pa.Schema) -> pa.RecordBatch:
+    """Convert rows to columns. Most of the 370 columns are absent from all rows of a series: these cost nothing."""
     present = set().union(*rows)
     arrays = [
         pa.array([row.get(field.name) for row in rows], type=field.type)

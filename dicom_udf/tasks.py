@@ -1,6 +1,6 @@
-"""What tasks are given: objects, or ranges of a large zip's members, packed by what reading them is expected to cost.
+"""Tasks: objects, or ranges of a large zip's members, packed by the expected cost of reading them.
 
-One 50 GB zip must not keep one core busy while the others wait, nor 100,000 small files be 100,000 tasks.
+One 50 GB zip must not keep one core busy while the others wait, and 100,000 small files must not be 100,000 tasks.
 """
 
 from __future__ import annotations
@@ -8,15 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import BinaryIO, cast
 
 from dicom_udf.archives import Limits, ZipRange, split_zip
+from dicom_udf.config import IngestConfig
 from dicom_udf.errors import FileFault
 from dicom_udf.sources import ObjectRef, S3Access, open_object
 
-__all__ = ["Item", "Splitting", "expected_cost", "make_tasks", "split_objects"]
+__all__ = ["Item", "ReadSettings", "Splitting", "Stamp", "expected_cost", "make_tasks", "split_objects"]
 
 TASK_COST = 2_000
 """Cost of one task at the most, in headers of loose objects: what a retry reads again."""
@@ -32,7 +34,6 @@ _BYTES_PER_HEADER = 128 << 10
 _ZIP_ENDING = ".zip"
 _ENDINGS = (_ZIP_ENDING, ".tar", ".gz", ".tgz", ".bz2", ".tbz", ".tbz2", ".xz", ".txz")
 _PROBES = 16
-_DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,9 @@ class Splitting:
     """When a zip becomes several items.
 
     Attributes:
-        probe_bytes: Objects of at least this size are looked at, whether they are zips: one request each. Where the
-            name ends in ``.zip``, a thirty-second of it is enough.
-        members: Members of one item at the most.
+        probe_bytes: Objects of at least this size are probed for a zip directory, by one request each; a 32nd of it is
+            enough where the name ends in ``.zip``.
+        members: Members of one item at most.
         packed_bytes: Bytes of the stored zip in one item, about.
     """
 
@@ -52,15 +53,61 @@ class Splitting:
 
 
 @dataclass(frozen=True, slots=True)
+class Stamp:
+    """Provenance of a batch, the same in each of its rows however often a task is retried.
+
+    Attributes:
+        run_id: ``ingest_run_id``.
+        time: ``ingest_time``, UTC, naive.
+    """
+
+    run_id: str
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSettings:
+    """How objects are opened, split and read; sent to the executors with each task.
+
+    Attributes:
+        stamp: Written into each row.
+        access: How S3 is reached.
+        limits: Bounds for archives.
+        splitting: When a zip becomes several tasks.
+    """
+
+    stamp: Stamp
+    access: S3Access = field(default_factory=S3Access)
+    limits: Limits = field(default_factory=Limits)
+    splitting: Splitting = Splitting()
+
+    @classmethod
+    def of(cls, config: IngestConfig, stamp: Stamp) -> ReadSettings:
+        """Return the settings of a run."""
+        limits = Limits(
+            depth=config.max_archive_depth,
+            members=config.max_archive_members,
+            inflated_bytes=config.max_inflated_bytes,
+            ratio=config.max_inflation_ratio,
+            nested_bytes=config.max_nested_bytes,
+            names=config.archive_names,
+        )
+        splitting = Splitting(
+            probe_bytes=config.split_probe_bytes, members=config.split_members, packed_bytes=config.split_bytes
+        )
+        return cls(stamp, config.access, limits, splitting)
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
-    """What is read in one go: an object, or a range of a zip's members.
+    """An object, or a range of a zip's members, that one task reads from its beginning to its end.
 
     Attributes:
         ref: The object.
         zip_range: Which members; None for the whole object.
-        number: Of the range in its zip, from 0.
-        requests: Spent on it before, to find the ranges; in the first range only.
-        bytes_read: The same in bytes.
+        number: Number of the range in its zip, from 0.
+        requests: Requests already spent to find the ranges; in the first range only.
+        bytes_read: Bytes already read for that; in the first range only.
     """
 
     ref: ObjectRef
@@ -69,33 +116,33 @@ class Item:
     requests: int = 0
     bytes_read: int = 0
 
+    @property
+    def first_range(self) -> tuple[int, int] | None:
+        """The bytes that are read first: of a range of members its directory entries; None for the beginning."""
+        return None if self.zip_range is None else (self.zip_range.start, self.zip_range.end)
 
-def split_objects(
-    refs: Sequence[ObjectRef], access: S3Access, splitting: Splitting, *, limits: Limits = _DEFAULT_LIMITS
-) -> Iterator[Item]:
+
+def split_objects(refs: Sequence[ObjectRef], settings: ReadSettings) -> Iterator[Item]:
     """Yield an item per object in their order; several for a large zip, whose directory is read for that.
 
-    A zip of more files than ``limits`` has is one item: tasks that share it could not count together.
+    A zip of more files than the limits allow is one item: tasks that share it could not count together.
     """
-    large = [ref for ref in refs if _is_large(ref, splitting)]
+    large = [ref for ref in refs if _is_large(ref, settings.splitting)]
     with ThreadPoolExecutor(_PROBES, thread_name_prefix="probe") as pool:
-        split = {
-            ref.uri: items
-            for ref, items in zip(large, pool.map(partial(_split, access, splitting, limits), large), strict=True)
-        }
+        split = {ref.uri: items for ref, items in zip(large, pool.map(partial(_split, settings), large), strict=True)}
     for ref in refs:
         yield from split.get(ref.uri) or [Item(ref)]
 
 
 def make_tasks(items: Sequence[Item], *, cores: int) -> list[list[Item]]:
-    """Pack items into tasks of like cost, dearest first; items that lie beside each other by name stay together.
+    """Pack items into tasks of similar cost, dearest first; items that are neighbours by name stay together.
 
     Args:
         items: In the order of their names, so that one task reads a series (design.md, "Reading a header").
         cores: Tasks that run at once.
 
     Returns:
-        Tasks in the order in which they are to start: an archive that can't be split comes before what can wait.
+        Tasks in the order in which they should start: a large archive that can't be split comes first.
     """
     costs = [expected_cost(item) for item in items]
     share = min(TASK_COST, max(LEAST_COST, math.ceil(sum(costs) / (TASKS_PER_CORE * max(1, cores)))))
@@ -117,10 +164,10 @@ def make_tasks(items: Sequence[Item], *, cores: int) -> list[list[Item]]:
 
 
 def expected_cost(item: Item) -> float:
-    """Return what reading an item is expected to cost, in headers of loose objects.
+    """Return the expected cost of reading an item, in headers of loose objects.
 
-    Nothing but names and sizes is known of an object that nobody opened; an archive under another name costs more than
-    is thought, and that is all.
+    Only the name and the size of an object are known before it is opened. An archive without an archive's ending
+    therefore costs more than expected; its task then only takes longer.
     """
     if item.zip_range is not None:
         return item.zip_range.members + item.zip_range.packed_bytes / _BYTES_PER_HEADER / 16
@@ -134,14 +181,18 @@ def _is_large(ref: ObjectRef, splitting: Splitting) -> bool:
     return ref.size >= (splitting.probe_bytes // 32 if is_named else splitting.probe_bytes)
 
 
-def _split(access: S3Access, splitting: Splitting, limits: Limits, ref: ObjectRef) -> list[Item]:
+def _split(settings: ReadSettings, ref: ObjectRef) -> list[Item]:
+    splitting = settings.splitting
     try:
-        reader = open_object(ref, access)
+        reader = open_object(ref, settings.access)
     except FileFault:
-        return [Item(ref)]  # the task that opens it says so in a row
+        return [Item(ref)]  # the task that opens it writes the failure
     try:
         ranges = split_zip(
-            cast(BinaryIO, reader), members=splitting.members, packed_bytes=splitting.packed_bytes, limits=limits
+            cast(BinaryIO, reader),
+            members=splitting.members,
+            packed_bytes=splitting.packed_bytes,
+            limits=settings.limits,
         )
     except FileFault:
         ranges = []

@@ -34,7 +34,7 @@ def main() -> None:
     from pyspark import SparkContext
 
     from dicom_udf.config import IngestConfig
-    from dicom_udf.ingest import ingest
+    from dicom_udf.pipeline import ingest
 
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "source")

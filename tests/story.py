@@ -17,7 +17,7 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from dicom_udf.config import IngestConfig
-from dicom_udf.ingest import ingest
+from dicom_udf.pipeline import ingest
 from dicom_udf.report import Report
 from tests.servers.events import TestQueue, make_queue
 from tests.servers.s3 import S3Server

@@ -15,7 +15,7 @@ from dicom_udf.columns import instances_table
 from dicom_udf.config import IngestConfig, LakePlace, QueryConfig, parse_command
 from dicom_udf.config.arguments import PLATFORM_ARGUMENTS
 from dicom_udf.errors import ConfigurationError, FailureCode
-from dicom_udf.ingest import ingest
+from dicom_udf.pipeline import ingest
 from dicom_udf.rendering import write_rows
 
 ROOT = Path(__file__).parent.parent

@@ -17,11 +17,13 @@ from dicom_udf import read
 from dicom_udf.archives import Limits
 from dicom_udf.columns import arrow_schema
 from dicom_udf.errors import FailureCode, FileFault
-from dicom_udf.read import Stamp, read_batches, read_object, staged_table
-from dicom_udf.sources import ObjectRef, S3Access, ahead, open_ahead, open_store
-from dicom_udf.tasks import Item, Splitting, split_objects
+from dicom_udf.header import HeaderReader
+from dicom_udf.read import read_batches, read_item, staged_table
+from dicom_udf.sources import ObjectRef, ahead, open_ahead, open_store
+from dicom_udf.tasks import Item, ReadSettings, Splitting, Stamp, split_objects
 
 STAMP = Stamp("run-1", datetime(2024, 5, 6))
+SETTINGS = ReadSettings(STAMP)
 CT = Path(get_testdata_file("CT_small.dcm"))
 
 
@@ -34,16 +36,12 @@ def items(source):
 
 def rows_of(source, limits=NO_LIMITS, **split):
     """Rows of a source; with ``members=...`` as tasks have them that share its zips."""
-    access, found = S3Access(), items(source)
+    settings, found = ReadSettings(STAMP, limits=limits), items(source)
     if split:
-        splitting = Splitting(probe_bytes=1, packed_bytes=1 << 40, **split)
-        found = list(split_objects([item.ref for item in found], access, splitting, limits=limits))
-    opened = open_ahead(((item.ref, None) for item in found), access)
-    return [
-        row
-        for item, reader in zip(found, opened, strict=True)
-        for row in read_object(item, reader, STAMP, limits=limits)
-    ]
+        settings = ReadSettings(STAMP, limits=limits, splitting=Splitting(probe_bytes=1, packed_bytes=1 << 40, **split))
+        found = split_objects([item.ref for item in found], settings)
+    opened = open_ahead(found, settings.access)
+    return [row for item, reader in opened for row in read_item(item, reader, settings)]
 
 
 def write_zip(path, members, compression=zipfile.ZIP_STORED):
@@ -131,31 +129,31 @@ def test_every_fault_of_the_store_is_a_row(monkeypatch, code):
 def test_a_fault_of_the_store_amid_an_archive_is_the_objects_not_the_members(tmp_path, monkeypatch, code):
     calls = []
 
-    def read_header(file, **how):
+    def fail_in_the_second(reader, file, **how):
         calls.append(file)
         if len(calls) == 2:
             raise FileFault(code, "the store failed")
-        return real(file, **how)
+        return real(reader, file, **how)
 
-    real = read.read_header
-    monkeypatch.setattr(read, "read_header", read_header)
+    real = HeaderReader.read
+    monkeypatch.setattr(HeaderReader, "read", fail_in_the_second)
     rows = rows_of(write_zip(tmp_path / "a", {str(n): CT.read_bytes() for n in range(3)}))
     assert [(row["kind"], row["source_member"]) for row in rows] == [("instance", "0"), ("failure", None)]
 
 
-@pytest.mark.parametrize("broken", ["members", "read_header", "fill_row"])
-def test_what_nobody_foresaw_is_a_row_that_tells_no_value(tmp_path, monkeypatch, caplog, broken):
+@pytest.mark.parametrize(("owner", "broken"), [(read, "members"), (HeaderReader, "read"), (read, "fill_row")])
+def test_an_unforeseen_exception_is_a_row_without_a_value(monkeypatch, caplog, owner, broken):
     def fail(*args, **how):
         raise ZeroDivisionError("SECRET^VALUE")
 
-    monkeypatch.setattr(read, broken, fail)
+    monkeypatch.setattr(owner, broken, fail)
     [row] = rows_of(CT)
     assert (row["kind"], row["code"]) == ("failure", FailureCode.INTERNAL_ERROR)
     assert "ZeroDivisionError at test_read.py:" in row["message"]
     assert "SECRET" not in row["message"] + caplog.text
 
 
-def test_what_nobody_foresaw_in_opening_is_a_row(monkeypatch):
+def test_an_unforeseen_exception_in_opening_is_a_row(monkeypatch):
     def fail(ref, access):
         raise ZeroDivisionError("SECRET^VALUE")
 
@@ -166,9 +164,9 @@ def test_what_nobody_foresaw_in_opening_is_a_row(monkeypatch):
     assert "SECRET" not in row["message"]
 
 
-@pytest.mark.parametrize("broken", ["read_header", "fill_row"])
-def test_what_nobody_foresaw_in_one_member_costs_that_member(tmp_path, monkeypatch, broken):
-    real, calls = getattr(read, broken), []
+@pytest.mark.parametrize(("owner", "broken"), [(HeaderReader, "read"), (read, "fill_row")])
+def test_an_unforeseen_exception_in_one_member_costs_that_member(tmp_path, monkeypatch, owner, broken):
+    real, calls = getattr(owner, broken), []
 
     def fail(*args, **how):
         calls.append(args)
@@ -176,7 +174,7 @@ def test_what_nobody_foresaw_in_one_member_costs_that_member(tmp_path, monkeypat
             raise ZeroDivisionError
         return real(*args, **how)
 
-    monkeypatch.setattr(read, broken, fail)
+    monkeypatch.setattr(owner, broken, fail)
     rows = rows_of(write_zip(tmp_path / "a", {str(n): CT.read_bytes() for n in range(3)}))
     kinds = [(row["kind"], row["source_member"]) for row in rows]
     assert kinds == [("instance", "0"), ("failure", "1"), ("instance", "2")]
@@ -187,15 +185,15 @@ def test_batches_have_the_schema_by_position_and_are_cut_by_rows_and_bytes(tmp_p
         (tmp_path / f"{number}.dcm").write_bytes(CT.read_bytes())
     (tmp_path / "notes").write_text("no header")
     seen = []
-    batches = list(read_batches(items(tmp_path), STAMP, on_object=lambda *counts: seen.append(counts)))
+    batches = list(read_batches(items(tmp_path), SETTINGS, on_object=lambda *counts: seen.append(counts)))
     schema = arrow_schema(staged_table())
     assert all(batch.schema == schema for batch in batches)
     assert sorted(seen) == [(0, 1), (1, 0), (1, 0), (1, 0), (1, 0), (1, 0)]
     assert [batch.num_rows for batch in batches] == [5, 1]
     monkeypatch.setattr(read, "BATCH_ROWS", 2)
-    assert [b.num_rows for b in read_batches(items(tmp_path), STAMP)] == [2, 2, 1, 1]
+    assert [b.num_rows for b in read_batches(items(tmp_path), SETTINGS)] == [2, 2, 1, 1]
     monkeypatch.setattr(read, "BATCH_BYTES", 1)
-    cut = list(read_batches(items(tmp_path), STAMP))
+    cut = list(read_batches(items(tmp_path), SETTINGS))
     assert [batch.num_rows for batch in cut] == [1] * 6
     together = pa.Table.from_batches(batches).sort_by("source_uri").drop_columns(["kind"])
     assert together.equals(pa.Table.from_batches(cut).sort_by("source_uri").drop_columns(["kind"]))

@@ -13,9 +13,9 @@ from pydicom.data import get_testdata_file
 
 from dicom_udf.aws.throttle import Throttle
 from dicom_udf.errors import FailureCode, RunFailedError
-from dicom_udf.read import Stamp, read_batches
+from dicom_udf.read import read_batches
 from dicom_udf.sources import ObjectRef, S3Access, open_store
-from dicom_udf.tasks import Item
+from dicom_udf.tasks import Item, ReadSettings, Stamp
 from tests.servers.proxy import proxy
 from tests.servers.rules import (
     ACCESS_DENIED,
@@ -112,7 +112,7 @@ def listed(way, prefix=""):
 
 
 def read(way, refs):
-    batches = read_batches([Item(ref) for ref in refs], STAMP, access=access_by(way))
+    batches = read_batches([Item(ref) for ref in refs], ReadSettings(STAMP, access_by(way)))
     return [row for batch in batches for row in batch.to_pylist()]
 
 

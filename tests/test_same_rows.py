@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_files
 
-from dicom_udf.read import Stamp, read_batches
+from dicom_udf.read import read_batches
 from dicom_udf.sources import ObjectRef, S3Access, open_store
-from dicom_udf.tasks import Splitting, split_objects
+from dicom_udf.tasks import ReadSettings, Splitting, Stamp, split_objects
 from tests.servers.s3 import NO_VERSITYGW, find_versitygw, moto_s3, versitygw
 
 REAL = [pytest.mark.versitygw, pytest.mark.skipif(find_versitygw() is None, reason=NO_VERSITYGW)]
@@ -68,9 +68,9 @@ PACKS = {
 def rows(source: str, access: S3Access) -> dict[str, dict[str, object]]:
     """Staged rows by the name of the file, without what depends on its place."""
     refs = [ObjectRef(*row.values()) for batch in open_store(source, access=access).list() for row in batch.to_pylist()]
-    items = split_objects(refs, access, Splitting(probe_bytes=1 << 20, members=20))
+    settings = ReadSettings(STAMP, access, splitting=Splitting(probe_bytes=1 << 20, members=20))
     found = {}
-    for batch in read_batches(items, STAMP, access=access):
+    for batch in read_batches(split_objects(refs, settings), settings):
         for row in batch.to_pylist():
             name = row["source_member"] or row["source_uri"]
             key = "/".join(name.replace("!", "/").split("/")[-2:])

@@ -26,7 +26,7 @@ MOST_NAMED = 10_000
 NOT_DEFLATED = "names a deflated transfer syntax, and the data set is not deflated"
 
 READERS_OF_A_THREAD = 4
-"""Selections whose readers a thread keeps, each with a memo of at most 64 MiB."""
+"""Readers that a thread keeps, one for each of its last selections; each has a memo of at most 64 MiB."""
 
 _NOTHING = Selection()
 
@@ -37,11 +37,12 @@ class HeaderReader:
     Its memo is bounded (64 MiB) and belongs to one thread: use one reader in each.
 
     Example:
+        >>> from dicom_udf import HeaderReader, Selection, Wanted
         >>> reader = HeaderReader(Selection([Wanted("modality", (0x00080060,), "CS")]))
-        >>> with open("slice.dcm", "rb") as file:
+        >>> with open("sample_dcm/mr_brain/I1", "rb") as file:
         ...     header = reader.read(file)
-        >>> header.values["modality"]
-        'MR'
+        >>> header.values
+        {'modality': 'MR'}
     """
 
     def __init__(self, selection: Selection = _NOTHING, *, memo: Memo | None = None) -> None:
@@ -121,7 +122,9 @@ def read_header(file: Reads, *, bulk_data_base: str = "", selection: Selection =
         FileFault: EMPTY_OBJECT, NOT_DICOM, DICOMDIR, TRUNCATED or CORRUPT_HEADER.
 
     Example:
-        >>> with open("slice.dcm", "rb") as file:
+        >>> import json
+        >>> from dicom_udf import read_header
+        >>> with open("sample_dcm/mr_brain/I1", "rb") as file:
         ...     header = read_header(file)
         >>> json.loads(header.json)["00080060"]
         {'vr': 'CS', 'Value': ['MR']}
@@ -155,7 +158,7 @@ def _inflater(file: Reads, window: Window, meta: FileMeta) -> Inflater | None:
 
 
 def _encoding(window: Window, start: int, meta: FileMeta) -> Encoding:
-    """Return the encoding of a data set whose first element does not show it at once.
+    """Return the encoding of a data set; its first element does not show it at once.
 
     Raises:
         FileFault: CORRUPT_HEADER: no element begins there, and no transfer syntax is known.

@@ -8,7 +8,7 @@ from dicom_udf.lake.faults import lake_faults
 from dicom_udf.lake.lease import Lease, LeaseLostError, lake_lease
 from dicom_udf.lake.plan import Plan, PlanRules, make_plan, write_listing
 from dicom_udf.lake.recovery import finish_left_batches
-from dicom_udf.lake.stage import LiveCounts, Reading, StagedCounts, stage_batch, staged_counts
+from dicom_udf.lake.stage import LiveCounts, StagedCounts, stage_batch, staged_counts
 from dicom_udf.lake.tables import Lake, open_lake
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "LiveCounts",
     "Plan",
     "PlanRules",
-    "Reading",
     "StagedCounts",
     "commit_batch",
     "drop_plan",

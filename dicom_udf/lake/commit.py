@@ -20,6 +20,7 @@ from dicom_udf.lake.promoted import filled, promoted_columns
 from dicom_udf.lake.publish import publish
 from dicom_udf.lake.stage import StagedCounts
 from dicom_udf.lake.tables import Lake
+from dicom_udf.read import RowKind
 
 __all__ = ["commit_batch"]
 
@@ -38,8 +39,8 @@ def commit_batch(lake: Lake, batch: Batch, counts: StagedCounts) -> None:
     promoted = promoted_columns(lake)
     late = [one for one in promoted if one.column not in staged.columns]  # promoted since the batch was staged
     frames = {
-        "instances": (filled(staged.where("kind = 'instance'"), late), counts.instances),
-        "failures": (staged.where("kind = 'failure'"), counts.failures.total()),
+        "instances": (filled(staged.where(F.col("kind") == RowKind.INSTANCE), late), counts.instances),
+        "failures": (staged.where(F.col("kind") == RowKind.FAILURE), counts.failures.total()),
         "objects": (_ledger_rows(staged), counts.objects),
     }
     for table, (rows, count) in frames.items():
@@ -69,12 +70,12 @@ def _columns(rows: DataFrame, table: str, promoted: Sequence[Promoted]) -> list[
 
 def _ledger_rows(staged: DataFrame) -> DataFrame:
     """One ledger row per object read, its counts taken from the rows that were staged."""
-    is_curable = (F.col("kind") == "failure") & F.col("code").isin(_CURABLE)
+    is_curable = (F.col("kind") == RowKind.FAILURE) & F.col("code").isin(_CURABLE)
     same = ("source_size", "source_etag", "source_last_modified", "ingest_run_id", "ingest_time")
     return staged.groupBy("source_uri").agg(
         *(F.first(name).alias(name) for name in same),
-        F.count_if(F.col("kind") == "instance").alias("instances"),
-        F.count_if(F.col("kind") == "failure").alias("failures"),
+        F.count_if(F.col("kind") == RowKind.INSTANCE).alias("instances"),
+        F.count_if(F.col("kind") == RowKind.FAILURE).alias("failures"),
         F.array_sort(F.collect_set("study_date")).alias("study_dates"),
         F.max(is_curable).alias("ingest_retry"),
         F.when(F.max(is_curable), "failed").otherwise("ingested").alias("status"),

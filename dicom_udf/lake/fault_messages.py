@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from dicom_udf.lake.batch import Batch
 from dicom_udf.lake.tables import Lake
+from dicom_udf.read import RowKind
 
 __all__ = ["fault_messages"]
 
@@ -20,7 +21,7 @@ def fault_messages(lake: Lake, batch: Batch) -> Iterator[str]:
     Its fields are run_id, source_uri, source_member (null where the file is no member), code, severity, message (never
     a value of the file) and time (ISO 8601, UTC).
     """
-    rows = lake.staging_table(batch.stage).where("kind = 'failure' AND severity = 'fault'")
+    rows = lake.staging_table(batch.stage).where(f"kind = '{RowKind.FAILURE}' AND severity = 'fault'")
     columns = ("ingest_run_id", "source_uri", "source_member", "code", "severity", "message", "ingest_time")
     for row in rows.select(*columns).toLocalIterator():
         member = row["source_member"]

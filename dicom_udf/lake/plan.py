@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from dicom_udf.columns import Field, Table, spark_ddl
+from dicom_udf.config import IngestConfig
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake.batch import Batch, listing_name, plan_name
 from dicom_udf.lake.tables import Lake
@@ -56,6 +57,12 @@ class PlanRules:
     mass_delete: bool = False
     batch_objects: int = BATCH_OBJECTS
     batch_bytes: int = BATCH_BYTES
+
+    @classmethod
+    def of(cls, config: IngestConfig) -> PlanRules:
+        """Return the rules of a run."""
+        patterns = Patterns(config.include, config.exclude)
+        return cls(patterns, deletes=config.deletes == "propagate", mass_delete=config.allow_mass_delete)
 
 
 _DEFAULTS = PlanRules()

@@ -16,34 +16,16 @@ from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from dicom_udf.archives import Limits
 from dicom_udf.columns import spark_ddl
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake.batch import Batch
 from dicom_udf.lake.promoted import promoted_columns
 from dicom_udf.lake.tables import Lake
-from dicom_udf.read import Stamp, read_batches, staged_table
-from dicom_udf.sources import ObjectRef, S3Access
-from dicom_udf.tasks import Splitting, make_tasks, split_objects
+from dicom_udf.read import RowKind, read_batches, staged_table
+from dicom_udf.sources import ObjectRef
+from dicom_udf.tasks import ReadSettings, make_tasks, split_objects
 
-__all__ = ["LiveCounts", "Reading", "StagedCounts", "stage_batch", "staged_counts"]
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How the objects of a run are read.
-
-    Attributes:
-        stamp: Written into each row.
-        access: How S3 is reached.
-        limits: Bounds for archives.
-        splitting: When a zip becomes several tasks.
-    """
-
-    stamp: Stamp
-    access: S3Access
-    limits: Limits
-    splitting: Splitting
+__all__ = ["LiveCounts", "StagedCounts", "stage_batch", "staged_counts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +78,15 @@ class LiveCounts:
         return self._objects.value, self._instances.value, self._failures.value
 
 
-def stage_batch(lake: Lake, batch: Batch, reading: Reading, *, live: LiveCounts) -> None:
+def stage_batch(lake: Lake, batch: Batch, settings: ReadSettings, *, live: LiveCounts) -> None:
     """Read the batch's objects on the executors, once, and append their rows to its staging table in one commit.
 
-    Nothing is staged where a task fails for good: the next run reads the batch again.
+    Nothing is staged if a task fails for good: the next run reads the batch again.
 
     Args:
         lake: Where.
         batch: Which objects.
-        reading: How they are read.
+        settings: How they are read.
         live: Counts for the progress line.
 
     Raises:
@@ -115,28 +97,21 @@ def stage_batch(lake: Lake, batch: Batch, reading: Reading, *, live: LiveCounts)
     lake.create_staging(batch.stage, spark_ddl(staged_table(promoted)))
     schema = lake.staging_table(batch.stage).schema
     context = lake.spark.sparkContext
-    items = list(split_objects(refs, reading.access, reading.splitting, limits=reading.limits))
+    items = list(split_objects(refs, settings))
     tasks = make_tasks(items, cores=context.defaultParallelism)
     if not tasks:
         return
     # A slice per task: Spark starts them in their order, and ships to each only what is its own.
     packed = context.parallelize([(pickle.dumps(task),) for task in tasks], len(tasks))
-    read = partial(
-        _read_tasks,
-        stamp=reading.stamp,
-        promoted=promoted,
-        access=reading.access,
-        limits=reading.limits,
-        on_object=live.add,
-    )
+    read = partial(_read_tasks, settings=settings, promoted=promoted, on_object=live.add)
     rows = lake.spark.createDataFrame(packed, "task binary", verifySchema=False).mapInArrow(read, schema)
     try:
         rows.writeTo(lake.staging_name(batch.stage)).append()
     except CapturedException as error:
-        told = re.search(r"dicom_udf\.errors\.RunFailedError: (.*)", str(error))
-        if told is None:
+        failed = re.search(r"dicom_udf\.errors\.RunFailedError: (.*)", str(error))
+        if failed is None:
             raise
-        raise RunFailedError(told[1]) from None  # as the task said it, without Spark's page of frames
+        raise RunFailedError(failed[1]) from None  # the task's own message, without Spark's page of frames
 
 
 def _to_read(lake: Lake, batch: Batch) -> DataFrame:
@@ -145,10 +120,10 @@ def _to_read(lake: Lake, batch: Batch) -> DataFrame:
     return planned.select("source_uri", "source_size", "source_etag", "source_last_modified")
 
 
-def _read_tasks(batches: Iterator[pa.RecordBatch], **settings: Any) -> Iterator[pa.RecordBatch]:
+def _read_tasks(batches: Iterator[pa.RecordBatch], **arguments: Any) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         for task in batch.column(0).to_pylist():
-            yield from read_batches(pickle.loads(task), **settings)
+            yield from read_batches(pickle.loads(task), **arguments)
 
 
 def staged_counts(lake: Lake, batch: Batch) -> StagedCounts:
@@ -169,9 +144,9 @@ def staged_counts(lake: Lake, batch: Batch) -> StagedCounts:
     return StagedCounts(
         objects=sum(row["objects"] for row in rows),
         members=sum(row["members"] for row in rows),
-        instances=sum(row["rows"] for row in rows if row["kind"] == "instance"),
-        failures=Counter({row["code"]: row["rows"] for row in rows if row["kind"] == "failure"}),
+        instances=sum(row["rows"] for row in rows if row["kind"] == RowKind.INSTANCE),
+        failures=Counter({row["code"]: row["rows"] for row in rows if row["kind"] == RowKind.FAILURE}),
         bytes_read=sum(row["bytes_read"] for row in rows),
         requests=sum(row["requests"] for row in rows),
-        oldest=min((row["oldest"] for row in rows if row["kind"] == "instance" and row["oldest"]), default=None),
+        oldest=min((row["oldest"] for row in rows if row["kind"] == RowKind.INSTANCE and row["oldest"]), default=None),
     )

@@ -8,7 +8,6 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from dicom_udf import __version__
 from dicom_udf.aws.glue import glue_client
 from dicom_udf.columns import Table, failures_table, instances_table, objects_table, quote_text, spark_ddl
 from dicom_udf.config import LakePlace
@@ -17,6 +16,7 @@ from dicom_udf.lake.glue_tables import check_fits, check_tables, location_clause
 from dicom_udf.lake.glue_views import create_views
 from dicom_udf.lake.lease import Lease
 from dicom_udf.lake.session import CATALOG, lake_session
+from dicom_udf.version import __version__
 
 __all__ = ["SCHEMA_VERSION", "Lake", "open_lake"]
 

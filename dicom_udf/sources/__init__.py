@@ -2,10 +2,10 @@
 
 from dicom_udf.sources.ahead import open_ahead
 from dicom_udf.sources.discovery import FindConflicts, Source, SourceBatch, StoreSource
-from dicom_udf.sources.fault_queue import FaultQueue, open_fault_queue
+from dicom_udf.sources.fault_queue import FaultQueue
 from dicom_udf.sources.manifest import open_inventory, open_manifest
 from dicom_udf.sources.model import OBJECT_SCHEMA, ObjectReader, ObjectRef, S3Access, Store
-from dicom_udf.sources.opening import open_source
+from dicom_udf.sources.opening import open_error_queue, open_source
 from dicom_udf.sources.patterns import Patterns
 from dicom_udf.sources.queue import EventQueue, open_queue
 from dicom_udf.sources.queue_source import QueueSource
@@ -28,7 +28,7 @@ __all__ = [
     "Store",
     "StoreSource",
     "open_ahead",
-    "open_fault_queue",
+    "open_error_queue",
     "open_inventory",
     "open_manifest",
     "open_object",

@@ -1,10 +1,11 @@
-"""Objects opened ahead of the one that is being read, so that a store's latency is waited for once, not per object."""
+"""Objects opened ahead of the one that is being read, so that a run waits for the store's latency once."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from typing import Protocol, TypeVar
 
 from dicom_udf.errors import DicomLakeError, FileFault, internal_error
 from dicom_udf.sources.model import ObjectReader, ObjectRef, S3Access
@@ -12,50 +13,62 @@ from dicom_udf.sources.pool import POOL_THREADS, request_pool
 from dicom_udf.sources.ranges import FIRST_REQUEST
 from dicom_udf.sources.stores import open_object
 
-__all__ = ["AHEAD", "open_ahead"]
+__all__ = ["AHEAD", "Opening", "open_ahead"]
 
 AHEAD = POOL_THREADS
 """Objects opened ahead: with 30 ms for each request that is two thousand objects a second, and 4 MiB of memory."""
 
-FirstRange = tuple[int, int]
+
+class Opening(Protocol):
+    """An object to open."""
+
+    @property
+    def ref(self) -> ObjectRef:
+        """The object."""
+        ...
+
+    @property
+    def first_range(self) -> tuple[int, int] | None:
+        """The bytes that will be read first, ``(start, end)``; None for the beginning."""
+        ...
 
 
-def open_ahead(
-    refs: Iterable[tuple[ObjectRef, FirstRange | None]], access: S3Access
-) -> Iterator[ObjectReader | FileFault]:
-    """Yield a reader for each object in their order, or the fault that kept it closed; its taker closes it.
+ToOpen = TypeVar("ToOpen", bound=Opening)
 
-    Objects of a store over the network are opened and begun to be read up to :data:`AHEAD` places before they are
-    taken; local files when they are taken.
+
+def open_ahead(items: Iterable[ToOpen], access: S3Access) -> Iterator[tuple[ToOpen, ObjectReader | FileFault]]:
+    """Yield each item in order, with a reader, which the caller closes, or with the fault that kept it from opening.
+
+    Objects in S3 are opened, and their first range is requested, up to :data:`AHEAD` places before they are yielded;
+    local files when they are yielded.
 
     Args:
-        refs: Objects, each with the range that will be read first (None: the beginning). Taken lazily.
+        items: Objects to open, taken lazily.
         access: How S3 is reached.
 
     Raises:
-        RunFailedError: A store that can't be used at all.
+        RunFailedError: The store can't be used at all.
     """
-    waiting: deque[Future[ObjectReader | FileFault] | ObjectRef] = deque()
-    upcoming = iter(refs)
+    waiting: deque[tuple[ToOpen, Future[ObjectReader | FileFault] | None]] = deque()
+    upcoming = iter(items)
     try:
         while True:
-            while len(waiting) < AHEAD and (found := next(upcoming, None)) is not None:
-                ref, first = found
-                is_remote = not ref.uri.startswith("file://")
-                waiting.append(request_pool().submit(_begun, ref, first, access) if is_remote else ref)
+            while len(waiting) < AHEAD and (item := next(upcoming, None)) is not None:
+                is_remote = not item.ref.uri.startswith("file://")
+                waiting.append((item, request_pool().submit(_open_and_preload, item, access) if is_remote else None))
             if not waiting:
                 return
-            place = waiting.popleft()
-            yield _opened(place, access) if isinstance(place, ObjectRef) else place.result()
+            item, future = waiting.popleft()
+            yield item, _open(item.ref, access) if future is None else future.result()
     finally:
-        for place in waiting:
-            if isinstance(place, Future) and not place.cancel():
-                reader = place.result() if place.exception() is None else None
+        for _, future in waiting:
+            if future is not None and not future.cancel():
+                reader = future.result() if future.exception() is None else None
                 if reader is not None and not isinstance(reader, FileFault):
                     reader.close()
 
 
-def _opened(ref: ObjectRef, access: S3Access) -> ObjectReader | FileFault:
+def _open(ref: ObjectRef, access: S3Access) -> ObjectReader | FileFault:
     try:
         return open_object(ref, access)
     except FileFault as fault:
@@ -66,12 +79,12 @@ def _opened(ref: ObjectRef, access: S3Access) -> ObjectReader | FileFault:
         return internal_error(error, "object")
 
 
-def _begun(ref: ObjectRef, first: FirstRange | None, access: S3Access) -> ObjectReader | FileFault:
-    reader = _opened(ref, access)
+def _open_and_preload(item: Opening, access: S3Access) -> ObjectReader | FileFault:
+    reader = _open(item.ref, access)
     if isinstance(reader, FileFault):
         return reader
     try:
-        reader.preload(*(first or (0, FIRST_REQUEST)))
+        reader.preload(*(item.first_range or (0, FIRST_REQUEST)))
     except BaseException as error:
         reader.close()
         if isinstance(error, FileFault):

@@ -1,23 +1,24 @@
-"""A run's source by its settings."""
+"""The source and the error queue of a run, by its settings."""
 
 from __future__ import annotations
 
 from dicom_udf.config import IngestConfig, service_endpoint
 from dicom_udf.sources.discovery import Source, StoreSource
+from dicom_udf.sources.fault_queue import FaultQueue, open_fault_queue
 from dicom_udf.sources.manifest import open_inventory, open_manifest
 from dicom_udf.sources.patterns import Patterns
 from dicom_udf.sources.queue import open_queue
 from dicom_udf.sources.queue_source import QueueSource
 from dicom_udf.sources.stores import open_store
 
-__all__ = ["open_source"]
+__all__ = ["open_error_queue", "open_source"]
 
 
 def open_source(config: IngestConfig) -> Source:
-    """Open the source, the manifest, the inventory or the queue that a run reads. What belongs to the lake is left out.
+    """Open the source, the manifest, the inventory or the queue that a run reads. The lake's own files are left out.
 
     Raises:
-        ConfigurationError: It isn't there, or isn't one.
+        ConfigurationError: It doesn't exist, or isn't one.
         RunFailedError: It is denied, or can't be reached.
     """
     access, patterns = config.access, Patterns(config.include, config.exclude)
@@ -37,3 +38,15 @@ def open_source(config: IngestConfig) -> Source:
         may_be_empty=config.allow_mass_delete,
     )
     return StoreSource(store)
+
+
+def open_error_queue(config: IngestConfig) -> FaultQueue | None:
+    """Open the queue that a run sends its faults to; None if it has none.
+
+    Raises:
+        ConfigurationError: There is no such queue.
+        RunFailedError: It can't be reached.
+    """
+    if config.error_queue is None:
+        return None
+    return open_fault_queue(config.error_queue, endpoint=service_endpoint("SQS", config.aws_endpoint))

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from dicom_udf.read import Stamp, read_object
+from dicom_udf.read import read_item
 from dicom_udf.sources import ObjectRef, S3Access, open_ahead, open_store
-from dicom_udf.tasks import Item
+from dicom_udf.tasks import Item, ReadSettings, Stamp
 
 FOLDER = Path(__file__).parent.parent / "cases"
 CASES = json.loads((FOLDER / "archives.json").read_text(encoding="utf-8"))
@@ -19,8 +19,8 @@ CASES = json.loads((FOLDER / "archives.json").read_text(encoding="utf-8"))
 
 def _rows_of(path: Path) -> list[dict[str, Any]]:
     [ref] = [ObjectRef(*row.values()) for batch in open_store(str(path)).list() for row in batch.to_pylist()]
-    [opened] = open_ahead([(ref, None)], S3Access())
-    return list(read_object(Item(ref), opened, Stamp("run", datetime(2026, 1, 1))))
+    [(item, opened)] = open_ahead([Item(ref)], S3Access())
+    return list(read_item(item, opened, ReadSettings(Stamp("run", datetime(2026, 1, 1)))))
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["path"] for case in CASES])

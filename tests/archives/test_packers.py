@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from pydicom.data import get_testdata_files
 from pydicom.datadict import DicomDictionary
 
-from dicom_udf.archives import Limits, Member, MemberFault, members
+from dicom_udf.archives import Member, MemberFault, members
 from dicom_udf.archives.kinds import _MAGIC, Kind
 from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.header.recognise import first_element
 from dicom_udf.header.window import Window
-from dicom_udf.read import Stamp, read_object
+from dicom_udf.read import read_item
 from dicom_udf.sources import ObjectRef, S3Access, open_ahead, open_store
-from dicom_udf.tasks import Item
+from dicom_udf.tasks import Item, ReadSettings, Stamp
 from tests.archives.packers import DMGS, PACKED
 from tests.archives.packing import KINDS, SINGLE, pack_tar, pack_zip, seen, some_data
 
@@ -221,8 +221,8 @@ def test_no_data_set_of_the_wheel_without_its_meta_group_is_a_packer(cut: int) -
 
 def _requests(path: Path) -> int:
     [ref] = [ObjectRef(*row.values()) for batch in open_store(str(path)).list() for row in batch.to_pylist()]
-    [opened] = open_ahead([(ref, None)], S3Access())
-    *_, last = read_object(Item(ref), opened, Stamp("run", datetime(2026, 1, 1)), limits=Limits())
+    [(item, opened)] = open_ahead([Item(ref)], S3Access())
+    *_, last = read_item(item, opened, ReadSettings(Stamp("run", datetime(2026, 1, 1))))
     return int(last["requests"])
 
 

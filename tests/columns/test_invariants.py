@@ -13,8 +13,8 @@ from dicom_udf.answers.local import open_tables
 from dicom_udf.cli import main
 from dicom_udf.columns.invariants import EXAMPLES, INVARIANTS, check_invariants
 from dicom_udf.config import IngestConfig, LakePlace
-from dicom_udf.ingest import ingest
 from dicom_udf.lake.session import lake_session
+from dicom_udf.pipeline import ingest
 from tests.local_lake import files
 
 SAMPLE = Path(__file__).parents[2] / "sample_dcm"

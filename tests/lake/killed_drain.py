@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from dicom_udf import ingest
+from dicom_udf import pipeline
 from dicom_udf.config import IngestConfig
 from dicom_udf.sources import queue, queue_source
 from tests.lake.killed_run import after, before, die
@@ -59,13 +59,13 @@ def _wait_before_the_commit(then: Callable[[], None] | None = None) -> None:
 
 # One part with changed, deleted and new objects: a batch that is merged, then one that is appended.
 POINTS: dict[str, Callable[[], None]] = {
-    "messages received, listing written": after(ingest, "write_listing"),
-    "first batch staged": after(ingest, "stage_batch", 1),
-    "first batch committed, second not staged": before(ingest, "stage_batch", 2),
+    "messages received, listing written": after(pipeline, "write_listing"),
+    "first batch staged": after(pipeline, "stage_batch", 1),
+    "first batch committed, second not staged": before(pipeline, "stage_batch", 2),
     "all staged, nothing deleted": before(queue_source.QueueBatch, "acknowledge"),
     "while messages are deleted": while_messages_are_deleted,
     "all deleted, second batch not committed": after_messages_are_deleted,
-    "all committed": before(ingest, "drop_plan"),
+    "all committed": before(pipeline, "drop_plan"),
 }
 
 
@@ -75,7 +75,7 @@ def main() -> None:
     queue.VISIBILITY, queue._THREADS = 3, 1
     POINTS[point]()
     servers = {"s3_endpoint": endpoint, "aws_endpoint": endpoint}
-    ingest.ingest(IngestConfig(queue=url, lake=lake, master="local[2]", **servers))
+    pipeline.ingest(IngestConfig(queue=url, lake=lake, master="local[2]", **servers))
     raise SystemExit(f"the run went past the point {point!r}")
 
 

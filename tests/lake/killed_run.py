@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from dicom_udf import ingest, tasks
+from dicom_udf import pipeline, tasks
 from dicom_udf.config import IngestConfig
 from dicom_udf.lake import commit, plan, publish, recovery, stage
 from dicom_udf.lake.tables import Lake
@@ -72,12 +72,12 @@ def amid_staging() -> None:
 # A run with changed, deleted and new objects has two batches: the first is merged, the second appended. Each publishes
 # instances, failures and objects, in this order.
 POINTS: dict[str, Callable[[], None]] = {
-    "holding the lease": before(ingest, "open_lake"),
-    "listing written": after(ingest, "write_listing"),
+    "holding the lease": before(pipeline, "open_lake"),
+    "listing written": after(pipeline, "write_listing"),
     "plan table made, not filled": before(plan, "Counter"),
-    "plan written": after(ingest, "make_plan"),
+    "plan written": after(pipeline, "make_plan"),
     "during staging": amid_staging,
-    "merged batch staged": after(ingest, "stage_batch"),
+    "merged batch staged": after(pipeline, "stage_batch"),
     "instances replaced, not published": before(publish, "_publish", 1),
     "instances published, failures not": after(publish, "_publish", 1),
     "failures replaced, not published": before(publish, "_publish", 2),
@@ -85,12 +85,12 @@ POINTS: dict[str, Callable[[], None]] = {
     "objects replaced, not published": before(publish, "_publish", 3),
     "merged batch published": after(publish, "_publish", 3),
     "stage of the merged batch dropped": after(Lake, "drop_staging", 4),
-    "second batch staged": after(ingest, "stage_batch", 2),
+    "second batch staged": after(pipeline, "stage_batch", 2),
     "instances appended, not published": before(publish, "_publish", 4),
     "instances added, failures not": after(publish, "_publish", 4),
     "failures added, objects not": after(publish, "_publish", 5),
-    "all published, plan still there": before(ingest, "drop_plan"),
-    "all done, lease not given back": after(ingest, "drop_plan"),
+    "all published, plan still there": before(pipeline, "drop_plan"),
+    "all done, lease not given back": after(pipeline, "drop_plan"),
 }
 RECOVERY_POINTS: dict[str, Callable[[], None]] = {
     "a batch finished, its stage still there": after(recovery, "commit_batch"),
@@ -101,7 +101,7 @@ def main() -> None:
     """Run the job up to the point."""
     point, source, lake = sys.argv[1:]
     (POINTS | RECOVERY_POINTS)[point]()
-    ingest.ingest(IngestConfig(source=source, lake=lake, master="local[2]"))
+    pipeline.ingest(IngestConfig(source=source, lake=lake, master="local[2]"))
     raise SystemExit(f"the run went past the point {point!r}")
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from pyspark import SparkContext
 
-from dicom_udf import ingest, tasks
+from dicom_udf import pipeline, tasks
 from dicom_udf.config import IngestConfig
 from dicom_udf.lake import commit, stage
 
@@ -105,7 +105,7 @@ def main() -> None:
     source, lake = sys.argv[1:]
     lose_one_amid_staging()
     lose_one_amid_the_commit()
-    report = ingest.ingest(IngestConfig(source=source, lake=lake, master="local-cluster[2,1,1024]"))
+    report = pipeline.ingest(IngestConfig(source=source, lake=lake, master="local-cluster[2,1,1024]"))
     told: dict[str, Any] = {"killed": len(KILLED), "stages_run_again": stages_run_again()}
     told |= {"instances": report.instances, "failures": report.failures, "read": report.objects_read}
     sys.stdout.write(f"{json.dumps(told)}\n")

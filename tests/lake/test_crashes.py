@@ -17,7 +17,7 @@ from pydicom.data import get_testdata_file
 
 from dicom_udf.answers.local import run_query
 from dicom_udf.config import IngestConfig, LakePlace
-from dicom_udf.ingest import ingest
+from dicom_udf.pipeline import ingest
 from tests.lake.killed_run import POINTS
 
 pytestmark = [pytest.mark.spark, pytest.mark.crash]

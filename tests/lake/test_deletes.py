@@ -10,7 +10,7 @@ import pytest
 from dicom_udf.answers.local import run_query
 from dicom_udf.config import IngestConfig, LakePlace
 from dicom_udf.errors import RunFailedError
-from dicom_udf.ingest import ingest
+from dicom_udf.pipeline import ingest
 from tests.lake.test_crashes import write
 
 pytestmark = pytest.mark.spark

@@ -14,9 +14,9 @@ from dicom_udf.cli import main
 from dicom_udf.columns import failures_table, instances_table, objects_table
 from dicom_udf.config import TABLES, VIEWS, IngestConfig, MaintainConfig
 from dicom_udf.errors import ConfigurationError, RunFailedError
-from dicom_udf.ingest import ingest
 from dicom_udf.lake import commit, lake_lease, open_lake
 from dicom_udf.lake.maintenance import maintain
+from dicom_udf.pipeline import ingest
 from tests.servers.s3 import NO_VERSITYGW, S3Server, find_versitygw, moto_server, versitygw
 
 pytestmark = pytest.mark.spark

@@ -16,11 +16,11 @@ import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
-from dicom_udf import ingest as ingest_job
+from dicom_udf import pipeline
 from dicom_udf.answers.local import run_query
 from dicom_udf.config import IngestConfig, LakePlace
-from dicom_udf.ingest import ingest
 from dicom_udf.lake import publish
+from dicom_udf.pipeline import ingest
 
 pytestmark = [pytest.mark.spark, pytest.mark.crash]
 
@@ -81,7 +81,7 @@ HISTORIES = 25
 """Sources that change between two runs, each in its own way: what a run costs is not what it finds."""
 
 INTERRUPTIONS = (
-    [(ingest_job, name) for name in ("write_listing", "make_plan", "stage_batch", "commit_batch", "drop_plan")]
+    [(pipeline, name) for name in ("write_listing", "make_plan", "stage_batch", "commit_batch", "drop_plan")]
     + [(publish, "_publish")] * 4
 )  # fmt: skip
 

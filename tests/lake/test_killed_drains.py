@@ -18,7 +18,7 @@ from pydicom.data import get_testdata_file
 
 from dicom_udf.answers.inspection import verify_lake
 from dicom_udf.config import IngestConfig, LakePlace
-from dicom_udf.ingest import ingest
+from dicom_udf.pipeline import ingest
 from dicom_udf.sources import queue as sources_queue
 from tests.lake.killed_drain import DELETED_AMID, POINTS
 from tests.lake.test_crashes import TABLES, rows

@@ -13,15 +13,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-import dicom_udf.ingest
+from dicom_udf import pipeline
 from dicom_udf.answers.inspection import verify_lake
 from dicom_udf.cli import main, maintain_job
 from dicom_udf.columns import instances_table
 from dicom_udf.config import IngestConfig, LakePlace, MaintainConfig
-from dicom_udf.ingest import ingest
 from dicom_udf.lake import lake_lease, open_lake
 from dicom_udf.lake.maintenance import maintain
 from dicom_udf.lake.publish import publish
+from dicom_udf.pipeline import ingest
 from tests.local_lake import files
 
 pytestmark = pytest.mark.spark
@@ -195,7 +195,7 @@ def test_a_staged_batch_of_a_dead_run_is_finished(spark, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(dicom_udf.ingest, "commit_batch", die)
+        patch.setattr(pipeline, "commit_batch", die)
         ingest(settings)
     before = files(tmp_path / "lake")
     config = MaintainConfig(lake=settings.lake, wait=0)

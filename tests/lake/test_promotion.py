@@ -5,17 +5,17 @@ from io import BytesIO
 
 import pytest
 
-from dicom_udf import ingest as pipeline
+from dicom_udf import pipeline
 from dicom_udf.answers.inspection import describe_columns
 from dicom_udf.cli import promote_job
 from dicom_udf.columns import parse_promoted
 from dicom_udf.config import IngestConfig, LakePlace, PromoteConfig
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.header import Selection, read_header
-from dicom_udf.ingest import ingest
 from dicom_udf.lake import open_lake, promotion, publish
 from dicom_udf.lake.promoted import filled, left_promotion
 from dicom_udf.lake.promotion import promote
+from dicom_udf.pipeline import ingest
 
 from ..header.files import encode, minimal
 

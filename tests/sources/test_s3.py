@@ -22,6 +22,7 @@ from dicom_udf.sources import (
     open_store,
 )
 from dicom_udf.sources import s3 as s3_module
+from dicom_udf.tasks import Item
 from tests.servers.proxy import proxy
 from tests.servers.rules import (
     ACCESS_DENIED,
@@ -192,7 +193,7 @@ def test_an_object_costs_one_request_and_no_head(bucket, access, server) -> None
     with proxy(server.endpoint) as way:
         through = S3Access(endpoint=way.endpoint, region=server.region)
         refs = listed(open_store(bucket.uri(), access=access))
-        for reader in open_ahead(((ref, None) for ref in refs), through):
+        for _, reader in open_ahead(map(Item, refs), through):
             assert not isinstance(reader, FileFault)
             assert reader.read(64 << 10) == DATA[: 64 << 10]
             assert (reader.requests, reader.bytes_read) == (1, 64 << 10)
@@ -317,7 +318,7 @@ def test_a_fault_ahead_belongs_to_its_object(bucket, access, server) -> None:
         way.rules.append(Rule(ACCESS_DENIED, key=f"{bucket.name}/7", times=None))
         way.rules.append(Rule(OBJECT_ARCHIVED, key=f"{bucket.name}/9", times=None))
         through = S3Access(endpoint=way.endpoint, region=server.region)
-        opened = list(open_ahead(((ref, None) for ref in refs), through))
+        opened = [reader for _, reader in open_ahead(map(Item, refs), through)]
     faults = {n: one.code for n, one in enumerate(opened) if isinstance(one, FileFault)}
     assert faults == {7: FailureCode.ACCESS_DENIED, 9: FailureCode.OBJECT_ARCHIVED}
 
@@ -328,7 +329,7 @@ def test_expired_credentials_ahead_end_the_run(bucket, access, server) -> None:
         way.rules.append(Rule(EXPIRED_TOKEN, times=None))
         through = S3Access(endpoint=way.endpoint, region=server.region)
         with pytest.raises(RunFailedError, match="renew them"):
-            list(open_ahead(((ref, None) for ref in refs), through))
+            list(open_ahead(map(Item, refs), through))
 
 
 def test_requests_slow_down_and_recover() -> None:
