@@ -15,6 +15,7 @@ import re
 import shutil
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, assert_never
@@ -30,10 +31,10 @@ from dicom_udf.config import (
     PromoteConfig,
     QueryConfig,
     RegisterConfig,
+    ScanConfig,
     StatusConfig,
     VerifyConfig,
     WriterOptions,
-    check_catalog,
     check_ingest,
     check_lake,
     check_new_lake,
@@ -41,7 +42,6 @@ from dicom_udf.config import (
     parse_ingest_arguments,
     parse_maintain_arguments,
     parse_promote_arguments,
-    service_endpoint,
 )
 from dicom_udf.environment import check_shell, restart_in_utf8
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
@@ -162,6 +162,8 @@ def _run(config: CommandConfig) -> None:
             _register(config)
         case QueryConfig():
             _query(config)
+        case ScanConfig():
+            _scan(config)
         case StatusConfig():
             _status(config)
         case FailuresConfig():
@@ -180,8 +182,8 @@ def _run(config: CommandConfig) -> None:
 def _ingest(config: IngestConfig) -> None:
     check_ingest(config)  # a bad argument is told at once, Spark takes a second to import
     check_shell(config.master)
-    from dicom_udf.pipeline import fail_on_faults, ingest  # noqa: PLC0415
     from dicom_udf.metrics import failure_data, metric_data, send_metrics, success_data  # noqa: PLC0415
+    from dicom_udf.pipeline import fail_on_faults, ingest  # noqa: PLC0415
 
     counts: list[dict[str, Any]] = []
     try:
@@ -260,22 +262,38 @@ def _register(config: RegisterConfig) -> None:
 
 
 def _query(config: QueryConfig) -> None:
-    check_catalog(config.place)
-    if config.place.is_glue:
-        from dicom_udf.answers.athena import AthenaAccess, run_on_athena  # noqa: PLC0415
-        from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415
+    from dicom_udf.answers.engines import answer_query  # noqa: PLC0415
 
-        lake_tables(config.place)  # Athena knows databases, not lakes: this one's has to be the lake's
-        endpoint = service_endpoint("ATHENA", config.aws_endpoint)
-        access = AthenaAccess(config.workgroup, config.output_location, endpoint, config.s3_region)
-        answer = run_on_athena(config.sql, config.database, access)
-    elif config.workgroup is not None or config.output_location is not None:
-        raise ConfigurationError("--workgroup and --output-location are Athena's, which needs --catalog glue")
-    else:
-        from dicom_udf.answers.local import run_query  # noqa: PLC0415
-
-        answer = run_query(config.sql, config.place)
+    answer = answer_query(config)
     _write(answer.columns, answer.rows, config.format)
+
+
+def _scan(config: ScanConfig) -> None:
+    from dicom_udf.scanning import scan, write_scan  # noqa: PLC0415
+
+    output = None if config.output is None else Path(config.output)
+    form = config.format or _form_of(output)
+    if form == "parquet" and output is None:
+        raise ConfigurationError("--format parquet needs a file; give --output FILE.parquet")
+    clock0 = time.monotonic()
+    batches = scan(
+        config.source, workers=config.workers, include=config.include, exclude=config.exclude, access=config.access
+    )
+    _use_exact_encoding()
+    counts = write_scan(batches, output, form, stdout=sys.stdout)
+    sys.stdout.flush()
+    print(f"{counts.to_text()}; {time.monotonic() - clock0:.1f} s", file=sys.stderr)
+
+
+def _form_of(output: Path | None) -> Literal["parquet", "jsonl", "csv"]:
+    """Return the form of rows by a file's ending; ``jsonl`` without one."""
+    match output.suffix.lower() if output is not None else "":
+        case ".parquet":
+            return "parquet"
+        case ".csv":
+            return "csv"
+        case _:
+            return "jsonl"
 
 
 def _status(config: StatusConfig) -> None:
@@ -328,9 +346,15 @@ def _verify(config: VerifyConfig) -> None:
 def _write(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: Literal["table", "csv", "json"]) -> None:
     from dicom_udf.rendering import write_rows  # noqa: PLC0415
 
-    if form != "table" and isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", newline="")  # RFC 4180's line ends, RFC 8259's encoding
+    if form != "table":
+        _use_exact_encoding()
     write_rows(columns, rows, form=form, stream=sys.stdout, width=_terminal_width())
+
+
+def _use_exact_encoding() -> None:
+    """Write RFC 4180's line ends and RFC 8259's encoding to stdout, whatever the system's are."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="")
 
 
 def _write_columns(columns: Sequence[Mapping[str, Any]]) -> None:

@@ -5,7 +5,7 @@
     IngestConfig ── parse_ingest_arguments(argv)    python, spark-submit, AWS Glue: only ``--name value``
          │
          └───────── parse_command(argv)             the command ``dicom-lake``: SOURCE and SQL are positional
-    QueryConfig · StatusConfig · FailuresConfig · ColumnsConfig · VerifyConfig
+    ScanConfig · QueryConfig · StatusConfig · FailuresConfig · ColumnsConfig · VerifyConfig
     InitConfig · RegisterConfig · MaintainConfig · PromoteConfig
          │
          └───────── .place  ->  LakePlace: root, database, catalog, how S3 and AWS are reached
@@ -26,7 +26,9 @@ from dicom_udf.config.arguments import (
 from dicom_udf.config.checks import TABLES, VIEWS, check_catalog, check_ingest, check_lake, check_new_lake, is_lake
 from dicom_udf.config.ingest_settings import IngestConfig
 from dicom_udf.config.lake_options import CatalogOptions, LakeOptions, WriterOptions
+from dicom_udf.config.options import location_of
 from dicom_udf.config.place import LakePlace, S3Access, service_endpoint
+from dicom_udf.config.scan_settings import ScanConfig
 from dicom_udf.config.settings import (
     ColumnsConfig,
     CommandConfig,
@@ -53,6 +55,7 @@ __all__ = [
     "QueryConfig",
     "RegisterConfig",
     "S3Access",
+    "ScanConfig",
     "StatusConfig",
     "VerifyConfig",
     "WriterOptions",
@@ -61,6 +64,7 @@ __all__ = [
     "check_lake",
     "check_new_lake",
     "is_lake",
+    "location_of",
     "parse_command",
     "parse_ingest_arguments",
     "parse_maintain_arguments",

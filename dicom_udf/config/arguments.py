@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, NoReturn
 
-from dicom_udf import __version__
 from dicom_udf.config.ingest_settings import IngestConfig
-from dicom_udf.config.lake_options import WriterOptions
+from dicom_udf.config.lake_options import CatalogOptions, WriterOptions
+from dicom_udf.config.scan_settings import ScanConfig
 from dicom_udf.config.settings import (
     ColumnsConfig,
     CommandConfig,
@@ -22,6 +22,7 @@ from dicom_udf.config.settings import (
 )
 from dicom_udf.config.upkeep_settings import InitConfig, MaintainConfig, PromoteConfig, RegisterConfig
 from dicom_udf.errors import ConfigurationError
+from dicom_udf.version import __version__
 
 __all__ = [
     "parse_command",
@@ -71,6 +72,7 @@ _COMMAND_EXAMPLE = """\
 example:
   dicom-lake ingest ./sample_dcm --lake ./lake
   dicom-lake query "SELECT modality, count(*) FROM instances GROUP BY 1" --lake ./lake
+  dicom-lake scan ./sample_dcm --output headers.parquet
 
 Exit status: 0 done, 1 the run failed, 2 bad arguments. 'dicom-lake COMMAND --help' tells more."""
 
@@ -81,6 +83,7 @@ _COMMANDS: dict[str, tuple[type[CommandConfig], str, str]] = {
     # name: settings, the field that is positional, what it does
     "ingest": (IngestConfig, "source", "read the headers of a source into a lake: new, changed and deleted objects"),
     "query": (QueryConfig, "sql", "answer one SQL statement on a lake"),
+    "scan": (ScanConfig, "source", "read the headers of a source into a file: without a lake, Spark or Java"),
     "status": (StatusConfig, "", "say what a lake holds: rows, objects, failures, dates, size"),
     "failures": (FailuresConfig, "", "list the files that gave no header, and why"),
     "verify": (VerifyConfig, "", "check that a lake's tables agree with each other; writes nothing"),
@@ -158,7 +161,7 @@ def parse_command(argv: Sequence[str]) -> CommandConfig:
     """
     parser = _Parser(
         prog="dicom-lake",
-        usage="dicom-lake COMMAND ... --lake LAKE [--option VALUE ...]",
+        usage="dicom-lake COMMAND ... [--option VALUE ...]",
         description="DICOM headers, loose or in archives, as Iceberg tables that answer SQL.",
         epilog=_COMMAND_EXAMPLE,
     )
@@ -168,7 +171,8 @@ def parse_command(argv: Sequence[str]) -> CommandConfig:
     other.add_argument("--version", action="version", version=f"dicom-lake {__version__}", help="print it and stop")
     for name, (config_class, positional, summary) in _COMMANDS.items():
         program = f"dicom-lake {name}"
-        usage = program + f" {positional.upper()}" * bool(positional) + " --lake LAKE [--option VALUE ...]"
+        words = [program, positional.upper(), "--lake LAKE" if issubclass(config_class, CatalogOptions) else ""]
+        usage = " ".join(filter(None, [*words, "[--option VALUE ...]"]))
         description = f"{summary[0].upper()}{summary[1:]}."
         command = commands.add_parser(name, prog=program, usage=usage, help=summary, description=description)
         _add_options(command, config_class, positional)

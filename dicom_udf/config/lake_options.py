@@ -20,25 +20,12 @@ from dicom_udf.config.options import (
 )
 from dicom_udf.config.place import LakePlace, S3Access, service_endpoint
 
-__all__ = ["CatalogOptions", "LakeOptions", "WriterOptions"]
+__all__ = ["CatalogOptions", "LakeOptions", "S3Options", "WriterOptions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogOptions:
-    """Who keeps a lake's tables, and how S3 and AWS are reached."""
-
-    catalog: Literal["hadoop", "glue"] = field(
-        default="hadoop",
-        metadata=option(
-            "keeper of the tables: a local lake's own folder, or AWS Glue for a lake in S3",
-            choices=("hadoop", "glue"),
-            group="lake",
-        ),
-    )
-    """``hadoop`` needs no service, which suits a laptop; Athena reads only what is in ``glue``."""
-
-    database: str = field(default="dicom", metadata=DATABASE)
-    """Lower-case letters, digits, underscores: what Glue, Spark and Athena all take unquoted."""
+class S3Options:
+    """The options of a command that reads S3."""
 
     s3_endpoint: str | None = field(
         default=None,
@@ -67,6 +54,30 @@ class CatalogOptions:
     )
     """AWS wants false, most other servers true."""
 
+    @property
+    def access(self) -> S3Access:
+        """How S3 is reached, AWS's environment variables included."""
+        endpoint = service_endpoint("S3", self.s3_endpoint)
+        return S3Access(endpoint=endpoint, region=self.s3_region, path_style=self.s3_path_style)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogOptions(S3Options):
+    """The keeper of a lake's tables, and how S3 and AWS are reached."""
+
+    catalog: Literal["hadoop", "glue"] = field(
+        default="hadoop",
+        metadata=option(
+            "keeper of the tables: a local lake's own folder, or AWS Glue for a lake in S3",
+            choices=("hadoop", "glue"),
+            group="lake",
+        ),
+    )
+    """``hadoop`` needs no service, which suits a laptop; Athena reads only what is in ``glue``."""
+
+    database: str = field(default="dicom", metadata=DATABASE)
+    """Lower-case letters, digits, underscores: what Glue, Spark and Athena all take unquoted."""
+
     aws_endpoint: str | None = field(
         default=None,
         metadata=option(
@@ -77,12 +88,6 @@ class CatalogOptions:
         ),
     )
     """``http(s)://host:port``, e.g. a VPC endpoint or a server for tests."""
-
-    @property
-    def access(self) -> S3Access:
-        """How S3 is reached, AWS's environment variables included."""
-        endpoint = service_endpoint("S3", self.s3_endpoint)
-        return S3Access(endpoint=endpoint, region=self.s3_region, path_style=self.s3_path_style)
 
     def place_of(self, lake: str) -> LakePlace:
         """Return a lake's place."""

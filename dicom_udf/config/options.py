@@ -6,12 +6,13 @@ Each reader of a value raises :class:`argparse.ArgumentTypeError`, before which 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from dicom_udf.errors import FailureCode
+from dicom_udf.errors import ConfigurationError, FailureCode
 
 __all__ = [
     "ARCHIVE_NAMES",
@@ -35,6 +36,7 @@ __all__ = [
     "key_arn",
     "local_file",
     "location",
+    "location_of",
     "metrics_namespace",
     "number",
     "option",
@@ -70,6 +72,18 @@ def location(text: str) -> str:
         return text if scheme else str(Path(text).expanduser().resolve())
     except RuntimeError:
         raise argparse.ArgumentTypeError("begins with ~, and this user has no home; write the whole path") from None
+
+
+def location_of(name: str, path: str | os.PathLike[str]) -> str:
+    """Read a location that a caller in Python gives as the argument ``name``.
+
+    Raises:
+        ConfigurationError: It can't be used.
+    """
+    try:
+        return location(os.fspath(path))
+    except argparse.ArgumentTypeError as error:
+        raise ConfigurationError(f"{name} {error}") from None
 
 
 def local_file(text: str) -> str:

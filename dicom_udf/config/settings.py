@@ -18,6 +18,7 @@ from dicom_udf.config.options import (
     s3_url,
 )
 from dicom_udf.config.place import LakePlace
+from dicom_udf.config.scan_settings import ScanConfig
 from dicom_udf.config.upkeep_settings import InitConfig, MaintainConfig, PromoteConfig, RegisterConfig
 
 __all__ = [
@@ -137,6 +138,7 @@ CommandConfig = (
     | InitConfig
     | RegisterConfig
     | QueryConfig
+    | ScanConfig
     | StatusConfig
     | FailuresConfig
     | ColumnsConfig

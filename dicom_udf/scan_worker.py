@@ -1,0 +1,133 @@
+"""A process that reads tasks for a scan: pickled tasks in, Arrow streams out.
+
+A process of its own, not a fork: S3 clients have threads, which a fork breaks. And not :mod:`multiprocessing`, which
+imports the caller's script again.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import BinaryIO, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dicom_udf.columns import Table, arrow_schema, instances_table
+from dicom_udf.errors import DicomLakeError, RunFailedError
+from dicom_udf.read import RowKind, read_batches
+from dicom_udf.tasks import Item, ReadSettings
+
+__all__ = ["SCAN_SCHEMA", "Worker", "to_scan_batch"]
+
+_FAILURE = ("code", "severity", "message")
+
+
+def _scan_schema() -> pa.Schema:
+    instances = instances_table()
+    fields = [field for field in instances.fields if not field.name.startswith("ingest_")]
+    schema = arrow_schema(Table("scan", instances.comment, tuple(fields)))
+    nullable = [field.with_nullable(True) for field in schema]  # a failure has no study_date
+    return pa.schema([*nullable, *(pa.field(f"failure_{name}", pa.string()) for name in _FAILURE)])
+
+
+SCAN_SCHEMA = _scan_schema()
+"""Columns of a scan: those of ``instances`` that don't name a run, and ``failure_code``, ``failure_severity``,
+``failure_message``."""
+
+
+def to_scan_batch(staged: pa.RecordBatch) -> pa.RecordBatch:
+    """Convert staged rows to :data:`SCAN_SCHEMA`; rows of items in which nothing was found are left out."""
+    found = staged.filter(pc.not_equal(staged.column("kind"), str(RowKind.OBJECT)))
+    names = [name.removeprefix("failure_") for name in SCAN_SCHEMA.names]
+    return pa.RecordBatch.from_arrays([found.column(name) for name in names], schema=SCAN_SCHEMA)
+
+
+class Worker:
+    """A process that reads one task after the other."""
+
+    def __init__(self) -> None:
+        """Make a worker; :meth:`start` starts its process."""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_stopped = False
+
+    def start(self, settings: ReadSettings) -> None:
+        """Start the process."""
+        command = [sys.executable, "-m", __name__]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        if self._is_stopped:
+            self.stop()
+        self._send(settings)
+
+    def read(self, task: list[Item]) -> Iterator[pa.RecordBatch]:
+        """Yield the batches of a task.
+
+        Raises:
+            RunFailedError: The source can't be read at all, or the process ended.
+        """
+        self._send(task)
+        assert self._process is not None
+        output = self._process.stdout
+        try:
+            with pa.ipc.open_stream(output) as batches:
+                yield from batches
+            failure = pickle.load(output)  # type: ignore[arg-type]
+        except (OSError, EOFError, pa.ArrowInvalid, pickle.UnpicklingError):
+            raise self._ended() from None
+        if failure is not None:
+            raise failure
+
+    def stop(self) -> None:
+        """End the process; safe to call from another thread."""
+        self._is_stopped = True
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                with suppress(OSError):  # what was still to be sent has no reader
+                    cast(BinaryIO, pipe).close()
+
+    def _send(self, message: object) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            pickle.dump(message, self._process.stdin)
+            self._process.stdin.flush()
+        except OSError:
+            raise self._ended() from None
+
+    def _ended(self) -> RunFailedError:
+        assert self._process is not None
+        status = self._process.wait()
+        reason = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+        return RunFailedError(f"a worker process of the scan ended with {reason}; try fewer workers, or more memory")
+
+
+def serve(requests: BinaryIO, responses: BinaryIO) -> None:
+    """Read the tasks that arrive; send a stream of batches for each, then None, or the error that stops the scan."""
+    settings = pickle.load(requests)
+    while True:
+        try:
+            task = pickle.load(requests)
+        except EOFError:
+            return
+        failure: DicomLakeError | None = None
+        with pa.ipc.new_stream(responses, SCAN_SCHEMA) as stream:
+            try:
+                for batch in filter(len, map(to_scan_batch, read_batches(task, settings))):
+                    stream.write_batch(batch)
+            except DicomLakeError as error:
+                failure = error
+        pickle.dump(failure, responses)
+        responses.flush()
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that scans ends its workers
+    serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -1,0 +1,219 @@
+"""The headers of a source as Arrow batches: discover -> split -> read. It needs no lake, no Spark and no Java."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import Queue
+from typing import IO, Any, Literal, TextIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dicom_udf.archives import Limits
+from dicom_udf.config import S3Access, location_of, service_endpoint
+from dicom_udf.errors import ConfigurationError, FailureCode
+from dicom_udf.read import read_batches
+from dicom_udf.rendering import write_rows
+from dicom_udf.scan_worker import SCAN_SCHEMA, Worker, to_scan_batch
+from dicom_udf.sources import ObjectRef, Patterns, open_store
+from dicom_udf.tasks import Item, ReadSettings, Stamp, expected_cost, make_tasks, split_objects
+
+__all__ = ["ScanCounts", "ScanFormat", "scan", "write_scan"]
+
+ScanFormat = Literal["parquet", "jsonl", "csv"]
+
+WORKER_COST = 1_500
+"""Headers that one process reads in the time that another one takes to start, 0.7 s."""
+
+
+def scan(
+    source: str | os.PathLike[str],
+    *,
+    workers: int | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    access: S3Access | None = None,
+    limits: Limits | None = None,
+) -> pa.RecordBatchReader:
+    """Read the headers of a folder, a file or an ``s3://`` prefix, archives included.
+
+    A row is a DICOM file found, with the columns of a lake's table ``instances`` but for ``ingest_run_id`` and
+    ``ingest_time``; or a file or object without a header, with ``failure_code``, ``failure_severity`` and
+    ``failure_message``. Rows come in the order of their objects' names from one process, in any order from several.
+
+    Args:
+        source: A local path, a ``file://`` URI or ``s3://bucket/prefix``.
+        workers: Processes that read, at most; by default one for each core. A small source is read in this process.
+        include: Globs; only names below the source that match one are read, e.g. ``["*.dcm", "*.zip"]``.
+        exclude: Globs; names that match one are left out.
+        access: How S3 is reached; by default as AWS's environment variables state.
+        limits: Bounds for archives.
+
+    Returns:
+        An iterator of record batches with ``schema``, ``read_all()`` and ``read_pandas()``; nothing is read before its
+        first batch is taken.
+
+    Raises:
+        ConfigurationError: The source does not exist.
+        RunFailedError: The source can't be read at all; also from the iterator, where a worker ends early too.
+
+    Example:
+        >>> from dicom_udf import scan
+        >>> table = scan("sample_dcm").read_all()
+        >>> table.num_rows, table.column("failure_code").null_count
+        (57, 40)
+    """
+    access = S3Access(service_endpoint("S3", None)) if access is None else access
+    store = open_store(
+        location_of("source", source),
+        access=access,
+        patterns=Patterns(tuple(include), tuple(exclude)),
+        may_be_empty=False,
+    )
+    stamp = Stamp(run_id="", time=datetime.now(UTC).replace(tzinfo=None))
+    settings = ReadSettings(stamp, access, limits or Limits())
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        refs = [ObjectRef(*row.values()) for batch in store.list() for row in batch.to_pylist()]
+        items = list(split_objects(refs, settings))
+        number = min(workers or _cores(), math.ceil(sum(map(expected_cost, items)) / WORKER_COST))
+        tasks = make_tasks(items, cores=number)
+        if min(number, len(tasks)) > 1:
+            yield from _read_in_workers(tasks, settings, number)
+        else:
+            yield from filter(len, map(to_scan_batch, read_batches(items, settings)))
+
+    return pa.RecordBatchReader.from_batches(SCAN_SCHEMA, batches())
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _read_in_workers(tasks: Sequence[list[Item]], settings: ReadSettings, number: int) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of tasks that several processes read; each takes the next task when it has read one."""
+    left = deque(tasks)
+    results: Queue[pa.RecordBatch | BaseException | None] = Queue(maxsize=2 * number)
+    workers = [Worker() for _ in range(min(number, len(tasks)))]
+
+    def drive(worker: Worker) -> None:
+        try:
+            worker.start(settings)
+            with suppress(IndexError):  # no task is left
+                while True:
+                    for batch in worker.read(left.popleft()):
+                        results.put(batch)
+        except BaseException as error:  # raised again where the batches are taken
+            results.put(error)
+        finally:
+            results.put(None)
+
+    running = 0
+    try:
+        for worker in workers:
+            threading.Thread(target=drive, args=(worker,), name="scan", daemon=True).start()
+            running += 1
+        while running:
+            result = results.get()
+            if result is None:
+                running -= 1
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                yield result
+    finally:
+        left.clear()
+        for worker in workers:
+            worker.stop()
+        while running:  # threads wait until their last batches are taken
+            running -= results.get() is None
+
+
+@dataclass(slots=True)
+class ScanCounts:
+    """The files that a scan found.
+
+    Attributes:
+        instances: Files with a header.
+        failures: Files and objects without one, by their code.
+    """
+
+    instances: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Count the rows of a batch."""
+        codes = batch.column("failure_code")
+        self.instances += codes.null_count
+        self.failures.update(codes.drop_null().to_pylist())
+
+    def to_text(self) -> str:
+        """Return one line, e.g. ``26 instances; 13 failures: NOT_DICOM 5, TRUNCATED 8``."""
+        if not self.instances and not self.failures:
+            return "no files were found"
+        codes = ", ".join(f"{code} {self.failures[code]:,}" for code in FailureCode if code in self.failures)
+        failures = f"{self.failures.total():,} failures" + (f": {codes}" if codes else "")
+        return f"{self.instances:,} instances; {failures}"
+
+
+def write_scan(batches: pa.RecordBatchReader, output: Path | None, form: ScanFormat, *, stdout: TextIO) -> ScanCounts:
+    """Write the rows of a scan to a file, which appears under its name once it is whole, or to ``stdout``.
+
+    Args:
+        batches: As :func:`scan` returns them.
+        output: The file; None for ``stdout``.
+        form: ``parquet`` (a file only); ``jsonl``: an object a line, without its nulls; ``csv``: RFC 4180, nested
+            values as JSON.
+        stdout: Where rows go without a file.
+
+    Raises:
+        ConfigurationError: The file can't be made.
+    """
+    counts = ScanCounts()
+    with ExitStack() as stack:
+        is_text = form != "parquet"
+        stream: Any = stdout if output is None else stack.enter_context(_new_file(output, is_text=is_text))
+        if form == "parquet":
+            writer = stack.enter_context(pq.ParquetWriter(stream, batches.schema, compression="zstd"))
+            for batch in _counted(batches, counts):
+                writer.write_batch(batch)
+            return counts
+        rows = (row for batch in _counted(batches, counts) for row in batch.to_pylist(maps_as_pydicts="strict"))
+        if form == "csv":
+            write_rows(batches.schema.names, (tuple(row.values()) for row in rows), form="csv", stream=stream)
+        else:
+            for row in rows:
+                present = {name: value for name, value in row.items() if value is not None}
+                write_rows(tuple(present), [tuple(present.values())], form="json", stream=stream)
+    return counts
+
+
+def _counted(batches: pa.RecordBatchReader, counts: ScanCounts) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        counts.add(batch)
+        yield batch
+
+
+@contextmanager
+def _new_file(path: Path, *, is_text: bool) -> Iterator[IO[Any]]:
+    """Open a file beside ``path`` for writing, and give it that name at the end; remove it after an error."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        stream: IO[Any] = part.open("w", encoding="utf-8", newline="") if is_text else part.open("wb")
+    except OSError as error:
+        raise ConfigurationError(f"--output {path} can't be written: {error.strerror}; check the folder") from None
+    try:
+        with stream:
+            yield stream
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
