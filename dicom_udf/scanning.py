@@ -47,7 +47,8 @@ def scan(
 
     A row is a DICOM file found, with the columns of a lake's table ``instances`` but for ``ingest_run_id`` and
     ``ingest_time``; or a file or object without a header, with ``failure_code``, ``failure_severity`` and
-    ``failure_message``. Rows come in the order of their objects' names from one process, in any order from several.
+    ``failure_message``. One process yields instances in the order of their objects' names, and failures in batches of
+    their own; several processes yield them in any order.
 
     Args:
         source: A local path, a ``file://`` URI or ``s3://bucket/prefix``.
