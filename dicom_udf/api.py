@@ -31,7 +31,7 @@ def ingest(source: str | os.PathLike[str] | None = None, *, lake: str | os.PathL
     Raises:
         ConfigurationError: The source, the lake or the shell can't be used. Nothing has been written.
         RunFailedError: The run could not go on; the next run goes on where this one stopped.
-        TypeError: There is no such setting.
+        TypeError: A setting does not exist.
 
     Example:
         >>> import dicom_udf
@@ -62,7 +62,7 @@ def query(sql: str, *, lake: str | os.PathLike[str], **settings: Any) -> Answer:
     Raises:
         ConfigurationError: The lake isn't one, or the statement can't be understood.
         RunFailedError: The statement failed while it ran.
-        TypeError: There is no such setting.
+        TypeError: A setting does not exist.
 
     Example:
         >>> import dicom_udf

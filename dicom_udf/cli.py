@@ -94,14 +94,14 @@ def _exit_status(program: str, parse: Callable[[Sequence[str]], CommandConfig], 
         return int(end.code or 0)
     except (KeyboardInterrupt, Exception) as error:
         _log.debug("the traceback", exc_info=True)
-        status, message = _told(error, writes=isinstance(config, WriterOptions))
+        status, message = _status_and_message(error, is_writer=isinstance(config, WriterOptions))
         log_end(program, message)
         return status
     return 0
 
 
 def _open_closed_streams() -> None:
-    """Give a process that was started without stdout or stderr (``>&-``) one that goes nowhere."""
+    """Open stdout and stderr where the process was started without them (``>&-``); they discard what is written."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open as long as the process
@@ -115,7 +115,7 @@ def _show_every_name() -> None:
 
 @contextlib.contextmanager
 def _reader_may_leave() -> Iterator[None]:
-    """Take a reader of stdout that has seen enough, e.g. head, for no error: what comes after is still done."""
+    """Do not fail when the reader of stdout, e.g. head, closes the pipe: the rest of the command still runs."""
     try:
         yield
         sys.stdout.flush()
@@ -124,11 +124,11 @@ def _reader_may_leave() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _told(error: BaseException, *, writes: bool) -> tuple[int, str]:
+def _status_and_message(error: BaseException, *, is_writer: bool) -> tuple[int, str]:
     """Return the exit status of an error and one message for people, without a value of a file."""
     match error:
         case KeyboardInterrupt() | RuntimeError(args=("Query interrupted",)):  # the latter is DuckDB's
-            return 130, "interrupted" + "; the next run goes on where this one stopped" * writes
+            return 130, "interrupted; the next run goes on where this one stopped" if is_writer else "interrupted"
         case ConfigurationError():
             return 2, str(error)
         case DicomLakeError():
@@ -180,7 +180,7 @@ def _run(config: CommandConfig) -> None:
 
 
 def _ingest(config: IngestConfig) -> None:
-    check_ingest(config)  # a bad argument is told at once, Spark takes a second to import
+    check_ingest(config)  # a bad argument is reported at once; Spark takes a second to import
     check_shell(config.master)
     from dicom_udf.metrics import failure_data, metric_data, send_metrics, success_data  # noqa: PLC0415
     from dicom_udf.pipeline import fail_on_faults, ingest  # noqa: PLC0415
@@ -209,7 +209,7 @@ def _promote(config: PromoteConfig) -> None:
     for one in done.added:
         print(f"{one.column} {one.type.replace('_ntz', '')}: {one.comment}")
     if done.added:
-        number = f"{len(done.added)} column{'s' * (len(done.added) > 1)}"
+        number = f"{len(done.added)} columns" if len(done.added) > 1 else "1 column"
         print(f"{number} added and filled for {done.rows:,} rows")
     elif not done.finished:
         print("nothing to do: each of these has its column already")
@@ -224,8 +224,8 @@ def _maintain(config: MaintainConfig) -> None:
     with _reader_may_leave():
         if config.format == "table":
             if done.batches_finished:
-                told = "that a run works on, or left to be finished" if config.dry_run else "of dead runs finished"
-                print(f"staged batches {told}: {done.batches_finished:,}")
+                which = "that a run works on, or left to be finished" if config.dry_run else "of dead runs finished"
+                print(f"staged batches {which}: {done.batches_finished:,}")
             if done.batches_left:
                 print(f"batches that the next run of their source goes on with: {done.batches_left:,}")
             if done.stages_removed:
@@ -337,10 +337,10 @@ def _verify(config: VerifyConfig) -> None:
             answer = result.to_answer()
             _write(answer.columns, answer.rows, config.format)
     if result.broken:
-        hint = f"; a run writes or left {', '.join(result.unfinished)}: when that is finished, verify again"
-        raise RunFailedError(
-            f"{len(result.broken)} of {len(result.findings)} invariants don't hold" + hint * bool(result.unfinished)
-        )
+        message = f"{len(result.broken)} of {len(result.findings)} invariants don't hold"
+        if result.unfinished:
+            message += f"; a run writes or left {', '.join(result.unfinished)}: when that is finished, verify again"
+        raise RunFailedError(message)
 
 
 def _write(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: Literal["table", "csv", "json"]) -> None:

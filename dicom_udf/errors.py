@@ -3,9 +3,9 @@
 Faults in data are rows; faults in configuration stop before anything is written::
 
     DicomLakeError
-    ├── ConfigurationError      bad argument, a source or lake that isn't there or isn't one   exit status 2
+    ├── ConfigurationError      bad argument; the source or the lake doesn't exist or isn't one   exit status 2
     ├── RunFailedError          whatever fails later: denied, too many faults, newer lake      exit status 1
-    └── FileFault               one file that gave no header                                   a row of ``failures``
+    └── FileFault               one file without a readable header                             a row of ``failures``
 
     FailureCode (severity)
     ├── skipped   NOT_DICOM  DICOMDIR
@@ -40,7 +40,7 @@ class RunFailedError(DicomLakeError):
 
 
 class FailureCode(StrEnum):
-    """Why a file or an object gave no header: the column ``failures.code``."""
+    """The reason why a file or an object has no header in the lake: the column ``failures.code``."""
 
     NOT_DICOM = "NOT_DICOM"
     DICOMDIR = "DICOMDIR"
@@ -63,7 +63,7 @@ class FailureCode(StrEnum):
 
     @property
     def severity(self) -> str:
-        """``skipped`` where the file is rightly no instance, else ``fault``: something to look into."""
+        """``skipped`` where the file is rightly not an instance; otherwise ``fault``, which needs attention."""
         return "skipped" if self in _SKIPPED else "fault"
 
     @property
@@ -86,7 +86,7 @@ _CURABLE = frozenset(
 
 
 class FileFault(DicomLakeError):
-    """One file or object gave no header, or only part of one.
+    """The header of one file or object can't be read, or only in part.
 
     Attributes:
         code: Why.
@@ -110,7 +110,7 @@ def internal_error(error: Exception, what: str) -> FileFault:
 
     Args:
         error: Named by its type and place; its text may quote the file and is left out.
-        what: What could not be read, e.g. ``"header"``.
+        what: The part that could not be read, e.g. ``"header"``.
     """
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:

@@ -83,7 +83,7 @@ def log_report(report: Mapping[str, Any]) -> None:
 
 
 def log_end(program: str, message: str) -> None:
-    """Tell why a command failed, on stderr, in one line."""
+    """Print on stderr, in one line, why a command failed."""
     if current.is_json:
         logging.getLogger(f"{_OWN}.cli").error("%s", message, extra={"program": program})
     else:
@@ -115,7 +115,7 @@ def _is_named(record: logging.LogRecord) -> bool:
 
 
 def _without_foreign_words(record: logging.LogRecord) -> bool:
-    """Withhold what a library says: nobody knows which keys it names."""
+    """Withhold the messages of libraries: they may name keys."""
     if record.levelno >= logging.INFO and record.name.partition(".")[0] != _OWN:
         record.msg, record.args, record.exc_info = "not shown, because keys are private", (), None
     return True

@@ -9,7 +9,7 @@ _ENDINGS = ("/", "_$folder$")
 
 
 def is_folder_marker(name: str, size: int | None) -> bool:
-    """Return True for an empty object or member whose name marks a folder: without it, no file is missing.
+    """Return True for an empty object or member that only marks a folder: without it, no file is missing.
 
     Args:
         name: Key, URI or member's name.

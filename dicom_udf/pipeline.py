@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 def ingest(config: IngestConfig) -> Report:
     """Bring the lake up to date with the source, or with the events of a queue.
 
-    An object that the ledger knows by etag and size is not opened. The run goes on where an earlier one stopped.
+    An object with the etag and size of the ledger is not opened. The run goes on where an earlier one stopped.
 
     Args:
         config: The source, the lake and all settings.

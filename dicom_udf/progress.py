@@ -23,7 +23,7 @@ Counts = tuple[int, int, int]
 class Progress:
     """Show how far the reading of objects has come, while the body of the ``with`` runs.
 
-    A thread asks ``poll`` once every ``interval`` and never keeps the process alive. The counts are for the eye: they
+    A thread calls ``poll`` once every ``interval`` and never keeps the process alive. The counts are for the eye: they
     may count a retried task twice and are no part of the report.
 
     Args:
@@ -76,10 +76,10 @@ class Progress:
                 return
 
     def _show(self) -> bool:
-        """Show the state once; False where it can't be asked for. The work matters more than its progress."""
+        """Show the state once; return False where ``poll`` fails. The work matters more than its progress."""
         try:
             counts = self._poll()
-        except Exception:  # whatever poll asks may be gone already, e.g. Spark's gateway
+        except Exception:  # poll may need something that has been closed, e.g. Spark's gateway
             _log.debug("progress can't be shown any longer", exc_info=True)
             return False
         if not self._read_in and counts[0] >= self._total:

@@ -78,7 +78,7 @@ def read_batches(
     """Yield staged rows for objects, or ranges of zips.
 
     Args:
-        items: What to read; taken lazily, some places ahead.
+        items: Objects and ranges to read; taken lazily, some places ahead.
         settings: How.
         promoted: Columns that the lake has besides the declared ones.
         on_object: Called after each item with its counts of instances and failures.

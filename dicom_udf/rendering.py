@@ -35,7 +35,7 @@ def write_rows(
         rows: As many values each; None for null, lists and dicts where nested.
         form: ``table``: aligned, null is blank, nested values as JSON, control characters made visible. ``csv``: RFC
             4180 with a header line, null is empty, nested values as JSON. ``json``: one object a line, dates and times
-            as in ISO 8601; equal names are told apart by ``_2``, ``_3``.
+            as in ISO 8601; equal names get ``_2``, ``_3`` at their end.
         stream: Where to.
         width: Columns of the terminal that a table has to fit in: its widest cells are cut, and where that isn't enough
             each row is written as a block of lines ``column  value`` without its nulls. None: nothing is cut.

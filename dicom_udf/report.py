@@ -1,4 +1,4 @@
-"""What a run did: counts for people, for JSON, for whoever watches."""
+"""The report of a run: its counts for people, as JSON, and for a log."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Report:
         objects_new: Of these, unknown to the ledger before.
         objects_changed: Of these, known with another etag or size.
         objects_retried: Of these, unchanged, but with a curable failure the last time.
-        objects_unchanged: Objects left unopened because the ledger knows them as they are.
-        objects_deleted: Objects of the ledger that the source no longer has; their rows were taken away.
+        objects_unchanged: Objects that were not opened because the ledger has them with the same etag and size.
+        objects_deleted: Objects of the ledger that the source no longer has; their rows were removed.
         members: Files found in archives, failures included.
         instances: Rows written to ``instances``.
         failures: Rows written to ``failures``, by code; messages that are no S3 events, which make no row.
@@ -36,7 +36,7 @@ class Report:
         requests: Reads that went to the source's store.
         seconds: Duration of the run; the session's start is not part of it.
         lag_seconds: From the event, or ``source_last_modified``, to the commit, of the object that waited longest of
-            those that gave an instance; None where none did.
+            those with an instance; None if there are none.
         messages: Taken from the queue; None without one.
         messages_left: That wait in the queue after the run, about; None without one.
     """
@@ -66,7 +66,7 @@ class Report:
 
     @property
     def faults(self) -> int:
-        """Failures to look into: severity ``fault``."""
+        """Failures that need attention: severity ``fault``."""
         return sum(self.failures.values()) - self.skipped
 
     @property
@@ -138,7 +138,7 @@ class Report:
 
 
 def _told(counts: list[tuple[str, int]]) -> str:
-    """``3 new, 1 deleted``: what isn't there goes without saying."""
+    """Return e.g. ``3 new, 1 deleted``; zeros are left out."""
     return ", ".join(f"{count:,} {name}" for name, count in counts if count)
 
 

@@ -205,7 +205,7 @@ def _counted(batches: pa.RecordBatchReader, counts: ScanCounts) -> Iterator[pa.R
 
 @contextmanager
 def _new_file(path: Path, *, is_text: bool) -> Iterator[IO[Any]]:
-    """Open a file beside ``path`` for writing, and give it that name at the end; remove it after an error."""
+    """Open a file beside ``path`` for writing, and rename it at the end; remove it after an error."""
     part = path.with_name(f"{path.name}.part")
     try:
         stream: IO[Any] = part.open("w", encoding="utf-8", newline="") if is_text else part.open("wb")

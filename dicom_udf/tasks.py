@@ -21,7 +21,7 @@ from dicom_udf.sources import ObjectRef, S3Access, open_object
 __all__ = ["Item", "ReadSettings", "Splitting", "Stamp", "expected_cost", "make_tasks", "split_objects"]
 
 TASK_COST = 2_000
-"""Cost of one task at the most, in headers of loose objects: what a retry reads again."""
+"""Largest cost of one task, in headers of loose objects: a retry reads as many again."""
 
 TASKS_PER_CORE = 4
 
@@ -123,7 +123,7 @@ class Item:
 
 
 def split_objects(refs: Sequence[ObjectRef], settings: ReadSettings) -> Iterator[Item]:
-    """Yield an item per object in their order; several for a large zip, whose directory is read for that.
+    """Yield an item per object in their order; several for a large zip: its directory is read for that.
 
     A zip of more files than the limits allow is one item: tasks that share it could not count together.
     """

@@ -1,4 +1,4 @@
-"""The shell around a local run: what its variables, folders and programs mean for a Spark of this process.
+"""The shell around a local run: its variables, folders and programs, as far as they matter to Spark in this process.
 
 It is read only for a run that plain Python starts on one machine. On Glue, on EMR and below ``spark-submit`` the
 platform's settings stay as they are (:func:`is_local_run`).

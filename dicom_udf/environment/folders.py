@@ -66,7 +66,7 @@ def is_usable(folder: str) -> bool:
     """True where a folder can be written, or made, and has :data:`LEAST_SPACE`."""
     path = Path(os.path.abspath(folder))
     there = next(each for each in (path, *path.parents) if each.exists())
-    # procfs and its like take no files, whatever their permissions say; they have no size.
+    # procfs and similar file systems accept no files, whatever their permissions are; their size is 0.
     is_disk = os.statvfs(there).f_blocks > 0
     is_writable = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
     return is_disk and is_writable and shutil.disk_usage(there).free >= LEAST_SPACE

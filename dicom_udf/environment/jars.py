@@ -66,7 +66,7 @@ def open_jar_store(variables: Mapping[str, str], temporary: str, ivy: str) -> Ja
 
 
 def _homes(variables: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the homes that are there: the shell's, then the one of the list of users, which is Java's."""
+    """Yield the homes that exist: the shell's, then the one in the list of users, which Java uses."""
     named = [variables.get("HOME", "")]
     with contextlib.suppress(KeyError):
         named.append(pwd.getpwuid(os.getuid()).pw_dir)

@@ -26,7 +26,7 @@ class Java:
     """A Java that Spark can use.
 
     Attributes:
-        home: What ``JAVA_HOME`` is to be; None: the ``java`` of the PATH.
+        home: The value to set ``JAVA_HOME`` to; None: use the ``java`` of the PATH.
         note: One sentence for the log where the shell names another one, otherwise None.
     """
 

@@ -52,7 +52,7 @@ def use_fitting_spark(variables: MutableMapping[str, str], path: list[str]) -> t
     """Return the pyspark to import, and a sentence for the log where folders of ``PYTHONPATH`` had to be left out.
 
     Args:
-        variables: The environment; such folders are taken out of its ``PYTHONPATH``.
+        variables: The environment; these folders are removed from its ``PYTHONPATH``.
         path: ``sys.path``; they are taken out of it, too.
 
     Raises:
@@ -67,7 +67,9 @@ def use_fitting_spark(variables: MutableMapping[str, str], path: list[str]) -> t
     other = _package(rest) if left_out and "pyspark" not in sys.modules else None
     if other is None or not _FITTING.match(other.version):
         what = (
-            "pyspark isn't installed" if found is None else f"pyspark {found.version} is no version of Spark 3.5 or 4"
+            "pyspark isn't installed"
+            if found is None
+            else f"pyspark {found.version} is not a version of Spark 3.5 or 4"
         )
         raise ConfigurationError(f"{what}{_where(path, given)}; {_REMEDY}")
     path[:] = rest

@@ -1,6 +1,6 @@
 """What a local Spark is started with instead of the shell's variables that are meant for another Spark.
 
-A choice of the shell that a local run can't use gives way to one that works, with a line in the log. Where there is
+A setting of the shell that a local run can't use is replaced by one that works, with a line in the log. Where there is
 none, the run stops before it begins.
 """
 
@@ -46,11 +46,11 @@ class Shell:
     """How a local Spark is started.
 
     Attributes:
-        variables: Of the environment: what each has to be while Java starts; None: absent.
+        variables: Of the environment: the value that each must have while Java starts; None: absent.
         settings: Of Spark.
         temporary: The folder for temporary files.
         user: The name that Hadoop is to use where this user has none, otherwise None.
-        notes: Sentences for the log: each names a variable that gave way, and to what.
+        notes: Sentences for the log: each names a variable that was replaced, and its new value.
     """
 
     variables: dict[str, str | None]
@@ -66,7 +66,7 @@ def is_local_run(variables: Mapping[str, str], master: str | None) -> bool:
 
 
 def check_shell(master: str | None) -> None:
-    """Look at the shell before a run begins, and before pyspark is imported; nothing is changed but ``PYTHONPATH``.
+    """Check the shell before a run begins, and before pyspark is imported; only ``PYTHONPATH`` is changed.
 
     Raises:
         ConfigurationError: A local run can't work in it.

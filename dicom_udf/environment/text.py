@@ -1,4 +1,4 @@
-"""Names of files are UTF-8 in a local run, whatever the shell's locale says."""
+"""Names of files are UTF-8 in a local run, whatever the shell's locale is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def restart_in_utf8(
     """Start this process anew in Python's UTF-8 mode where names of files aren't UTF-8 in it.
 
     Spark, Iceberg and the tables hold text; a process in an ASCII locale holds a name that isn't ASCII as single bytes.
-    Nothing is done below a platform, in a program of somebody else's, or where the process is in that mode already.
+    Nothing is done below a platform, in another program, or where the process is in that mode already.
 
     Args:
         argv: The words that the command was given.
@@ -39,7 +39,7 @@ def restart_in_utf8(
 def utf8_locale() -> str | None:
     """Return a locale for Java and Python's workers in which names are UTF-8; None where the shell's own is one.
 
-    A machine without any gives None too: names in ASCII work all the same.
+    None, too, on a machine without any: names in ASCII still work.
     """
     if locale.getencoding().lower().replace("-", "") == "utf8":
         return None

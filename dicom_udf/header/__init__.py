@@ -1,4 +1,4 @@
-"""Bytes to :class:`Header`: knows DICOM, knows no store, no archive, no Spark."""
+"""Bytes to :class:`Header`: DICOM only, without stores, archives or Spark."""
 
 from dicom_udf.header.model import Header, Part, Selection, Wanted
 from dicom_udf.header.reader import HeaderReader, read_header, thread_reader

@@ -1,4 +1,4 @@
-"""The cap on a header's JSON: a row of Athena holds 32 MB, so what is too long gives way, in a fixed order."""
+"""The cap on a header's JSON: a row of Athena holds 32 MB, so the longest values are left out, in a fixed order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_BYTES = 8 << 20
 FIRST_ITEMS = 100
 """Items that a long sequence keeps."""
 LONGEST_UID = 64
-"""PS3.5 §9.1; what is longer at top level is no UID and may go."""
+"""PS3.5 §9.1; a longer one at top level is not a UID and may be left out."""
 
 _ITEM = re.compile(r"\[(\d+)\]\.")
 

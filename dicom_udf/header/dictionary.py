@@ -17,7 +17,7 @@ UNDEFINED = 0xFFFFFFFF
 
 @lru_cache(maxsize=8192)
 def public_vr(tag: int) -> str | None:
-    """VR of a public element, e.g. ``US or SS``; None where the dictionary doesn't know it."""
+    """VR of a public element, e.g. ``US or SS``; None for an element that is not in the dictionary."""
     try:
         name = dictionary_VR(tag)
     except KeyError:
@@ -27,7 +27,7 @@ def public_vr(tag: int) -> str | None:
 
 @lru_cache(maxsize=8192)
 def private_vr(tag: int, creator: str) -> str | None:
-    """VR of a private element by its creator; None where the dictionary doesn't know it."""
+    """VR of a private element by its creator; None for an element that is not in the dictionary."""
     try:
         name = private_dictionary_VR(Tag(tag), creator)
     except KeyError:
@@ -37,14 +37,14 @@ def private_vr(tag: int, creator: str) -> str | None:
 
 @lru_cache(maxsize=8192)
 def plain_vr(tag: int) -> str | None:
-    """VR of a public element that is one text or number whatever stands around it; None for all others."""
+    """VR of a public element that is one text or number in any context; None for all others."""
     name = None if tag & 0x10000 or not tag & 0xFFFF else public_vr(tag)
     return name if name is not None and " " not in name and VRS[name].kind not in ("bytes", "sequence") else None
 
 
 @lru_cache(maxsize=8192)
 def keyword_of(tag: int) -> str:
-    """Keyword of a public element, else its tag as eight hex digits."""
+    """Keyword of a public element, otherwise its tag as eight hex digits."""
     try:
         return dictionary_keyword(tag) or f"{tag:08X}"
     except KeyError:
@@ -52,7 +52,7 @@ def keyword_of(tag: int) -> str:
 
 
 def vr_of(tag: int, length: int, *, creator: str | None, is_signed: bool) -> str:
-    """Return the VR that the dictionary gives an element without one (PS3.5 §A.1), UN where it knows none.
+    """Return the dictionary's VR of an element without one in the file (PS3.5 §A.1); UN for one that it lacks.
 
     An undefined length is a sequence's or a binary value's (PS3.5 §7.1.1): where the dictionary has a text or a number,
     as it may for a private element of another version of the device, the element is a sequence all the same.
@@ -61,7 +61,7 @@ def vr_of(tag: int, length: int, *, creator: str | None, is_signed: bool) -> str
         tag: 32 bits.
         length: Of its value; may be :data:`UNDEFINED`.
         creator: Of its private block.
-        is_signed: What the nearest PixelRepresentation says: it decides "US or SS" (PS3.3 C.7.6.3.1).
+        is_signed: True where the nearest PixelRepresentation is 1: it decides "US or SS" (PS3.3 C.7.6.3.1).
     """
     group, element = tag >> 16, tag & 0xFFFF
     if element == 0:
@@ -79,6 +79,6 @@ def vr_of(tag: int, length: int, *, creator: str | None, is_signed: bool) -> str
     if name == "US or SS":
         return "SS" if is_signed else "US"
     if " " in name:
-        # A look-up table of one entry is a number (PS3.3 C.11.1.1.1), all else words.
+        # A look-up table of one entry is a number (PS3.3 C.11.1.1.1), any other is words.
         return "US" if name == "US or OW" and length == 2 else "OW"
     return name

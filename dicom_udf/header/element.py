@@ -26,10 +26,10 @@ _is_json_number = re.compile(r"-?(?:0|[1-9]\d{0,99})(?:\.\d+)?", re.ASCII).fullm
 _NUMBER = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?([eE][+-]?\d+)?", re.ASCII)
 
 REPLACED = "holds bytes that its character set does not have; they are replaced"
-ODD_LENGTH = "its length is no multiple of the size of one number; the rest is ignored"
+ODD_LENGTH = "its length is not a multiple of the size of one number; the rest is ignored"
 SEVERAL = "several values that differ where one is allowed"
 GROUPS = "a name of more than three component groups; the rest is ignored"
-NOT_TYPED = "its VR in the file gives no value of the column's type"
+NOT_TYPED = "its VR in the file has no value of the column's type"
 
 
 Finished = tuple[str, Sequence[Item], dict[str, Any] | None, str | None]
@@ -45,7 +45,7 @@ def finish(name: str, raw: bytes, *, order: str, encodings: Encodings, wanted: S
         raw: Its value.
         order: Byte order, ``<`` or ``>``.
         encodings: Codecs of its character set.
-        wanted: What a selection asks of it.
+        wanted: The values that a selection wants of it.
     """
     vr = VRS[name]
     if vr.kind == "bytes":
@@ -84,7 +84,7 @@ def _read_strings(vr: VR, raw: bytes, _order: str, encodings: Encodings) -> _Rea
 
 
 def _read_names(vr: VR, raw: bytes, order: str, encodings: Encodings) -> _Read:
-    """Read names; one whose groups are all empty is an empty item (PS3.5 §6.2.1.1)."""
+    """Read names; a name with only empty groups is an empty item (PS3.5 §6.2.1.1)."""
     items, reason = _read_strings(vr, raw, order, encodings)
     if not any("=" in str(item) for item in items):
         return items, reason
@@ -164,7 +164,7 @@ def _decimals_json(items: Sequence[Any]) -> str:
 
 
 def _decimal_json(text: str) -> str:
-    """Return DS or IS as a JSON number with its own digits, or as a string where it is no number or too large a one."""
+    """Return DS or IS as a JSON number with its own digits, or as a string where it is not a number or too large."""
     found = _NUMBER.fullmatch(text)
     if found is None or not (found[2] or found[3]):
         return quote(text)
@@ -208,9 +208,9 @@ def typed(want: Wanted, vr: VR, items: Sequence[Item]) -> tuple[Any, str | None]
     """Return the wanted value or None, and why it is null or altered.
 
     Args:
-        want: What a column asks for.
+        want: The value that a column wants.
         vr: The VR in the file.
-        items: What its bytes, or its JSON, hold; at least one.
+        items: The items of its bytes, or of its JSON; at least one.
     """
     column = VRS[want.vr]
     # The spelling that the JSON has decides, where spelling matters: a column may be filled from either.
@@ -235,7 +235,7 @@ def typed(want: Wanted, vr: VR, items: Sequence[Item]) -> tuple[Any, str | None]
 
 
 def _single(convert: Callable[[Any], Any], kept: Sequence[Any], reason: str | None) -> tuple[Any, str | None]:
-    """Return the value of VM 1 that several items give: joined text, or what all agree on."""
+    """Return the value of VM 1 for several items: joined text, or the value on which all agree."""
     if convert in (to_string, to_text):
         joined = "\\".join(["" if value is None else value for value in kept])
         return (joined if joined.strip("\\") else None), None

@@ -102,7 +102,7 @@ def _is_followed(meta: FileMeta, window: Window) -> bool:
 def _mend(scanner: Scanner, context: Context, start: int, meta: FileMeta) -> FileMeta:
     """Find the data set behind a group with a fault in it, and name the fault.
 
-    (0002,0000) gives the place. Where it doesn't, an element without a valid VR may end there; the last resort are the
+    (0002,0000) has the place. Where it doesn't, an element without a valid VR may end there; the last resort are the
     first bytes that look like elements of group 0008.
 
     Args:

@@ -65,7 +65,7 @@ def end_of(head: Head) -> int:
 def read_head(window: Window, offset: int, context: Context) -> Head | FailureCode | None:
     """Read the head of the element at ``offset``; None where the file ends there, in order or with up to 7 zeros.
 
-    CORRUPT_HEADER where the bytes are not a head by the standard: :func:`doubtful_heads` may know better.
+    CORRUPT_HEADER where the bytes are not a head by the standard: :func:`doubtful_heads` has further readings.
     """
     if not window.has(offset, 8):
         return FailureCode.TRUNCATED if window.rest(offset).strip(b"\0") else None
@@ -99,7 +99,7 @@ def _explicit_head(window: Window, offset: int, tag: int, name: bytes, context: 
 
 
 def is_stored_as_un(window: Window, head: Head, context: Context) -> bool:
-    """True where an element has the VR UN in the file, whatever the dictionary says."""
+    """True where an element has the VR UN in the file, whatever the dictionary has."""
     return context.is_explicit and window.at(head.offset + 4, 2) == b"UN"
 
 
@@ -111,9 +111,9 @@ def is_misnamed_sequence(head: Head, context: Context) -> bool:
 
 
 def doubtful_heads(window: Window, offset: int, context: Context) -> Iterator[Head]:
-    """Yield the ways to read an element of an explicit data set whose VR is not one, the likeliest first.
+    """Yield the ways to read an element of an explicit data set with an invalid VR, the likeliest first.
 
-    Two capitals are a VR of a later edition: the long form, read as UN (PS3.5 §6.2). For anything else, ``??`` or
+    Two capitals are a VR of a later edition: the long form, read as UN (PS3.5 §6.2). For any other bytes, ``??`` or
     blanks among it, DCMTK reads a length of 16 bits. Some writers switch to implicit VR in between.
 
     Args:

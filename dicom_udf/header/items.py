@@ -25,7 +25,7 @@ class Ends(NamedTuple):
     Attributes:
         offset: In the file.
         is_over: False where another item may follow.
-        reason: What is out of place there.
+        reason: The reason, for ``invalid_values``.
         is_pure: True where the bytes of the sequence alone decided that.
     """
 
@@ -41,7 +41,7 @@ class Sequence:
     Attributes:
         head: Its head.
         path: Its path, e.g. ``00081115[0].00081140``.
-        place: What is wanted of it.
+        place: The values wanted of it.
         outside: How elements around it are read.
         inside: How its items are.
         is_explicit: True where the elements of its items carry their VR.
@@ -50,7 +50,7 @@ class Sequence:
         count: Of the items so far.
         codes: One for each item.
         was_defined: True where the last item has a defined length.
-        oddity: What is wrong with it, for ``invalid_values``; None where all is well.
+        oddity: The reason why it is odd, for ``invalid_values``; None where all is well.
     """
 
     __slots__ = (
@@ -78,13 +78,13 @@ class Sequence:
 
 
 def next_item(window: Window, offset: int, sequence: Sequence, scope: Scope) -> Head | Ends | FailureCode:
-    """Return the item or the delimiter of the sequence at ``offset``; where else it ends; or why neither can be read.
+    """Return the item or the delimiter of the sequence at ``offset``; its other end, or the fault.
 
     Args:
         window: Where it is read.
         offset: Behind the sequence's head, or behind its last item.
         sequence: As far as it was read.
-        scope: What it belongs to.
+        scope: The data set around it.
     """
     limit = sequence.limit
     head = read_head(window, offset, sequence.inside)
@@ -137,7 +137,7 @@ def stop_of_stray_item(window: Window, head: Head, context: Context, scope: Scop
         window: Where it is read.
         head: The item's.
         context: How elements are read there.
-        scope: What elements there belong to.
+        scope: The data set around it.
         last: The tag before.
     """
     has_open_sequence = scope.depth > 0 and scope.end is None
@@ -164,7 +164,7 @@ def resumes_at(window: Window, stop: int | None, sequence: Sequence, scope: Scop
         window: Moved on to the place.
         stop: Where the broken item ends by its own length; None where it has none.
         sequence: The sequence around the fault; it can't be remembered any more.
-        scope: What it belongs to.
+        scope: The data set around it.
 
     Returns:
         The end of the item where another one or the end of its sequence follows; or the end of the sequence where a

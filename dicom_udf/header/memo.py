@@ -1,9 +1,9 @@
-"""The memo: what raw bytes have been found to mean, so that a series of slices is understood once.
+"""The memo: the meaning of raw bytes that were read before, so that a series of slices is decoded once.
 
 Slices of a series share almost every element. The raw bytes of an element (tag, VR, length, value) are the key of a
-bounded dict; its value is the finished JSON fragment and the typed values. Whatever else decides the meaning stands in
-the :class:`Context` that the dict belongs to. Elements that stood next to each other unchanged in one file after the
-other are joined to a :class:`Run`: one comparison of bytes then passes many elements.
+bounded dict; its value is the finished JSON fragment and the typed values. All else that decides the meaning is in
+the :class:`Context` that has the dict. Neighbouring elements that were the same in two files in succession are
+joined to a :class:`Run`: one comparison of bytes then passes many elements.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Entry:
         tag: 32 bits.
         text: Its JSON member, ``"00080060":{"vr":"CS","Value":["MR"]}``; empty where it has none.
         values: Typed values by name; None where there are none.
-        faults: Pairs of a path, relative to the data set it stands in, and why its value is null or altered.
+        faults: Pairs of a path, relative to its data set, and why its value is null or altered.
         next: The context that what follows it is read in.
         seen: Serial number of the file that it was last met in.
     """
@@ -102,8 +102,8 @@ class Context:
         is_explicit: True where elements carry their VR.
         order: ``<`` or ``>``.
         encodings: Codecs of the character set.
-        is_signed: What the nearest PixelRepresentation says.
-        level: What is wanted in this data set, private elements in its blocks too; None where nothing is.
+        is_signed: True where the nearest PixelRepresentation is 1.
+        level: The values wanted in this data set, private elements in its blocks too; None if there are none.
         wanted: As ``level``, before any private block was met.
         is_top: True outside of sequences: faults are then named by keyword.
         creators: Private creators by group << 8 | block, e.g. ``0x001910``.
@@ -160,7 +160,7 @@ class Context:
 
 
 Step = tuple[Entry, int, Context, int]
-"""A place on the way through a data set: what stood there, the offset of its first byte, the context in which it was
+"""A place on the way through a data set: the element, the offset of its first byte, the context in which it was
 read, and the tag before it, -1 at the start. A bare tuple: it is made for each step of each file."""
 
 _EXPLICIT = {order: Struct(order + "HH2sH").unpack_from for order in "<>"}
@@ -216,7 +216,7 @@ class Memo:
         self.bytes += len(raw) + len(entry.text) + _OVERHEAD
 
     def learn(self, steps: Sequence[Step], data: bytes, base: int, end: int) -> None:
-        """Join what stood together in the last file too.
+        """Join elements that were neighbours in the last file too.
 
         Args:
             steps: The way through a top-level data set.

@@ -17,7 +17,7 @@ class Wanted:
 
     Attributes:
         name: The caller's name for it: the column.
-        path: Tags from the top level down, each a 32-bit integer. Every tag but the last is a sequence whose
+        path: Tags from the top level down, each a 32-bit integer. Every tag but the last is a sequence; its
             **first** item is entered. Group 0002 is looked up in the file meta information.
         vr: The dictionary's VR (PS3.6), e.g. ``"DS"``, ``"US or SS"``, ``"SQ"`` for ``part="codes"``.
         multiple: True where the dictionary's VM is not 1: the value is a list.

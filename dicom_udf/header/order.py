@@ -8,7 +8,7 @@ from dicom_udf.header.scope import Found
 
 __all__ = ["in_order", "pieces", "unseen"]
 
-REPEATED = "stands more than once; the first is kept"
+REPEATED = "occurs more than once; the first is kept"
 
 
 def pieces(entry: Entry) -> tuple[Entry, ...]:

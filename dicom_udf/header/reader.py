@@ -148,7 +148,7 @@ _readers = _Readers()
 
 
 def _inflater(file: Reads, window: Window, meta: FileMeta) -> Inflater | None:
-    """Return the deflated data set; None where it is not deflated, whatever the transfer syntax says."""
+    """Return the deflated data set; None where it is not deflated, whatever the transfer syntax is."""
     if meta.syntax not in DEFLATED:
         return None
     if encoding_of(window, meta.stop, None) is None:
@@ -185,7 +185,7 @@ def _check_stream(inflater: Inflater, scanner: Scanner, end: int) -> None:
 def _check(scanner: Scanner, found: Found, json: str, meta_json: str | None) -> None:
     """Judge whether what was scanned is an instance.
 
-    A header that breaks off is one where any UID was read that says which object, series or study it belongs to.
+    A header that breaks off is an instance if a UID of its object, series or study was read.
 
     Raises:
         FileFault: DICOMDIR, TRUNCATED or CORRUPT_HEADER.
@@ -196,7 +196,9 @@ def _check(scanner: Scanner, found: Found, json: str, meta_json: str | None) -> 
     is_empty = json == "{}" and scanner.pixel_data is None
     if scanner.fault is not None and not has_instance and (is_empty or not _has_uid(json, meta_json)):
         code, offset = scanner.fault
-        raise FileFault(code, f"the header breaks off at byte {offset}, before a UID that says what it belongs to")
+        raise FileFault(
+            code, f"the header breaks off at byte {offset}, before any UID of an instance, a series or a study"
+        )
     if is_empty:
         raise FileFault(FailureCode.TRUNCATED, "the file ends before the first element of its data set")
 

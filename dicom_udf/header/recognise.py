@@ -1,4 +1,4 @@
-"""What kind of file it is, by content: where its first element stands, and how its data set is encoded."""
+"""Detect a file by its content: the place of its first element, and the encoding of its data set."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ __all__ = [
 IMPLICIT = "1.2.840.10008.1.2"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
-"""Transfer syntaxes whose data set is deflated: explicit VR, and those of JPIP (PS3.5 §A.5, §A.7)."""
+"""Transfer syntaxes with a deflated data set: explicit VR, and those of JPIP (PS3.5 §A.5, §A.7)."""
 
 LONGEST_META = 1 << 16
 """Bytes within which the end of a broken file meta group is looked for; a few hundred are usual."""
 _GROUP_8 = re.compile(rb"(?=\x08\x00|\x00\x08)")
 _LONGEST_FIRST = 1 << 16
-"""A longer first element is taken for chance, not for DICOM, where nothing else speaks for it."""
+"""A longer first element is taken for chance, not for DICOM, unless another sign of DICOM is found."""
 
 
 class Encoding(NamedTuple):
@@ -51,8 +51,9 @@ _META = _ALL[:3]
 def first_element(window: Window) -> tuple[int, Encoding | None]:
     """Return where the first element begins, and how the file meta group is encoded; None where it begins without one.
 
-    Files without the preamble, or without the meta group, are known by their first two elements (PS3.10 §7.1 asks for
-    both; ACR-NEMA knew neither). The group is explicit little endian by the standard; some writers know no VRs there.
+    Files without the preamble, or without the meta group, are detected by their first two elements (PS3.10 §7.1
+    requires both; ACR-NEMA had neither). The group is explicit little endian by the standard; some writers leave VRs
+    out.
 
     Raises:
         FileFault: NOT_DICOM.
@@ -129,7 +130,7 @@ def behind_group_zero(window: Window, offset: int) -> int:
 
 
 def _fits(window: Window, offset: int, encoding: Encoding, *, count: int = 2) -> bool:
-    """True where ``count`` plausible elements of ascending tags stand at ``offset``, or one and the end of the file."""
+    """True where ``count`` plausible elements of ascending tags begin at ``offset``, or one and the end of the file."""
     last = -1
     for number in range(count):
         if not window.has(offset, 12):

@@ -27,10 +27,10 @@ DEEPEST = 64
 HELD_TEXT = 16 << 20
 """Characters of JSON past which items beyond the first 100 of a sequence are no longer held: the cap would cut them."""
 MOST_ELEMENTS = 1 << 16
-"""Of one data set or item; the dictionary has some 5,000. More is no header, and ends the scan."""
+"""Elements of one data set or item; the dictionary has some 5,000. More are not a header, and end the scan."""
 
 BROKEN_SEQUENCE = "a fault inside the sequence; what lies outside of its whole items is left out"
-GROUP_ZERO = "an element of group 0000, which is no part of a data set; passed over"
+GROUP_ZERO = "an element of group 0000, which is not part of a data set; passed over"
 STRAY = "an item or a delimiter where no sequence is open; passed over"
 
 
@@ -55,8 +55,8 @@ class Scanner:
         """Scan a top-level data set and remember it.
 
         Args:
-            offset: Where its first element stands.
-            context: What it begins in.
+            offset: Offset of its first element.
+            context: The context in which it begins.
             found: The collector of its results.
             group: Stop before the first element of another group.
             limit: Offset where it ends, if that is known.
@@ -188,7 +188,7 @@ class Scanner:
         return Gap(passed.stop, context)
 
     def _is_of_another(self, group: int, offset: int, context: Context) -> bool:
-        """Look at the group alone: behind the file meta group anything may stand, a deflated stream too."""
+        """Compare the group alone: anything may follow the file meta group, a deflated stream too."""
         if not self.window.has(offset, 2):
             return False
         order: Literal["little", "big"] = "little" if context.order == "<" else "big"
@@ -204,7 +204,7 @@ class Scanner:
         if not head.is_sure:
             scope.found.is_pure = False
         if is_sequence:
-            own = scope.for_one()  # a repeated sequence gives no values
+            own = scope.for_one()  # a repeated sequence has no values
             text, stop = self._sequence(head, context, own)
             entry = Entry(head.tag, text, own.values, (), context)
         else:

@@ -33,8 +33,8 @@ class Place:
     Attributes:
         wanted: Values of the element itself.
         codes: Names of code lists, where it is a sequence.
-        first: What is wanted inside its first item.
-        others: What is wanted inside the others: the parts of codes.
+        first: The values wanted inside its first item.
+        others: The values wanted inside the others: the parts of codes.
     """
 
     wanted: tuple[Wanted, ...] = ()
@@ -93,7 +93,7 @@ def with_blocks(level: Level | None, creators: Mapping[int, str]) -> Level | Non
     """Return the level with its private elements where the blocks of a data set put them.
 
     Args:
-        level: What is wanted.
+        level: The values wanted.
         creators: By group << 8 | block, as :attr:`Context.creators <dicom_udf.header.memo.Context>`.
     """
     if level is None or not level.private or not creators:

@@ -1,4 +1,4 @@
-"""Values whose end must be found but not their meaning: fragments, and sequences nested too deep. No recursion."""
+"""Skip values of undefined length: fragments, and sequences nested too deep. No recursion."""
 
 from __future__ import annotations
 

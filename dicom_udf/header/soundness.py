@@ -41,12 +41,12 @@ __all__ = [
 PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 
 FARTHEST_LOOK = 1 << 19
-"""Bytes behind the start of a doubtful element that are looked at before it is read."""
+"""Bytes behind the start of a doubtful element that are examined before it is read."""
 _LONGEST_SHORT = (1 << 16) - 1
 _LONGEST_HEAD = 16
 """Bytes of a head, and of the value behind it that may decide about a VR."""
 _NO_VRS = frozenset({b"??", b"  "})
-"""What some writers put where they know no VR, with a length of 16 bits behind it, whatever follows."""
+"""Written by some programs in place of an unknown VR, followed by a length of 16 bits."""
 _MOST_ALIKE = 4
 """Elements that have no VR in the same way and follow each other: so many are read ahead for a sound one."""
 _ORDERS: dict[str, Literal["little", "big"]] = {"<": "little", ">": "big"}
@@ -75,7 +75,7 @@ def is_sound(
         window: Read on as far as needed.
         offset: Where to look.
         context: How the element would be read.
-        scope: What it would belong to.
+        scope: The data set around it.
         last: The tag before it.
         start: Where the doubtful element begins, which must stay in memory; by default nothing before ``offset``.
         is_ascending: False where any tag will do.
@@ -139,7 +139,7 @@ def reread_head(
         window: Holds the eight bytes at ``offset``.
         offset: Where an element is expected.
         context: How elements are read there.
-        scope: What they belong to.
+        scope: The data set around them.
         last: The tag before.
 
     Returns:
@@ -236,7 +236,7 @@ def pass_group_zero(
 def has_explicit_items(window: Window, sequence: Head, context: Context, limit: int | None) -> bool:
     """True where the items of a sequence are in explicit VR; by the first element of the first one where it is open.
 
-    PS3.5 §6.2.2 has items of an UN in implicit VR; not every writer knows it. Others write explicit items into an
+    PS3.5 §6.2.2 has items of an UN in implicit VR; not every writer follows it. Others write explicit items into an
     implicit data set.
     """
     if context.is_explicit and not is_stored_as_un(window, sequence, context):

@@ -1,4 +1,4 @@
-"""Typed values out of a header that is stored as DICOM JSON: what the reader would have given for the same file.
+"""Typed values out of a header that is stored as DICOM JSON: as the reader returns them for the same file.
 
 The JSON (PS3.18 Annex F, as :mod:`dicom_udf.header.element` writes it) is turned back into the items that the file's
 bytes held, and these take the reader's own way to a typed value.

@@ -26,7 +26,7 @@ _OR_UTF_8 = "or UTF-8"
 _is_control = re.compile("[\x80-\x9f]").search  # PS3.5 §6.1.3 has no control characters of G1
 _GB2312 = "\x1b$)A"
 _ISO_8859_15 = frozenset({"ISO_IR 203", "ISO 2022 IR 203"})
-"""In the standard since 2023; pydicom 3.0 doesn't know it."""
+"""In the standard since 2023; not in pydicom 3.0."""
 
 
 @lru_cache(maxsize=256)
@@ -58,7 +58,7 @@ def can_extend(names: tuple[str, ...]) -> bool:
 
 @lru_cache(maxsize=256)
 def is_known_charset(name: str) -> bool:
-    """True where pydicom knows the name or mends it; an unknown one is read as its default."""
+    """True where pydicom has the name or corrects it; an unknown one is read as its default."""
     return name in python_encoding or encodings_of((name,)) != DEFAULT
 
 
@@ -88,7 +88,7 @@ def decode_text(raw: bytes, encodings: Encodings) -> tuple[str, bool]:
 
 
 def _decode_or_utf_8(raw: bytes, encodings: Encodings) -> tuple[str, bool]:
-    """Decode text of a file that names UTF-8 where only an extension can be: as UTF-8 if it can't be anything else."""
+    """Decode text of a file that names UTF-8 where only an extension can be: as UTF-8 if no other reading fits."""
     text, is_clean = decode_text(raw, encodings)
     if raw.isascii():
         return text, is_clean

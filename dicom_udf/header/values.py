@@ -25,7 +25,7 @@ class ValueReader:
 
     Args:
         window: Where they are read.
-        bulk_data_base: What a BulkDataURI begins with.
+        bulk_data_base: The beginning of each BulkDataURI.
     """
 
     def __init__(self, window: Window, *, bulk_data_base: str) -> None:

@@ -1,8 +1,8 @@
 """One line per value representation (PS3.5 §6.2): how its bytes are read, and what a typed column holds.
 
-Reading has two halves. The VR *in the file* says how bytes become plain items: text, numbers, or None where a place in
-a multi-value is empty. The *dictionary's* VR says what a typed column holds, and converts one such item to it. What
-does not fit is an :class:`Unfit` with the reason: a result, not an exception. The reason never quotes the value.
+Reading has two halves. The VR *in the file* decides how bytes become plain items: text, numbers, or None for an empty
+place in a multi-value. The *dictionary's* VR decides the type of a column, and converts one such item to it. A
+value that does not fit is an :class:`Unfit` with the reason: a result, not an exception. A reason never quotes a value.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Kind = Literal["strings", "text", "name", "decimal", "number", "tag", "bytes", "
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """Why a value is no value of its column's type; never the value itself."""
+    """The reason why a value does not fit its column's type; never the value itself."""
 
     reason: str
 
@@ -41,8 +41,8 @@ class VR:
             ``bytes``, ``sequence``.
         type: Spark SQL type of a typed column; None where there is none.
         convert: One item that is not None -> a value of that type, or Unfit. None where there is no column type.
-        accepts: The spellings that give a value, for the reference page.
-        nulls: What makes the value null, for the reference page.
+        accepts: The spellings that have a value, for the reference page.
+        nulls: The spellings that make the value null, for the reference page.
         format: struct code of one binary number.
         has_charset: True where SpecificCharacterSet decides the meaning (PS3.5 §6.1.2.3).
     """
@@ -158,7 +158,7 @@ def to_string(item: Item) -> str:
 
 
 def to_text(item: Item) -> str:
-    """Text whose leading spaces belong to it (ST, LT, UT, UC, UR)."""
+    """Text that keeps its leading spaces (ST, LT, UT, UC, UR)."""
     return item if isinstance(item, str) else str(item)
 
 
@@ -218,4 +218,4 @@ VRS: Mapping[str, VR] = {
 """Every VR of PS3.5 Table 6.2-1, and the dictionary's choices between several."""
 
 LONG_LENGTH = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
-"""VRs whose length takes 32 bits in explicit VR (PS3.5 Table 7.1-1)."""
+"""VRs with a length of 32 bits in explicit VR (PS3.5 Table 7.1-1)."""

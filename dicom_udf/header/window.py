@@ -36,7 +36,7 @@ class Window:
     """Bytes of a file from :attr:`base` on: 64 KiB first, then doubling; never backward.
 
     Attributes:
-        data: What is in memory.
+        data: The bytes in memory.
         base: Offset of its first byte in the file.
     """
 
@@ -137,7 +137,7 @@ class Inflater:
     A zlib wrapper, which some writers put around it, is accepted. Past ``limit`` bytes it ends.
 
     Args:
-        file: Stands behind ``head``.
+        file: Its position is behind ``head``.
         head: The packed bytes that have been read already.
         limit: Most bytes to inflate.
 
@@ -173,7 +173,7 @@ class Inflater:
 
     @property
     def is_complete(self) -> bool:
-        """True where the end of the stream was read; what comes out of a stream that was cut may look whole."""
+        """True where the end of the stream was read; a stream that was cut may look whole."""
         return self._inflate.eof
 
     def has_padding(self) -> bool:

@@ -1,4 +1,4 @@
-"""Where objects are: listing and reading by ranges. Knows no archive, no DICOM, no Spark."""
+"""Where objects are: listing, and reading by ranges. Without archives, DICOM or Spark."""
 
 from dicom_udf.sources.ahead import open_ahead
 from dicom_udf.sources.discovery import FindConflicts, Source, SourceBatch, StoreSource

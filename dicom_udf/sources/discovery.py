@@ -15,14 +15,14 @@ __all__ = ["FindConflicts", "Source", "SourceBatch", "StoreSource"]
 FindConflicts = Callable[[Iterable[pa.RecordBatch], bool], Iterator[str]]
 """Compares objects as events describe them (``OBJECT_SCHEMA``) with the ledger, and yields the URIs of those that the
 ledger describes otherwise: only S3 can decide them. Where the second argument is true, it also yields the objects
-whose failure may be cured by now."""
+with a curable failure."""
 
 
 class SourceBatch(Store, Protocol):
     """A set of objects to plan, which is acknowledged once it is staged."""
 
     def acknowledge(self) -> None:
-        """Take note that all of it is staged, or needs nothing; returns at once."""
+        """Note that all of it is staged, or needs nothing; returns at once."""
         ...
 
     def wait(self) -> None:

@@ -1,11 +1,12 @@
-"""What a message of a queue says happened to objects in S3, and what the events of one object amount to.
+"""Events of objects in S3, from the messages of a queue, and the event of one object that decides.
 
 Two forms, mixed as they come, as themselves or inside a notification of SNS::
 
     S3 event notification   {"Records": [{"eventName": "ObjectCreated:Put", "s3": {...}}, ...]}    keys URL-encoded
     EventBridge event       {"source": "aws.s3", "detail-type": "Object Created", "detail": {...}}  keys as they are
 
-Events come at least once and in any order (Amazon S3 User Guide, "Event message structure"). Nothing here asks S3.
+Events come at least once and in any order (Amazon S3 User Guide, "Event message structure"). This module sends no
+request to S3.
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ _BRIDGED: dict[str, Kind] = {
 }
 
 _BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-"""What a URL can name. One of another name could not be asked for, and would fail the run that tries."""
+"""Keys that a URL can name. A request for another one would fail the run."""
 
-_LONGEST_KEY = 1024  # bytes; S3 answers a longer one with 400, which says nothing about the object
+_LONGEST_KEY = 1024  # bytes; S3 answers a longer one with 400, whatever the object is
 _ETAG = re.compile(r'"?[!#-~]{1,256}"?')
 _HEX = re.compile(r"[0-9A-Fa-f]{1,128}")
 _INT64 = 1 << 63
@@ -57,10 +58,10 @@ class ObjectEvent:
         bucket: Its name.
         key: As it is in S3, decoded.
         kind: ``created``, ``removed`` (a delete marker and an expiry too) or ``restored`` (from an archive tier).
-        size: Bytes; None where the event doesn't say.
-        etag: Without quotes; None where the event doesn't say.
+        size: Bytes; None where the event lacks it.
+        etag: Without quotes; None where the event lacks it.
         sequencer: Hexadecimal; orders the events of one key. None where the event has none, as restores.
-        time: UTC, naive; None where the event doesn't say.
+        time: UTC, naive; None where the event lacks it.
     """
 
     bucket: str
@@ -78,21 +79,21 @@ class ObjectEvent:
 
     @property
     def ref(self) -> ObjectRef | None:
-        """The object as the event tells it; None where it tells too little, or of no object."""
+        """The object as the event describes it; None where the event lacks a part of it, or has no object."""
         if self.kind != "created" or self.size is None or not self.etag:
             return None
         return ObjectRef(self.uri, self.size, self.etag, self.time)
 
 
 def parse_message(body: str | bytes) -> tuple[ObjectEvent, ...] | None:
-    """Read the events of a message: none where it rightly tells nothing, e.g. ``s3:TestEvent``.
+    """Read the events of a message; an empty list for a message without any, e.g. ``s3:TestEvent``.
 
     Args:
         body: Of a message of SQS.
 
     Returns:
-        The events in the order of the message; None: it is no S3 event, or one that can't be read. One bad record
-        makes the whole message unreadable, because a message is deleted or kept as a whole.
+        The events in the order of the message; None for a message that is not an S3 event, or can't be read. One bad
+            record makes the whole message unreadable, because a message is deleted or kept as a whole.
     """
     try:
         return tuple(_events(json.loads(body), _NESTING))
@@ -101,9 +102,9 @@ def parse_message(body: str | bytes) -> tuple[ObjectEvent, ...] | None:
 
 
 def newest_event(events: Collection[ObjectEvent]) -> ObjectEvent | None:
-    """Return the event of one key that stands; None where their order is contradictory, or can't be told.
+    """Return the last event of one key; None where their order is contradictory or unknown.
 
-    Sequencers decide where all have one, else times. The order in which the events come, and duplicates, don't matter.
+    Sequencers decide where all have one, otherwise times. The order of arrival and duplicates don't matter.
     """
     if all(event.sequencer is not None for event in events):
         ranked = {event: _rank(event.sequencer or "") for event in events}

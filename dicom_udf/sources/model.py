@@ -57,7 +57,7 @@ class ObjectReader(Protocol):
         """Return ``size`` bytes, fewer only at the end.
 
         Raises:
-            FileFault: OBJECT_CHANGED (etag or size is no longer the listed one), READ_ERROR and the like.
+            FileFault: OBJECT_CHANGED (etag or size is no longer the listed one), READ_ERROR or another curable code.
         """
         ...
 
@@ -85,7 +85,7 @@ class Store(Protocol):
     def scope(self) -> str | None:
         """URI prefix of all that was listed, ended by ``/``, or the one object's own; None: no whole listing.
 
-        What the ledger knows under it and a listing lacks has been deleted.
+        Objects of the ledger below it that a listing lacks have been deleted.
         """
         ...
 

@@ -44,7 +44,7 @@ def open_error_queue(config: IngestConfig) -> FaultQueue | None:
     """Open the queue that a run sends its faults to; None if it has none.
 
     Raises:
-        ConfigurationError: There is no such queue.
+        ConfigurationError: The queue doesn't exist.
         RunFailedError: It can't be reached.
     """
     if config.error_queue is None:

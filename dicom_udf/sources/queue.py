@@ -1,7 +1,7 @@
-"""A queue of SQS that tells what happened to objects in S3.
+"""A queue of SQS with events of objects in S3.
 
 A message is received, kept invisible while its objects are read, and deleted once they are staged. One that is received
-twice, or deleted late, does no harm: an object that the ledger knows as it is isn't read again.
+twice, or deleted late, does no harm: an object that the ledger has with the same etag and size isn't read again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ back, and a call for each ten messages every 200 s."""
 _THREADS = 16
 """Calls to the queue at once."""
 _WAIT = 1
-"""Seconds of a long poll. It asks all servers of the queue, so that none means that there are none; a short poll asks
+"""Seconds of a long poll. It queries all servers of the queue, so that an empty answer is true; a short poll queries
 some."""
 
 _log = logging.getLogger(__name__)
@@ -48,8 +48,8 @@ class Message:
     """A message as it was received.
 
     Attributes:
-        receipt: What deletes it.
-        events: What it says; empty where it rightly says nothing.
+        receipt: Handle that deletes it.
+        events: Its events; empty for a test message.
     """
 
     receipt: str
@@ -138,7 +138,7 @@ class EventQueue:
                 _log.warning("messages may come back while they are worked on: %s", error)
 
     def delete(self, receipts: Iterable[str]) -> None:
-        """Delete messages; one whose receipt is no longer valid comes again.
+        """Delete messages; one with an expired receipt comes again.
 
         Raises:
             RunFailedError: sqs:DeleteMessage is denied, or the queue is gone.
@@ -167,14 +167,14 @@ class EventQueue:
 
 
 def open_queue(url: str, *, endpoint: str | None = None) -> EventQueue:
-    """Return a queue that is there.
+    """Open a queue that exists.
 
     Args:
         url: Its URL.
-        endpoint: URL of another server than AWS; None: AWS, or what its environment variables say.
+        endpoint: URL of another server than AWS; None: AWS, or the server in its environment variables.
 
     Raises:
-        ConfigurationError: There is no such queue.
+        ConfigurationError: The queue doesn't exist.
         RunFailedError: It is denied, or can't be reached.
     """
     check_queue(url, endpoint)

@@ -1,7 +1,7 @@
 """Objects that the messages of a queue name: as the events describe them or, where that isn't enough, as S3 does.
 
 An event is a hint. One that creates an object counts if it is the newest of its key and the ledger does not contradict
-it; HEAD decides everything else: removals, restores, contradictions, events without size or etag, and objects that the
+it; HEAD decides the rest: removals, restores, contradictions, events without size or etag, and objects that the
 ledger describes otherwise, because an old event may come late. Messages of objects that HEAD can't decide, since S3
 denies it or the bucket doesn't exist, stay in the queue.
 """

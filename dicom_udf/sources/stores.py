@@ -32,7 +32,7 @@ def open_store(
         may_be_empty: False refuses a prefix in S3 that holds nothing: it is then taken for a wrong name.
 
     Raises:
-        ConfigurationError: It isn't there, or isn't one.
+        ConfigurationError: The source doesn't exist, or can't be one.
         RunFailedError: S3 denies it, or can't be reached.
     """
     if source.startswith("s3://"):

@@ -73,7 +73,7 @@ def test_a_spark_that_was_unpacked_has_its_jars_above_its_python(tmp_path):
     ("version", "message"),
     [
         (None, "pyspark isn't installed; unset PYTHONPATH, or pip install"),
-        ("3.3.0", r"pyspark 3.3.0 is no version of Spark 3.5 or 4 \(.*/__init__.py, by PYTHONPATH\)"),
+        ("3.3.0", r"pyspark 3.3.0 is not a version of Spark 3.5 or 4 \(.*/__init__.py, by PYTHONPATH\)"),
     ],
 )
 def test_without_one_that_fits_a_run_is_refused(tmp_path, version, message):
