@@ -16,6 +16,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, assert_never
 
@@ -38,9 +39,7 @@ from dicom_udf.config import (
     check_lake,
     check_new_lake,
     parse_command,
-    parse_ingest_arguments,
-    parse_maintain_arguments,
-    parse_promote_arguments,
+    parse_job,
     service_endpoint,
 )
 from dicom_udf.environment import check_shell, restart_in_utf8
@@ -67,17 +66,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def ingest_job(argv: Sequence[str]) -> int:
     """Run the ingest job with the words of a command line of python, spark-submit or AWS Glue; return the status."""
-    return _exit_status("ingest_dicom_headers.py", parse_ingest_arguments, argv)
+    return _exit_status("ingest_dicom_headers.py", partial(parse_job, IngestConfig), argv)
 
 
 def promote_job(argv: Sequence[str]) -> int:
     """Run the promotion job as :func:`ingest_job` runs its own; return the status."""
-    return _exit_status("promote_columns.py", parse_promote_arguments, argv)
+    return _exit_status("promote_columns.py", partial(parse_job, PromoteConfig), argv)
 
 
 def maintain_job(argv: Sequence[str]) -> int:
     """Run the maintenance job as :func:`ingest_job` runs its own; return the status."""
-    return _exit_status("maintain_tables.py", parse_maintain_arguments, argv)
+    return _exit_status("maintain_tables.py", partial(parse_job, MaintainConfig), argv)
 
 
 def _exit_status(program: str, parse: Callable[[Sequence[str]], CommandConfig], argv: Sequence[str]) -> int:

@@ -7,29 +7,40 @@ import dataclasses
 import difflib
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from dicom_udf import __version__
-from dicom_udf.config.ingest_settings import IngestConfig
-from dicom_udf.config.lake_options import WriterOptions
-from dicom_udf.config.settings import (
+from dicom_udf.config.commands import (
     ColumnsConfig,
-    CommandConfig,
     FailuresConfig,
+    InitConfig,
+    MaintainConfig,
+    PromoteConfig,
     QueryConfig,
+    RegisterConfig,
     StatusConfig,
     VerifyConfig,
 )
-from dicom_udf.config.upkeep_settings import InitConfig, MaintainConfig, PromoteConfig, RegisterConfig
+from dicom_udf.config.ingest_settings import IngestConfig
 from dicom_udf.errors import ConfigurationError
 
-__all__ = [
-    "parse_command",
-    "parse_ingest_arguments",
-    "parse_maintain_arguments",
-    "parse_promote_arguments",
-    "to_arguments",
-]
+__all__ = ["CommandConfig", "parse_command", "parse_job"]
+
+CommandConfig = (
+    IngestConfig
+    | PromoteConfig
+    | MaintainConfig
+    | InitConfig
+    | RegisterConfig
+    | QueryConfig
+    | StatusConfig
+    | FailuresConfig
+    | ColumnsConfig
+    | VerifyConfig
+)
+"""The settings of any command."""
+
+_JobConfig = TypeVar("_JobConfig", IngestConfig, PromoteConfig, MaintainConfig)
 
 _PLATFORM_NAMES = """
 JOB_NAME JOB_ID JOB_RUN_ID SECURITY_CONFIGURATION TempDir RedshiftTempDir WORKFLOW_NAME WORKFLOW_RUN_ID
@@ -49,21 +60,31 @@ PLATFORM_ARGUMENTS = frozenset(f"--{name}" for name in _PLATFORM_NAMES.split())
 """What AWS Glue puts on a job's command line (its guide, "AWS Glue job parameters", and what
 ``awsglue.utils.getResolvedOptions`` reads): tolerated, and not read, JOB_RUN_ID aside."""
 
-_JOB_EXAMPLE = """\
+_JOBS: dict[type[CommandConfig], tuple[str, str, str, str]] = {
+    # settings: script, what its usage shows as required, what it does, the options of the example
+    IngestConfig: (
+        "ingest_dicom_headers.py",
+        "--source SOURCE --lake LAKE",
+        "Read the headers of DICOM files, loose or in archives, into an Iceberg lake.",
+        "--source s3://bucket/studies --lake ./lake --partition-by month",
+    ),
+    PromoteConfig: (
+        "promote_columns.py",
+        "--attributes ATTRIBUTES --lake LAKE",
+        "Add columns for further attributes to the table instances, filled from what is stored.",
+        '--attributes "ReasonForVisit;0019,xx0c|ACME:double:b_value" --lake ./lake',
+    ),
+    MaintainConfig: (
+        "maintain_tables.py",
+        "--lake LAKE",
+        "Compact a lake's files, expire its snapshots, remove what dead runs left; no row changes.",
+        "--lake ./lake --dry-run true",
+    ),
+}
+
+_JOB_EPILOG = """\
 example:
-  python glue_jobs/ingest_dicom_headers.py --source s3://bucket/studies --lake ./lake --partition-by month
-
-Arguments that AWS Glue adds by itself are tolerated. Exit status: 0 done, 1 the run failed, 2 bad arguments."""
-
-_PROMOTE_EXAMPLE = """\
-example:
-  python glue_jobs/promote_columns.py --attributes "ReasonForVisit;0019,xx0c|ACME:double:b_value" --lake ./lake
-
-Arguments that AWS Glue adds by itself are tolerated. Exit status: 0 done, 1 the run failed, 2 bad arguments."""
-
-_MAINTAIN_EXAMPLE = """\
-example:
-  python glue_jobs/maintain_tables.py --lake ./lake --dry-run true
+  python glue_jobs/{script} {example}
 
 Arguments that AWS Glue adds by itself are tolerated. Exit status: 0 done, 1 the run failed, 2 bad arguments."""
 
@@ -92,61 +113,29 @@ _COMMANDS: dict[str, tuple[type[CommandConfig], str, str]] = {
 }
 
 
-def parse_ingest_arguments(argv: Sequence[str]) -> IngestConfig:
-    """Read the command line of the ingest job, without the program's name.
+def parse_job(config_class: type[_JobConfig], argv: Sequence[str]) -> _JobConfig:
+    """Read the command line of a job, without the program's name.
 
     Every option takes a value, ``--name value`` or ``--name=value``. AWS Glue's own arguments are tolerated, and its
-    JOB_RUN_ID becomes the run id unless ``--run-id`` names another.
+    JOB_RUN_ID becomes the run id of an ingest unless ``--run-id`` names another.
+
+    Args:
+        config_class: The settings of the job.
+        argv: The words.
 
     Raises:
         ConfigurationError: An unknown, missing or unusable argument. ``--help`` prints and raises SystemExit(0).
     """
-    parser = _Parser(
-        prog="ingest_dicom_headers.py",
-        usage="ingest_dicom_headers.py --source SOURCE --lake LAKE [--option VALUE ...]",
-        description="Read the headers of DICOM files, loose or in archives, into an Iceberg lake.",
-        epilog=_JOB_EXAMPLE,
-    )
-    _add_options(parser, IngestConfig)
+    script, required, description, example = _JOBS[config_class]
+    usage = f"{script} {required} [--option VALUE ...]"
+    epilog = _JOB_EPILOG.format(script=script, example=example)
+    parser = _Parser(prog=script, usage=usage, description=description, epilog=epilog)
+    _add_options(parser, config_class)
     own, platform = _split_platform_arguments(argv, frozenset(parser.option_names))
     values = vars(parser.parse_args(own))
-    if values["run_id"] is None:
+    if config_class is IngestConfig and values["run_id"] is None:
         values["run_id"] = platform.get("--JOB_RUN_ID")
-    return IngestConfig(**values)
-
-
-def parse_promote_arguments(argv: Sequence[str]) -> PromoteConfig:
-    """Read the command line of the promotion job, without the program's name; otherwise as the ingest job's.
-
-    Raises:
-        ConfigurationError: An unknown, missing or unusable argument. ``--help`` prints and raises SystemExit(0).
-    """
-    parser = _Parser(
-        prog="promote_columns.py",
-        usage="promote_columns.py --attributes ATTRIBUTES --lake LAKE [--option VALUE ...]",
-        description="Add columns for further attributes to the table instances, filled from what is stored.",
-        epilog=_PROMOTE_EXAMPLE,
-    )
-    _add_options(parser, PromoteConfig)
-    own, _ = _split_platform_arguments(argv, frozenset(parser.option_names))
-    return PromoteConfig(**vars(parser.parse_args(own)))
-
-
-def parse_maintain_arguments(argv: Sequence[str]) -> MaintainConfig:
-    """Read the command line of the maintenance job, without the program's name; otherwise as the ingest job's.
-
-    Raises:
-        ConfigurationError: An unknown, missing or unusable argument. ``--help`` prints and raises SystemExit(0).
-    """
-    parser = _Parser(
-        prog="maintain_tables.py",
-        usage="maintain_tables.py --lake LAKE [--option VALUE ...]",
-        description="Compact a lake's files, expire its snapshots, remove what dead runs left; no row changes.",
-        epilog=_MAINTAIN_EXAMPLE,
-    )
-    _add_options(parser, MaintainConfig)
-    own, _ = _split_platform_arguments(argv, frozenset(parser.option_names))
-    return MaintainConfig(**vars(parser.parse_args(own)))
+    return config_class(**values)
 
 
 def parse_command(argv: Sequence[str]) -> CommandConfig:
@@ -168,7 +157,8 @@ def parse_command(argv: Sequence[str]) -> CommandConfig:
     other.add_argument("--version", action="version", version=f"dicom-lake {__version__}", help="print it and stop")
     for name, (config_class, positional, summary) in _COMMANDS.items():
         program = f"dicom-lake {name}"
-        usage = program + f" {positional.upper()}" * bool(positional) + " --lake LAKE [--option VALUE ...]"
+        argument = f" {positional.upper()}" if positional else ""
+        usage = f"{program}{argument} --lake LAKE [--option VALUE ...]"
         description = f"{summary[0].upper()}{summary[1:]}."
         command = commands.add_parser(name, prog=program, usage=usage, help=summary, description=description)
         _add_options(command, config_class, positional)
@@ -177,21 +167,6 @@ def parse_command(argv: Sequence[str]) -> CommandConfig:
     if isinstance(values.get(positional), list):  # several words, of which each may name several things
         values[positional] = tuple(chain.from_iterable(values[positional]))
     return config_class(**values)
-
-
-def to_arguments(config: CommandConfig) -> list[str]:
-    """Write settings as options ``--name=value``: what :func:`parse_ingest_arguments` reads back as the same settings.
-
-    Fields that are None or empty are left out. For the other commands the positional argument is an option here too.
-    """
-    fields = ((field.name, getattr(config, field.name)) for field in dataclasses.fields(config))
-    return [f"--{name.replace('_', '-')}={_text(value, name)}" for name, value in fields if value not in (None, ())]
-
-
-def _text(value: Any, name: str = "") -> str:
-    if isinstance(value, tuple):
-        return (";" if name == "attributes" else ",").join(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -218,7 +193,8 @@ class _Parser(argparse.ArgumentParser):
             if name.startswith("--") and " " not in word and name not in self._option_string_actions:
                 nearest = difflib.get_close_matches(name, self.option_names, n=1)
                 hint = f", did you mean {nearest[0]}?" if nearest else ""
-                self.error(f"unknown argument {name}{hint}" + " before the command" * (self._subparsers is not None))
+                place = "" if self._subparsers is None else " before the command"
+                self.error(f"unknown argument {name}{hint}{place}")
         return super().parse_known_args(args, namespace)
 
 
@@ -229,15 +205,15 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 def _add_options(parser: _Parser, config_class: type[CommandConfig], positional: str = "") -> None:
     groups = {title: parser.add_argument_group(title) for title in _GROUPS}
     groups["other"].add_argument("-h", "--help", action="help", help="print this and stop")
-    shared = {field.name for field in dataclasses.fields(WriterOptions)}
-    # What is a command's own comes first under each heading.
-    for field in sorted(dataclasses.fields(config_class), key=lambda field: field.name in shared):
+    own = config_class.__annotations__
+    # A command's own options come first under each heading.
+    for field in sorted(dataclasses.fields(config_class), key=lambda field: field.name not in own):
         option = field.metadata
         group = groups[option["group"]]
         required = field.default is dataclasses.MISSING
         settings: dict[str, Any] = {"help": option["help"], "type": option["parse"]}
         if not required and field.default not in (None, ()):
-            settings["help"] += f" [default: {_text(field.default)}]"
+            settings["help"] += f" [default: {_default_text(field.default)}]"
         if option["choices"]:
             settings.update(choices=option["choices"], type=str)
         if option["metavar"]:
@@ -251,6 +227,12 @@ def _add_options(parser: _Parser, config_class: type[CommandConfig], positional:
             continue
         name = f"--{field.name.replace('_', '-')}"
         group.add_argument(name, required=required, default=None if required else field.default, **settings)
+
+
+def _default_text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _split_platform_arguments(argv: Sequence[str], own: frozenset[str]) -> tuple[list[str], dict[str, str]]:

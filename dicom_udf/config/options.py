@@ -6,22 +6,16 @@ Each reader of a value raises :class:`argparse.ArgumentTypeError`, before which 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from dicom_udf.errors import FailureCode
 
 __all__ = [
-    "ARCHIVE_NAMES",
-    "DATABASE",
-    "FORMAT",
-    "LAKE",
-    "LOG_FORMAT",
-    "LOG_LEVEL",
-    "PARTITION_BY",
-    "PRIVATE_KEYS",
     "ArchiveNames",
     "LogFormat",
     "LogLevel",
@@ -32,12 +26,15 @@ __all__ = [
     "count",
     "database",
     "failure_code",
+    "format_option",
     "key_arn",
     "local_file",
     "location",
+    "log_level_option",
     "metrics_namespace",
     "number",
     "option",
+    "partition_option",
     "patterns",
     "queue_url",
     "ratio",
@@ -46,6 +43,7 @@ __all__ = [
     "size",
     "switch",
     "url",
+    "wait_option",
     "word",
 ]
 
@@ -214,24 +212,48 @@ def word(text: str) -> str:
     return text
 
 
+_METAVARS: dict[Callable[[str], Any], str] = {
+    attributes: "ATTRIBUTES",
+    columns: "COLUMNS",
+    count: "N",
+    database: "NAME",
+    failure_code: "CODE",
+    key_arn: "ARN",
+    metrics_namespace: "NAME",
+    number: "N",
+    patterns: "PATTERNS",
+    queue_url: "URL",
+    ratio: "RATIO",
+    run_id: "ID",
+    s3_url: "URL",
+    size: "BYTES",
+    switch: "SWITCH",
+    url: "URL",
+}
+
+
 def option(
     help_text: str,
+    default: Any = dataclasses.MISSING,
     *,
     parse: Callable[[str], Any] = word,
     metavar: str = "",
-    choices: Sequence[str] = (),
+    choices: Any = None,
     group: str = "settings",
-) -> dict[str, Any]:
-    """Describe a field's option as the metadata of a dataclass field.
+) -> Any:
+    """Return a dataclass field that is an option of the command line; its metadata makes the option and its help.
 
     Args:
         help_text: One line without a full stop; the default is added to it.
+        default: The value without the option; an option without one is required.
         parse: Reads the value.
-        metavar: What stands for the value in the help; unneeded with choices.
-        choices: All values, where they are few.
+        metavar: Placeholder of the value in the help; most readers of values have one.
+        choices: The ``Literal`` of all values, where they are few.
         group: Heading in the help.
     """
-    return {"help": help_text, "parse": parse, "metavar": metavar, "choices": choices, "group": group}
+    metavar = metavar or _METAVARS.get(parse, "")
+    metadata = {"help": help_text, "parse": parse, "metavar": metavar, "choices": get_args(choices), "group": group}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 ArchiveNames = Literal["auto", "shift_jis", "gbk"]
@@ -240,26 +262,11 @@ OutputFormat = Literal["table", "csv", "json"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 LogFormat = Literal["text", "json"]
 
-LAKE = option(
-    "the lake: a local folder, or s3://bucket/prefix with --catalog glue",
-    parse=location,
-    metavar="LAKE",
-    group="what and where",
+format_option = partial(option, "form of the answer", "table", choices=OutputFormat)
+log_level_option = partial(option, "how much is logged to stderr; DEBUG adds tracebacks", choices=LogLevel)
+partition_option = partial(
+    option, "granularity of the partitions by study_date, fixed when the lake is made", "day", choices=PartitionBy
 )
-ARCHIVE_NAMES = option(
-    "encoding of names in zips and tars that aren't marked as UTF-8; auto: UTF-8 if valid, otherwise CP437",
-    choices=("auto", "shift_jis", "gbk"),
-    group="archives",
-)
-DATABASE = option("database of the tables in the lake", parse=database, metavar="NAME", group="lake")
-PARTITION_BY = option(
-    "granularity of the partitions by study_date, fixed when the lake is made", choices=("day", "month", "year")
-)
-FORMAT = option("form of the answer", choices=("table", "csv", "json"))
-LOG_LEVEL = option("how much is logged to stderr; DEBUG adds tracebacks", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
-LOG_FORMAT = option("lines of the log: text for people, or a JSON object each", choices=("text", "json"))
-PRIVATE_KEYS = option(
-    "true names objects in logs and errors by a hash instead of their key: keys may hold names",
-    parse=switch,
-    metavar="SWITCH",
+wait_option = partial(
+    option, "seconds to wait for another run that writes to the lake", 3600, parse=count, metavar="SECONDS"
 )
