@@ -38,7 +38,7 @@ PHRASES = (
     Phrase("ask", r"ask|asks|asked|asking", "request, query, call; 'takes' of a parameter", 103),
     Phrase("say", r"say|says|said|saying", "name, report, state, contain", 133),
     Phrase("hear", r"hear|hears|heard", "receive", 0),
-    Phrase("know", r"know|knows|knew", "have, record, import, accept", 61),
+    Phrase("know", r"know|knows|knew", "have, record, import, accept", 60),
     Phrase("stand", r"stand|stands|stood|standing", "be, be stored, be at", 57),
     Phrase("give", r"give|gives|gave|giving", "return, yield, produce", 90),
     Phrase("hold against", r"(?:hold|holds|held) (?:\w+ ){0,3}against", "compare with", 6),
@@ -48,7 +48,7 @@ PHRASES = (
     # The subject is a noun.
     Phrase("who", r"who|whom|whoever|whose", "the user, the writer, the reader of the table", 108),
     Phrase("nobody", r"nobody|somebody|anybody", "no user, no process", 21),
-    Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 158),
+    Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 157),
     # Little words.
     Phrase("else", r"(?<!thing )(?<!where )(?<!body )(?<!one )(?<!ever )(?<!what )else", "otherwise", 25),
     Phrase("is no", r"(?<!there )(?:is|are|was|were) no(?= (?!longer|more|way|need)\w)", "is not a, has no", 32),

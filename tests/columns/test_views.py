@@ -230,6 +230,6 @@ def test_each_dialect_quotes_its_own_way_and_names_its_table():
 
 def test_the_page_of_the_views_is_current():
     page = subprocess.run(
-        [sys.executable, "-m", "dicom_udf.columns.views_page"], cwd=ROOT, capture_output=True, check=True, text=True
+        [sys.executable, "-m", "release.pages.views_page"], cwd=ROOT, capture_output=True, check=True, text=True
     ).stdout
     assert (ROOT / "docs/reference/views.md").read_text(encoding="utf-8") == page
