@@ -34,21 +34,21 @@ class Phrase(NamedTuple):
 
 PHRASES = (
     # Code returns, sends, compares; it doesn't talk.
-    Phrase("tell", r"tell|tells|told|telling", "return, send, print, report", 63),
+    Phrase("tell", r"tell|tells|told|telling", "return, send, print, report", 59),
     Phrase("ask", r"ask|asks|asked|asking", "request, query, call; 'takes' of a parameter", 103),
-    Phrase("say", r"say|says|said|saying", "name, report, state, contain", 133),
+    Phrase("say", r"say|says|said|saying", "name, report, state, contain", 131),
     Phrase("hear", r"hear|hears|heard", "receive", 0),
     Phrase("know", r"know|knows|knew", "have, record, import, accept", 60),
     Phrase("stand", r"stand|stands|stood|standing", "be, be stored, be at", 57),
     Phrase("give", r"give|gives|gave|giving", "return, yield, produce", 90),
     Phrase("hold against", r"(?:hold|holds|held) (?:\w+ ){0,3}against", "compare with", 6),
-    Phrase("look at", r"(?:look|looks|looked) (?:at|into)", "read, examine, probe", 40),
+    Phrase("look at", r"(?:look|looks|looked) (?:at|into)", "read, examine, probe", 35),
     Phrase("take away", r"(?:take|takes|took|taken) (?:\w+ ){0,3}away", "remove, delete", 18),
     Phrase("let go", r"let go|lets go|leave alone|leaves alone|left alone", "release, keep, skip", 4),
     # The subject is a noun.
     Phrase("who", r"who|whom|whoever|whose", "the user, the writer, the reader of the table", 108),
     Phrase("nobody", r"nobody|somebody|anybody", "no user, no process", 21),
-    Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 157),
+    Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 154),
     # Little words.
     Phrase("else", r"(?<!thing )(?<!where )(?<!body )(?<!one )(?<!ever )(?<!what )else", "otherwise", 25),
     Phrase("is no", r"(?<!there )(?:is|are|was|were) no(?= (?!longer|more|way|need)\w)", "is not a, has no", 32),

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Literal
 
-__all__ = ["NameEncoding", "Names", "decoded", "escaped", "without_ending"]
+__all__ = ["NameEncoding", "Names", "decoded", "escaped"]
 
 NameEncoding = Literal["auto", "shift_jis", "gbk"]
 """How names are written that no mark declares as UTF-8."""
 
 _CODECS = {"shift_jis": "cp932", "gbk": "gb18030"}  # what Windows writes, which holds more than the standards
-_ENDINGS = (".gz", ".bz2", ".xz", ".tgz", ".tbz2", ".tbz", ".txz")
 
 
 def escaped(name: str) -> str:
@@ -37,15 +36,6 @@ def decoded(name: bytes, encoding: NameEncoding = "auto") -> str:
         return name.decode("utf-8")
     except UnicodeDecodeError:
         return name.decode("cp437")
-
-
-def without_ending(name: str) -> str:
-    """Return what a compressed file's content is called: its last path segment without ``.gz`` and the like."""
-    last = name.rpartition("/")[2]
-    for ending in _ENDINGS:
-        if last.lower().endswith(ending) and len(last) > len(ending):
-            return last[: -len(ending)]
-    return last
 
 
 class Names:

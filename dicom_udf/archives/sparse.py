@@ -6,7 +6,8 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from dicom_udf.archives.guard import Account, corrupt
+from dicom_udf.archives.guard import corrupt
+from dicom_udf.archives.limits import Account
 from dicom_udf.archives.slices import Seekable
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from tempfile import SpooledTemporaryFile
 from typing import IO, BinaryIO
 
-from dicom_udf.archives.decoders import STREAM_DECODERS, Decoder
-from dicom_udf.archives.guard import Account, Budget, corrupt, guarded
-from dicom_udf.archives.kinds import Kind
+from dicom_udf.archives.decoders import Decoder
+from dicom_udf.archives.guard import corrupt, guarded
+from dicom_udf.archives.limits import Account, Budget
 from dicom_udf.archives.slices import Seekable, Slice
 from dicom_udf.errors import FailureCode, FileFault
 
-__all__ = ["Forward", "Packed", "Replay", "inflate"]
+__all__ = ["Forward", "Packed", "Replay"]
 
 _PIECE = 64 << 10
 _KEPT_IN_MEMORY = 4 << 20
@@ -234,9 +234,3 @@ class Replay(Seekable):
             if fault.code is not FailureCode.CORRUPT_ARCHIVE:
                 raise
         return self._end
-
-
-def inflate(file: BinaryIO, kind: Kind, budget: Budget) -> Forward:
-    """Return the content of a gzip, bzip2 or xz file; several streams one after another are one content."""
-    magic, begin = STREAM_DECODERS[kind]
-    return Forward(Packed(file, 0, None, begin, magic=magic), budget)

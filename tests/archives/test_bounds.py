@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicom_udf.archives import Limits, Member, MemberFault, decoders, members, split_zip
-from dicom_udf.archives.guard import Account, Budget
+from dicom_udf.archives.limits import Account, Budget
 from dicom_udf.archives.names import Names
 from dicom_udf.errors import FailureCode, FileFault
 from tests.archives.packing import KINDS, Counting, counting, pack_tar, pack_zip, read_all, seen, some_data
