@@ -9,8 +9,9 @@ from typing import IO, BinaryIO
 from dicom_udf.archives.decoders import Decoder
 from dicom_udf.archives.guard import corrupt, guarded
 from dicom_udf.archives.limits import Account, Budget
-from dicom_udf.archives.slices import Seekable, Slice
+from dicom_udf.archives.slices import Slice
 from dicom_udf.errors import FailureCode, FileFault
+from dicom_udf.seekable import SeekableFile
 
 __all__ = ["Forward", "Packed", "Replay"]
 
@@ -184,7 +185,7 @@ class Forward:
         return data
 
 
-class Replay(Seekable):
+class Replay(SeekableFile):
     """A seekable view of a stream: what has been read is kept, first in memory, then in a temporary file."""
 
     def __init__(self, stream: Forward | Slice, budget: Budget) -> None:
