@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 
 from dicom_udf.columns import arrow_schema, declared_attributes, instances_table
 from dicom_udf.columns.schema import arrow_type
-from dicom_udf.columns.views import DUCKDB, SPARK, TRINO, make_views
+from dicom_udf.columns.views import DUCKDB, TRINO, Dialect, make_views
 from dicom_udf.config import VIEWS
 
 ROOT = Path(__file__).parents[2]
+SPARK = Dialect("`", "to_json({})")
 FIELDS = {field.name: field for field in instances_table().fields}
 DECLARED = {view.name: view for view in make_views(DUCKDB)}
 DAY = date(1900, 1, 1)
