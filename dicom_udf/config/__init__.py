@@ -1,4 +1,4 @@
-"""What a run is told: frozen settings, the only parser of arguments, and the checks made before anything is written.
+"""The settings of a command, the parser of its arguments, and the checks before anything is written.
 
 ::
 
@@ -10,7 +10,7 @@
                   │
                   └── .place  ->  LakePlace: root, database, catalog, how S3 and AWS are reached
 
-Parsing looks at the words alone; ``check_ingest`` and ``check_lake`` look at the disk too, at no network. All raise
+Parsing reads the words alone. ``check_ingest`` and ``check_lake`` read the disk too, never the network. All raise
 :class:`~dicom_udf.errors.ConfigurationError` with one sentence that names the argument and the remedy.
 """
 

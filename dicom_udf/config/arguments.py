@@ -1,4 +1,4 @@
-"""Words of a command line -> settings: one parser for AWS Glue, spark-submit and the command ``dicom-lake``."""
+"""Parses a command line into settings: one parser for AWS Glue, spark-submit and the command ``dicom-lake``."""
 
 from __future__ import annotations
 
@@ -57,11 +57,12 @@ custom-logGroup-prefix custom-logStream-prefix enable-spark-ui enable-spark-ui-l
 """
 
 PLATFORM_ARGUMENTS = frozenset(f"--{name}" for name in _PLATFORM_NAMES.split())
-"""What AWS Glue puts on a job's command line (its guide, "AWS Glue job parameters", and what
-``awsglue.utils.getResolvedOptions`` reads): tolerated, and not read, JOB_RUN_ID aside."""
+"""Arguments that AWS Glue adds to a job's command line. They are accepted, and only JOB_RUN_ID is read.
+
+Sources: "AWS Glue job parameters" in its guide, and ``awsglue.utils.getResolvedOptions``."""
 
 _JOBS: dict[type[CommandConfig], tuple[str, str, str, str]] = {
-    # settings: script, what its usage shows as required, what it does, the options of the example
+    # settings: script, required options in the usage, description, options of the example
     IngestConfig: (
         "ingest_dicom_headers.py",
         "--source SOURCE --lake LAKE",
@@ -71,13 +72,13 @@ _JOBS: dict[type[CommandConfig], tuple[str, str, str, str]] = {
     PromoteConfig: (
         "promote_columns.py",
         "--attributes ATTRIBUTES --lake LAKE",
-        "Add columns for further attributes to the table instances, filled from what is stored.",
+        "Add columns for further attributes to the table instances, filled from the stored headers.",
         '--attributes "ReasonForVisit;0019,xx0c|ACME:double:b_value" --lake ./lake',
     ),
     MaintainConfig: (
         "maintain_tables.py",
         "--lake LAKE",
-        "Compact a lake's files, expire its snapshots, remove what dead runs left; no row changes.",
+        "Compact a lake's files, expire its snapshots, remove the leftovers of dead runs; no row changes.",
         "--lake ./lake --dry-run true",
     ),
 }
@@ -93,22 +94,26 @@ example:
   dicom-lake ingest ./sample_dcm --lake ./lake
   dicom-lake query "SELECT modality, count(*) FROM instances GROUP BY 1" --lake ./lake
 
-Exit status: 0 done, 1 the run failed, 2 bad arguments. 'dicom-lake COMMAND --help' tells more."""
+Exit status: 0 done, 1 the run failed, 2 bad arguments. 'dicom-lake COMMAND --help' lists its options."""
 
 _GROUPS = ("what and where", "settings", "lake", "AWS", "archives", "other")
 """Headings in the help, in their order."""
 
 _COMMANDS: dict[str, tuple[type[CommandConfig], str, str]] = {
-    # name: settings, the field that is positional, what it does
+    # name: settings, positional field, description
     "ingest": (IngestConfig, "source", "read the headers of a source into a lake: new, changed and deleted objects"),
     "query": (QueryConfig, "sql", "answer one SQL statement on a lake"),
-    "status": (StatusConfig, "", "say what a lake holds: rows, objects, failures, dates, size"),
-    "failures": (FailuresConfig, "", "list the files that gave no header, and why"),
+    "status": (StatusConfig, "", "print what a lake holds: rows, objects, failures, dates, size"),
+    "failures": (FailuresConfig, "", "list the files without a readable header, and the reasons"),
     "verify": (VerifyConfig, "", "check that a lake's tables agree with each other; writes nothing"),
-    "promote": (PromoteConfig, "attributes", "add columns for further attributes, filled from what is stored"),
-    "maintain": (MaintainConfig, "", "compact files, expire snapshots, remove what dead runs left; no row changes"),
+    "promote": (PromoteConfig, "attributes", "add columns for further attributes, filled from the stored headers"),
+    "maintain": (
+        MaintainConfig,
+        "",
+        "compact files, expire snapshots, remove the leftovers of dead runs; no row changes",
+    ),
     "init": (InitConfig, "", "make a lake's database, tables and views without an ingest"),
-    "register": (RegisterConfig, "", "attach a lake's tables again to a Glue catalog that lost them"),
+    "register": (RegisterConfig, "", "attach a lake's tables again to a Glue catalog that has lost them"),
     "columns": (ColumnsConfig, "", "list the columns of the table instances: tag, type, unit, meaning"),
 }
 
@@ -170,7 +175,7 @@ def parse_command(argv: Sequence[str]) -> CommandConfig:
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse that raises instead of exiting, takes no abbreviations, and knows what a mistyped option meant."""
+    """argparse that raises instead of exiting, accepts no abbreviations, and suggests the nearest option."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings, add_help=False, allow_abbrev=False, formatter_class=_formatter)
@@ -185,10 +190,10 @@ class _Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str], namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Refuse unknown options first: a mistyped one would else be reported as the one that is missing."""
+        """Refuse unknown options first. Otherwise a mistyped option would be reported as the missing one."""
         for word in args:
             if word == "--" or (self._subparsers is not None and not word.startswith("-")):
-                break  # what follows is no option, or belongs to the command
+                break  # the words behind it are not options, or belong to the command
             name = word.partition("=")[0]
             if name.startswith("--") and " " not in word and name not in self._option_string_actions:
                 nearest = difflib.get_close_matches(name, self.option_names, n=1)
@@ -236,10 +241,10 @@ def _default_text(value: Any) -> str:
 
 
 def _split_platform_arguments(argv: Sequence[str], own: frozenset[str]) -> tuple[list[str], dict[str, str]]:
-    """Part the words that are ours from those of AWS Glue.
+    """Split the words into our own and those of AWS Glue.
 
-    The value of one of Glue's arguments may look like an option (``--python-modules-installer-option --no-index``) or
-    be missing (``--enable-metrics``), so the word after it is its value unless that is a name known here.
+    A value of Glue's may look like an option (``--python-modules-installer-option --no-index``) or be missing
+    (``--enable-metrics``). The word after a name is its value unless it is itself the name of an option.
 
     Returns:
         Our words in order, and Glue's arguments by name.
@@ -259,7 +264,7 @@ def _split_platform_arguments(argv: Sequence[str], own: frozenset[str]) -> tuple
         if name in own and not equals and words:
             ours.append(words.pop(0))
     if "--JOB_RUN_ID" in platform or "--JOB_NAME" in platform:
-        # Glue's arguments are a map, so a word that belongs to no option is Glue's own: the value of a bare flag.
+        # Glue's arguments are a map, so a word without an option is Glue's own: the value of a bare flag.
         while ours and not ours[0].startswith("-"):
             ours.pop(0)
     return ours, platform

@@ -52,40 +52,42 @@ _Catalog = Literal["hadoop", "glue"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogOptions:
-    """Who keeps a lake's tables, and how S3 and AWS are reached."""
+    """The catalog of a lake's tables, and the access to S3 and AWS."""
 
     catalog: _Catalog = option(
-        "keeper of the tables: a local lake's own folder, or AWS Glue for a lake in S3",
+        "catalog of the tables: hadoop for a local lake, glue (AWS Glue) for a lake in S3",
         "hadoop",
         choices=_Catalog,
         group="lake",
     )
-    """``hadoop`` needs no service, which suits a laptop; Athena reads only what is in ``glue``."""
+    """``hadoop`` needs no service, which suits a laptop; Athena reads ``glue`` only."""
 
-    database: str = option("database of the tables in the lake", "dicom", parse=database, group="lake")
-    """Lower-case letters, digits, underscores: what Glue, Spark and Athena all take unquoted."""
+    database: str = option("database of the tables", "dicom", parse=database, group="lake")
+    """Lower-case letters, digits, underscores, which Glue, Spark and Athena all accept unquoted."""
 
     s3_endpoint: str | None = option(
-        "an S3-compatible server instead of AWS [default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL]",
+        "URL of an S3-compatible server instead of AWS [default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL]",
         None,
         parse=url,
         group="AWS",
     )
-    """``http(s)://host:port``. Credentials come by the chain of AWS's libraries in any case."""
+    """``http(s)://host:port``. Credentials come from the chain of AWS's libraries in any case."""
 
-    s3_region: str | None = option("region [default: as S3 says of the bucket]", None, metavar="NAME", group="AWS")
-    """Needed only where the bucket's region may not be asked for."""
+    s3_region: str | None = option(
+        "region of the bucket [default: S3 is queried for it]", None, metavar="NAME", group="AWS"
+    )
+    """Needed only if the role may not query the bucket's region."""
 
     s3_path_style: bool | None = option(
-        "URLs as endpoint/bucket instead of bucket.endpoint, true or false [default: true with --s3-endpoint]",
+        "true for URLs as endpoint/bucket, false for bucket.endpoint [default: true with --s3-endpoint]",
         None,
         parse=switch,
         group="AWS",
     )
-    """AWS wants false, most other servers true."""
+    """AWS needs false, most other servers need true."""
 
     aws_endpoint: str | None = option(
-        "a server instead of AWS for all services but S3 [default: AWS_ENDPOINT_URL_GLUE etc., AWS_ENDPOINT_URL]",
+        "URL of a server for AWS services other than S3 [default: AWS_ENDPOINT_URL_GLUE etc., AWS_ENDPOINT_URL]",
         None,
         parse=url,
         group="AWS",
@@ -94,7 +96,7 @@ class CatalogOptions:
 
     @property
     def access(self) -> S3Access:
-        """How S3 is reached, AWS's environment variables included."""
+        """The access to S3, AWS's environment variables included."""
         endpoint = service_endpoint("S3", self.s3_endpoint)
         return S3Access(endpoint=endpoint, region=self.s3_region, path_style=self.s3_path_style)
 
@@ -135,7 +137,7 @@ class ReaderOptions(LakeOptions):
     """``table`` for people; ``csv`` (RFC 4180) and ``json`` (one object a line) lose nothing."""
 
     log_level: LogLevel = log_level_option("WARNING")
-    """Only the answer by default."""
+    """By default only the answer is printed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,40 +145,38 @@ class WriterOptions(LakeOptions):
     """The options of a command that writes to a lake."""
 
     kms_key: str | None = option(
-        "ARN of the KMS key that the lake's files in S3 are encrypted by [default: as the bucket does]",
+        "ARN of the KMS key that encrypts the lake's files in S3 [default: the bucket's]",
         None,
         parse=key_arn,
         group="lake",
     )
-    """Files that are there already keep their own."""
+    """Existing files keep their own key."""
 
     create_database: bool = option(
-        "false makes no databases in the Glue catalog: NAME and NAME_staging have to be there",
+        "false makes no databases in the Glue catalog: NAME and NAME_staging must exist",
         True,
         parse=switch,
         group="lake",
     )
-    """For roles that may not, e.g. where Terraform owns the databases."""
+    """For roles that may not make databases, e.g. because Terraform owns them."""
 
     master: str | None = option(
         "Spark master of a run started by plain Python, e.g. local[4] [default: local[*]]", None, metavar="URL"
     )
-    """None leaves the choice to the platform (Glue, EMR) or takes every core of the machine."""
+    """None leaves the choice to the platform (Glue, EMR), or uses every core of the machine."""
 
     log_level: LogLevel = log_level_option("INFO")
-    """INFO tells what a run did in a few lines; no level ever logs an attribute's value."""
+    """INFO reports a run in a few lines. No level ever logs an attribute's value."""
 
-    log_format: LogFormat = option(
-        "lines of the log: text for people, or a JSON object each", "text", choices=LogFormat
-    )
-    """JSON lines name the run, and the last one is the run's report: what CloudWatch Logs Insights reads."""
+    log_format: LogFormat = option("format of log lines: text for people, or JSON objects", "text", choices=LogFormat)
+    """JSON lines name the run, and the last one is the run's report. CloudWatch Logs Insights reads them."""
 
     private_keys: bool = option(
-        "true names objects in logs and errors by a hash instead of their key: keys may hold names",
+        "true replaces keys in logs and errors by hashes, since keys may contain names",
         False,
         parse=switch,
     )
-    """Counts for lines at INFO and above, and for errors. The tables hold the keys in any case."""
+    """For lines at INFO and above, and for errors. The tables contain the keys in any case."""
 
     @property
     def place(self) -> LakePlace:
@@ -196,47 +196,49 @@ class QueryConfig(ReaderOptions):
     workgroup: str | None = option(
         "Athena's workgroup, with --catalog glue [default: primary]", None, metavar="NAME", group="AWS"
     )
-    """It may bound the bytes that a query scans, and say where answers are kept."""
+    """It may limit the bytes that a query scans, and set the place of answers."""
 
     output_location: str | None = option(
-        "where Athena keeps the answer, s3://bucket/prefix/ [default: as the workgroup says]",
+        "place of Athena's answers, s3://bucket/prefix/ [default: the workgroup's]",
         None,
         parse=s3_url,
         group="AWS",
     )
-    """Needed where the workgroup names no place."""
+    """Needed if the workgroup has no place of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusConfig(ReaderOptions):
-    """What a lake holds."""
+    """The content of a lake: rows, objects, failures, dates, size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailuresConfig(ReaderOptions):
-    """The files that gave no header."""
+    """The files without a readable header."""
 
-    code: str | None = option("only failures of this code, e.g. TRUNCATED", None, parse=failure_code)
+    code: str | None = option("list only failures of this code, e.g. TRUNCATED", None, parse=failure_code)
     """A :class:`~dicom_udf.errors.FailureCode`; None for all."""
 
-    limit: int = option("at most so many rows; 0 for all", 50, parse=count)
-    """Rows. A lake may hold millions of failures; a terminal can't."""
+    limit: int = option("most rows; 0 for all", 50, parse=count)
+    """In rows. A lake may have millions of failures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyConfig(ReaderOptions):
-    """Whether a lake's tables agree with each other."""
+    """A check that a lake's tables agree with each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnsConfig(CatalogOptions):
-    """The columns of ``instances``: what each means, and how often it is filled."""
+    """The columns of ``instances``: their meaning, and how often each has a value."""
 
-    search: str | None = option("only columns whose name, tag, keyword or description has this", None, metavar="WORD")
-    """Case doesn't matter."""
+    search: str | None = option(
+        "list only columns with this text in the name, tag, keyword or description", None, metavar="WORD"
+    )
+    """Upper and lower case are the same."""
 
     lake: str | None = option(
-        "a lake; adds how many of its rows have a value", None, parse=location, metavar="LAKE", group="what and where"
+        "a lake: also count its rows that have a value", None, parse=location, metavar="LAKE", group="what and where"
     )
     """As in :class:`LakeOptions`; None for the declared list alone."""
 
@@ -244,7 +246,7 @@ class ColumnsConfig(CatalogOptions):
     """As in :class:`ReaderOptions`."""
 
     log_level: LogLevel = log_level_option("WARNING")
-    """Only the answer by default."""
+    """By default only the answer is printed."""
 
     @property
     def place(self) -> LakePlace | None:
@@ -262,7 +264,7 @@ class InitConfig(WriterOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterConfig(WriterOptions):
-    """Tables that are in the lake and that the Glue catalog has lost."""
+    """Tables of a lake in S3 that the Glue catalog has lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,42 +287,44 @@ class PromoteConfig(WriterOptions):
 class MaintainConfig(WriterOptions):
     """Upkeep of a lake: no row changes."""
 
-    dry_run: bool = option("true tells what would be done, and writes nothing", False, parse=switch)
-    """Takes no lease either, so it may look at a lake that a run writes to."""
+    dry_run: bool = option("true reports the work and writes nothing", False, parse=switch)
+    """Takes no lease either, so it may run while another run writes to the lake."""
 
     target_file_size: int = option("size of a compacted file; 128MiB to 512MiB suit Athena", 256 << 20, parse=size)
-    """A partition that holds less becomes one file."""
+    """A smaller partition becomes one file."""
 
-    min_input_files: int = option("files of the wrong size that make a partition worth compacting", 5, parse=number)
-    """Rewriting costs what writing did, so a partition isn't rewritten for each small file that is added."""
+    min_input_files: int = option(
+        "compact a partition that has at least so many files of the wrong size", 5, parse=number
+    )
+    """Rewriting costs as much as writing, so a partition isn't rewritten for each small file that is added."""
 
     max_deleted_ratio: float = option(
-        "part of a file's rows that may be deleted before it is rewritten without them; 0: none", 0.1, parse=ratio
+        "rewrite a file once this part of its rows is deleted, 0 to 1; 0: once any row is", 0.1, parse=ratio
     )
-    """Deleted rows are hidden at once, and gone from the store when the file is rewritten and its snapshots expired."""
+    """Deleted rows are hidden at once. They leave the store once the file is rewritten and its snapshots expired."""
 
     sort_by: tuple[str, ...] = option(
-        "columns that compacted files of instances are sorted by", ("modality", "series_instance_uid"), parse=columns
+        "sort order of compacted files of instances", ("modality", "series_instance_uid"), parse=columns
     )
-    """Names of columns of one value, separated by commas: what people filter by, the coarsest first."""
+    """Names of columns of one value, separated by commas: those of usual filters, the coarsest first."""
 
-    snapshot_days: int = option("snapshots younger than so many days stay", 7, parse=count, metavar="DAYS")
-    """What a query may take, and how far back a mistake can be undone. An unfinished batch's never expire."""
+    snapshot_days: int = option("keep snapshots younger than this", 7, parse=count, metavar="DAYS")
+    """The time for a query, and for undoing a mistake. Snapshots of an unfinished batch never expire."""
 
-    keep_snapshots: int = option("the newest so many snapshots of a table stay", 10, parse=number)
-    """However old they are."""
+    keep_snapshots: int = option("keep at least so many snapshots of a table, the newest", 10, parse=number)
+    """Of any age."""
 
     orphan_days: int = option(
-        "files younger than so many days are no orphans; at least 1", 3, parse=number, metavar="DAYS"
+        "keep files younger than this although no snapshot has them; at least 1", 3, parse=number, metavar="DAYS"
     )
     """Longer than any run takes: files that are being written belong to no snapshot yet."""
 
     verify: bool = option(
-        "checks the invariants first: where one is broken nothing is deleted, and the exit status is 1",
+        "true checks the invariants first; if one is broken, nothing is deleted and the exit status is 1",
         True,
         parse=switch,
     )
-    """Old snapshots are the way back, so they stay while something is wrong. A dry run doesn't check."""
+    """Old snapshots are the way back, so they are kept while an invariant is broken. A dry run doesn't check."""
 
     wait: int = wait_option()
     """0 fails at once."""

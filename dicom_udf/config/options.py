@@ -1,6 +1,6 @@
-"""What one command-line option is, and what its value may be.
+"""The options of the command line, and the readers of their values.
 
-Each reader of a value raises :class:`argparse.ArgumentTypeError`, before which argparse puts the option's name.
+A reader raises :class:`argparse.ArgumentTypeError`; argparse puts the option's name before the message.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _UNITS = {"": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
 def location(text: str) -> str:
     """Read a local path, ``file://`` URI or ``s3://`` URL; a local one becomes absolute, without links and ``..``.
 
-    One place must have one name: rows know their object by it.
+    One place must have one name, since rows name their object by it.
     """
     if not text:
         raise argparse.ArgumentTypeError("is empty; give a local folder or an s3:// URL")
@@ -63,7 +63,7 @@ def location(text: str) -> str:
     if scheme and scheme[1] != "s3":
         raise argparse.ArgumentTypeError(f"can't be a {scheme[1]}:// URL; give a local folder or an s3:// URL")
     if scheme and not re.match("s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|$)", text):
-        raise argparse.ArgumentTypeError("names no bucket; write s3://bucket/prefix")
+        raise argparse.ArgumentTypeError("has no bucket; write s3://bucket/prefix")
     try:
         return text if scheme else str(Path(text).expanduser().resolve())
     except RuntimeError:
@@ -78,7 +78,7 @@ def local_file(text: str) -> str:
 
 
 def database(text: str) -> str:
-    """Read a name that Spark, Glue and Athena take unquoted, and that leaves room for ``<database>_staging``."""
+    """Read a name that Spark, Glue and Athena accept unquoted, short enough for ``<database>_staging``."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,126}", text) or text.endswith("_staging"):
         raise argparse.ArgumentTypeError(
             "must be lower-case letters, digits and underscores, begin with a letter, not end in '_staging', "
@@ -121,7 +121,7 @@ def size(text: str) -> int:
 
 
 def switch(text: str) -> bool:
-    """Read ``true`` or ``false``: AWS Glue can pass no bare flag."""
+    """Read ``true`` or ``false``, since AWS Glue can't pass a bare flag."""
     if text.lower() not in ("true", "false"):
         raise argparse.ArgumentTypeError("must be true or false")
     return text.lower() == "true"
@@ -136,7 +136,7 @@ def patterns(text: str) -> tuple[str, ...]:
 
 
 def attributes(text: str) -> tuple[str, ...]:
-    """Read attributes separated by semicolons: a private creator may hold any other mark."""
+    """Read attributes separated by semicolons: a private creator may contain every other mark."""
     found = tuple(part.strip() for part in text.split(";") if part.strip())
     if not found:
         raise argparse.ArgumentTypeError("is empty; give keywords like 'ReasonForVisit;MilitaryRank'")
@@ -152,7 +152,7 @@ def columns(text: str) -> tuple[str, ...]:
 
 
 def metrics_namespace(text: str) -> str:
-    """Read a namespace that CloudWatch takes; those of AWS's own services are reserved."""
+    """Read a namespace that CloudWatch accepts; those of AWS's own services are reserved."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9._/#-]{0,254}", text) or text.startswith("AWS/"):
         raise argparse.ArgumentTypeError(
             "must be letters, digits and '._/#-', begin with a letter, not with AWS/, have at most 255 characters"
@@ -168,7 +168,7 @@ def url(text: str) -> str:
 
 
 def s3_url(text: str) -> str:
-    """Read the URL of a place in S3."""
+    """Read an ``s3://`` URL."""
     if not re.fullmatch(r"s3://[^\s/]+(/\S*)?", text):
         raise argparse.ArgumentTypeError("must be a URL like s3://bucket/prefix/")
     return text
@@ -206,7 +206,7 @@ def failure_code(text: str) -> str:
 
 
 def word(text: str) -> str:
-    """Read any text but none."""
+    """Read any text that isn't empty."""
     if not text.strip():
         raise argparse.ArgumentTypeError("is empty")
     return text
@@ -262,8 +262,8 @@ OutputFormat = Literal["table", "csv", "json"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 LogFormat = Literal["text", "json"]
 
-format_option = partial(option, "form of the answer", "table", choices=OutputFormat)
-log_level_option = partial(option, "how much is logged to stderr; DEBUG adds tracebacks", choices=LogLevel)
+format_option = partial(option, "format of the output", "table", choices=OutputFormat)
+log_level_option = partial(option, "lowest level that is logged to stderr; DEBUG adds tracebacks", choices=LogLevel)
 partition_option = partial(
     option, "granularity of the partitions by study_date, fixed when the lake is made", "day", choices=PartitionBy
 )
