@@ -59,9 +59,9 @@ format: $(READY)  ## [1 s] Format the code and repair what ruff can
 	$(BIN)/ruff format .
 
 docs: $(READY)  ## [about 3 s] Make the generated pages of docs/reference
-	$(BIN)/python -m dicom_udf.columns.docs_page > docs/reference/columns.md
-	$(BIN)/python -m dicom_udf.columns.views_page > docs/reference/views.md
-	$(BIN)/python -m dicom_udf.header.vr_page > docs/reference/vr_types.md
+	$(BIN)/python -m release.pages.columns_page > docs/reference/columns.md
+	$(BIN)/python -m release.pages.views_page > docs/reference/views.md
+	$(BIN)/python -m release.pages.vr_page > docs/reference/vr_types.md
 
 clean:  ## [1 s] Remove the environment, the sample lake and caches
 	rm -rf $(VENV) $(CLASSES) $(GLUE_6) lake build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

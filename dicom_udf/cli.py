@@ -17,6 +17,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, assert_never
 
@@ -32,6 +33,7 @@ from dicom_udf.config import (
     QueryConfig,
     RegisterConfig,
     ScanConfig,
+    ScanFormat,
     StatusConfig,
     VerifyConfig,
     WriterOptions,
@@ -39,9 +41,7 @@ from dicom_udf.config import (
     check_lake,
     check_new_lake,
     parse_command,
-    parse_ingest_arguments,
-    parse_maintain_arguments,
-    parse_promote_arguments,
+    parse_job,
 )
 from dicom_udf.environment import check_shell, restart_in_utf8
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
@@ -67,17 +67,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def ingest_job(argv: Sequence[str]) -> int:
     """Run the ingest job with the words of a command line of python, spark-submit or AWS Glue; return the status."""
-    return _exit_status("ingest_dicom_headers.py", parse_ingest_arguments, argv)
+    return _exit_status("ingest_dicom_headers.py", partial(parse_job, IngestConfig), argv)
 
 
 def promote_job(argv: Sequence[str]) -> int:
     """Run the promotion job as :func:`ingest_job` runs its own; return the status."""
-    return _exit_status("promote_columns.py", parse_promote_arguments, argv)
+    return _exit_status("promote_columns.py", partial(parse_job, PromoteConfig), argv)
 
 
 def maintain_job(argv: Sequence[str]) -> int:
     """Run the maintenance job as :func:`ingest_job` runs its own; return the status."""
-    return _exit_status("maintain_tables.py", parse_maintain_arguments, argv)
+    return _exit_status("maintain_tables.py", partial(parse_job, MaintainConfig), argv)
 
 
 def _exit_status(program: str, parse: Callable[[Sequence[str]], CommandConfig], argv: Sequence[str]) -> int:
@@ -285,7 +285,7 @@ def _scan(config: ScanConfig) -> None:
     print(f"{counts.to_text()}; {time.monotonic() - clock0:.1f} s", file=sys.stderr)
 
 
-def _form_of(output: Path | None) -> Literal["parquet", "jsonl", "csv"]:
+def _form_of(output: Path | None) -> ScanFormat:
     """Return the form of rows by a file's ending; ``jsonl`` without one."""
     match output.suffix.lower() if output is not None else "":
         case ".parquet":

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Queue
-from typing import IO, Any, Literal, TextIO
+from typing import IO, Any, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dicom_udf.archives import Limits
-from dicom_udf.config import S3Access, location_of, service_endpoint
+from dicom_udf.config import S3Access, ScanFormat, location_of, service_endpoint
 from dicom_udf.errors import ConfigurationError, FailureCode
 from dicom_udf.read import read_batches
 from dicom_udf.rendering import write_rows
@@ -26,9 +26,7 @@ from dicom_udf.scan_worker import SCAN_SCHEMA, Worker, to_scan_batch
 from dicom_udf.sources import ObjectRef, Patterns, open_store
 from dicom_udf.tasks import Item, ReadSettings, Stamp, expected_cost, make_tasks, split_objects
 
-__all__ = ["ScanCounts", "ScanFormat", "scan", "write_scan"]
-
-ScanFormat = Literal["parquet", "jsonl", "csv"]
+__all__ = ["ScanCounts", "scan", "write_scan"]
 
 WORKER_COST = 1_500
 """Headers that one process reads in the time that another one takes to start, 0.7 s."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import BinaryIO, cast
 
-from dicom_udf.archives import Limits, ZipRange, split_zip
+from dicom_udf.archives import ARCHIVE_ENDINGS, ZIP, Limits, ZipRange, split_zip
 from dicom_udf.config import IngestConfig
 from dicom_udf.errors import FileFault
 from dicom_udf.sources import ObjectRef, S3Access, open_object
@@ -31,8 +31,6 @@ LEAST_COST = 250
 _BYTES_PER_HEADER = 128 << 10
 """Bytes of an archive that are read through in the time of one header, 0.5 ms."""
 
-_ZIP_ENDING = ".zip"
-_ENDINGS = (_ZIP_ENDING, ".tar", ".gz", ".tgz", ".bz2", ".tbz", ".tbz2", ".xz", ".txz")
 _PROBES = 16
 
 
@@ -171,13 +169,13 @@ def expected_cost(item: Item) -> float:
     """
     if item.zip_range is not None:
         return item.zip_range.members + item.zip_range.packed_bytes / _BYTES_PER_HEADER / 16
-    if item.ref.uri.lower().endswith(_ENDINGS):
+    if item.ref.uri.lower().endswith(ARCHIVE_ENDINGS):
         return 1 + item.ref.size / _BYTES_PER_HEADER
     return 1.0
 
 
 def _is_large(ref: ObjectRef, splitting: Splitting) -> bool:
-    is_named = ref.uri.lower().endswith(_ZIP_ENDING)
+    is_named = ref.uri.lower().endswith(ZIP.endings)
     return ref.size >= (splitting.probe_bytes // 32 if is_named else splitting.probe_bytes)
 
 

@@ -1,4 +1,4 @@
-"""What AWS runs, made from this repository: ``python -m release.make_dist``, or ``make dist``.
+"""Products of this repository: the packages for AWS (``make dist``) and the generated pages (``make docs``).
 
-Apart from the package, because it knows platforms and the package index, and nothing that is installed may need either.
+Apart from the package, because it needs platforms and the package index, and no installed module may need either.
 """

@@ -72,14 +72,14 @@ def test_the_version_is_that_of_the_package(dicom_lake):
         (["ingets"], "argument COMMAND: invalid choice: 'ingets'"),
         (["status"], "the following arguments are required: --lake"),
         (["status", "--lake", "{tmp}/missing"], "there is no lake at {tmp}/missing"),
-        (["status", "--lake", "{tmp}"], "{tmp} is no lake"),
-        (["query", "SELECT 1", "--lake", "{tmp}"], "{tmp} is no lake"),
+        (["status", "--lake", "{tmp}"], "{tmp} is not a lake"),
+        (["query", "SELECT 1", "--lake", "{tmp}"], "{tmp} is not a lake"),
         (["query", "SELECT 1", "--lake", "s3://bucket/l"], "a lake in S3 needs AWS Glue to keep its tables"),
         (["failures", "--lake", "{tmp}", "--code", "BAD"], "argument --code: must be one of NOT_DICOM, DICOMDIR"),
-        (["columns", "--lake", "{tmp}"], "{tmp} is no lake"),
+        (["columns", "--lake", "{tmp}"], "{tmp} is not a lake"),
         (["ingest", "{tmp}/missing", "--lake", "{tmp}/lake"], "the source {tmp}/missing doesn't exist"),
         (["ingest", "{tmp}", "--lake", "s3://bucket/l"], "a lake in S3 needs AWS Glue to keep its tables"),
-        (["ingest", "s3://b/k", "--lake", "{tmp}/lake"], "argument SOURCE: names no bucket; write s3://bucket/prefix"),
+        (["ingest", "s3://b/k", "--lake", "{tmp}/lake"], "argument SOURCE: has no bucket; write s3://bucket/prefix"),
     ],
 )
 def test_a_bad_argument_is_one_line_and_status_2_and_nothing_is_written(dicom_lake, tmp_path, words, sentence):

@@ -26,11 +26,11 @@ from dicom_udf.config import (
     check_lake,
     is_lake,
     parse_command,
-    parse_ingest_arguments,
-    to_arguments,
+    parse_job,
 )
 from dicom_udf.config.arguments import PLATFORM_ARGUMENTS
 from dicom_udf.errors import ConfigurationError
+from tests.settings import to_arguments
 
 REQUIRED = ["--source=/data/in", "--lake=/data/lake"]
 
@@ -81,14 +81,14 @@ ingest_configs = st.builds(
 
 @given(ingest_configs)
 def test_settings_written_as_arguments_are_read_back_as_the_same_settings(config: IngestConfig) -> None:
-    assert parse_ingest_arguments(to_arguments(config)) == config
+    assert parse_job(IngestConfig, to_arguments(config)) == config
 
 
 @given(ingest_configs)
 def test_a_value_may_be_a_word_of_its_own(config: IngestConfig) -> None:
     words = [part for argument in to_arguments(config) for part in argument.split("=", 1)]
     if not any(word.startswith("-") for word in words[1::2]):
-        assert parse_ingest_arguments(words) == config
+        assert parse_job(IngestConfig, words) == config
 
 
 @given(ingest_configs)
@@ -142,7 +142,7 @@ def test_a_local_place_has_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "link").symlink_to(place)
     monkeypatch.chdir(tmp_path)
     for name in ("place", "./place", "link", "place/../link", str(place), f"file://{place}"):
-        assert parse_ingest_arguments(["--source", name, "--lake", "lake"]).source == str(place)
+        assert parse_job(IngestConfig, ["--source", name, "--lake", "lake"]).source == str(place)
 
 
 # --- AWS Glue
@@ -151,13 +151,13 @@ def test_a_local_place_has_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("name", sorted(PLATFORM_ARGUMENTS))
 @pytest.mark.parametrize("words", [["{}", "value"], ["{}=value"], ["{}", "--no-index"], ["{}"], ["{}", ""]])
 def test_each_argument_of_glue_is_tolerated(name: str, words: list[str]) -> None:
-    config = parse_ingest_arguments([word.format(name) for word in words] + REQUIRED)
+    config = parse_job(IngestConfig, [word.format(name) for word in words] + REQUIRED)
     assert dataclasses.replace(config, run_id=None) == IngestConfig(source="/data/in", lake="/data/lake")
 
 
 @pytest.mark.parametrize("name", sorted(PLATFORM_ARGUMENTS))
 def test_an_argument_of_glue_at_the_end_is_tolerated(name: str) -> None:
-    assert parse_ingest_arguments([*REQUIRED, name]).lake == "/data/lake"
+    assert parse_job(IngestConfig, [*REQUIRED, name]).lake == "/data/lake"
 
 
 def test_a_whole_command_line_of_glue_gives_the_run_its_id() -> None:
@@ -168,9 +168,9 @@ def test_a_whole_command_line_of_glue_gives_the_run_its_id() -> None:
         *("--datalake-formats", "iceberg", "--conf", "spark.a=b --conf spark.c=d", "--JOB_NAME", "ingest"),
         *("--partition-by", "month", "--lake", "/data/lake"),
     ]
-    config = parse_ingest_arguments(argv)
+    config = parse_job(IngestConfig, argv)
     assert config == IngestConfig(source="/data/in", lake="/data/lake", partition_by="month", run_id="jr_2")
-    assert parse_ingest_arguments([*argv, "--run-id", "mine"]).run_id == "mine"
+    assert parse_job(IngestConfig, [*argv, "--run-id", "mine"]).run_id == "mine"
 
 
 def test_no_option_of_ours_has_a_name_that_glue_takes() -> None:
@@ -204,8 +204,8 @@ def test_no_option_of_ours_has_a_name_that_glue_takes() -> None:
         ([*REQUIRED, "--master", ""], "argument --master: is empty"),
         (["--source=", "--lake=l"], "argument --source: is empty"),
         (["--source=s3a://b", "--lake=l"], "argument --source: can't be a s3a:// URL"),
-        (["--source=s3://", "--lake=l"], "argument --source: names no bucket"),
-        (["--source=s3:///key", "--lake=l"], "argument --source: names no bucket"),
+        (["--source=s3://", "--lake=l"], "argument --source: has no bucket"),
+        (["--source=s3:///key", "--lake=l"], "argument --source: has no bucket"),
         ([*REQUIRED, "--include", ",,"], "argument --include: is empty"),
         ([*REQUIRED, "--s3-endpoint", "127.0.0.1:7070"], "argument --s3-endpoint: must be a URL"),
         ([*REQUIRED, "--kms-key", "alias/lake"], "argument --kms-key: must be the ARN of a KMS key"),
@@ -224,7 +224,7 @@ def test_no_option_of_ours_has_a_name_that_glue_takes() -> None:
 )
 def test_an_argument_that_cannot_be_used_is_named(argv: list[str], sentence: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        parse_ingest_arguments(argv)
+        parse_job(IngestConfig, argv)
     assert sentence in str(refusal.value)
     assert str(refusal.value).endswith("see ingest_dicom_headers.py --help")
     assert "\n" not in str(refusal.value)
@@ -374,8 +374,8 @@ def test_a_lake_may_lie_in_its_source(source: Path) -> None:
         ({"catalog": "glue", "lake": "s3://b", "source": "s3://b/in"}, "lies in the lake s3://b"),
         ({"lake": "{tmp}/file"}, "the lake {tmp}/file is a file"),
         ({"lake": "{tmp}/file/below"}, "because {tmp}/file is a file"),
-        ({"lake": "{tmp}/full"}, "the folder {tmp}/full has content but is no lake"),
-        ({"lake": "{tmp}/source"}, "has content but is no lake"),
+        ({"lake": "{tmp}/full"}, "the folder {tmp}/full has content but is not a lake"),
+        ({"lake": "{tmp}/source"}, "has content but is not a lake"),
         ({"source": "{tmp}/lake/dicom"}, "lies in the lake"),
         ({"source": "{tmp}/lake"}, "lies in the lake"),
         ({"report": "{tmp}/missing/r.json"}, "the folder of the report"),
@@ -413,7 +413,7 @@ def test_a_link_does_not_hide_that_the_source_lies_in_the_lake(tmp_path: Path) -
     [
         ("missing", "dicom", "there is no lake at {tmp}/missing"),
         ("file", "dicom", "{tmp}/file is a file, a lake is a folder"),
-        ("empty", "dicom", "{tmp}/empty is no lake"),
+        ("empty", "dicom", "{tmp}/empty is not a lake"),
         ("lake", "other", "has no database 'other'; give --database one of: a, b"),
     ],
 )

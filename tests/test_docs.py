@@ -12,6 +12,7 @@ import pytest
 
 from dicom_udf.answers.local import run_query
 from dicom_udf.columns import instances_table
+from dicom_udf.columns.schema import hive_type
 from dicom_udf.config import IngestConfig, LakePlace, QueryConfig, parse_command
 from dicom_udf.config.arguments import PLATFORM_ARGUMENTS
 from dicom_udf.errors import ConfigurationError, FailureCode
@@ -198,7 +199,7 @@ def readme_row() -> list[tuple[str, str, str]]:
 
 
 def test_the_readme_names_types_and_number_of_columns_as_they_are() -> None:
-    types = {field.name: field.type.replace("timestamp_ntz", "timestamp") for field in instances_table().fields}
+    types = {field.name: hive_type(field.type) for field in instances_table().fields}
     assert f"Of its {len(types)} columns" in README.read_text(encoding="utf-8")
     assert {column: type_ for column, type_, _ in readme_row()}.items() <= types.items()
 

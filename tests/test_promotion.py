@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from dicom_udf.cli import main, promote_job
-from dicom_udf.config import PromoteConfig, parse_command, parse_promote_arguments, to_arguments
+from dicom_udf.config import PromoteConfig, parse_command, parse_job
 from dicom_udf.errors import ConfigurationError
+from tests.settings import to_arguments
 
 B_VALUE = "0019,xx0c|SIEMENS MR HEADER:decimal(20,0):b_value"
 BOTH = ("ReasonForVisit", B_VALUE)
@@ -28,12 +29,12 @@ def test_attributes_are_words_or_parted_by_semicolons(words, tmp_path):
 
 def test_the_job_takes_the_same_as_an_option_beside_glues_own(tmp_path):
     words = ["--JOB_NAME", "x", "--attributes", ";".join(BOTH), "--enable-metrics", "--lake", str(tmp_path)]
-    assert parse_promote_arguments(words) == PromoteConfig(attributes=BOTH, lake=str(tmp_path))
+    assert parse_job(PromoteConfig, words) == PromoteConfig(attributes=BOTH, lake=str(tmp_path))
 
 
 def test_settings_written_as_options_are_read_back(tmp_path):
     config = PromoteConfig(attributes=BOTH, lake=str(tmp_path), database="other", wait=0, master="local[2]")
-    assert parse_promote_arguments(to_arguments(config)) == config
+    assert parse_job(PromoteConfig, to_arguments(config)) == config
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_settings_written_as_options_are_read_back(tmp_path):
 )
 def test_bad_words_are_refused(words, reason, tmp_path):
     with pytest.raises(ConfigurationError) as refusal:
-        parse_promote_arguments([*words, "--lake", str(tmp_path)])
+        parse_job(PromoteConfig, [*words, "--lake", str(tmp_path)])
     assert reason in str(refusal.value)
 
 

@@ -211,7 +211,7 @@ class Verification:
 
     def to_text(self) -> str:
         """Write it for people: a line for each invariant, below it the objects that break it."""
-        counted = [f"{one.wrong:,} of " * bool(one.wrong) + f"{one.checked:,}" for one in self.findings]
+        counted = [f"{one.wrong:,} of {one.checked:,}" if one.wrong else f"{one.checked:,}" for one in self.findings]
         width = max(map(len, counted))
         text = ""
         for one, count in zip(self.findings, counted, strict=True):

@@ -13,9 +13,7 @@ import zlib
 from collections.abc import Callable
 from typing import Protocol
 
-from dicom_udf.archives.kinds import Kind
-
-__all__ = ["STREAM_DECODERS", "ZIP_DECODERS", "Decoder"]
+__all__ = ["ZIP_DECODERS", "Decoder", "begin_bzip2", "begin_gzip", "begin_xz"]
 
 _DICTIONARY_BYTES = 512 << 20
 _STEP = 512
@@ -273,24 +271,24 @@ class _ZipLzma:
         return _Stepwise(lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=chain))
 
 
-def _xz() -> Decoder:
+def begin_gzip() -> Decoder:
+    """Return a decoder of one gzip member."""
+    return _Gzip()
+
+
+def begin_xz() -> Decoder:
+    """Return a decoder of one xz stream."""
     return _Stepwise(lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_DICTIONARY_BYTES))
 
 
-def _bzip2() -> Decoder:
+def begin_bzip2() -> Decoder:
+    """Return a decoder of one bzip2 stream."""
     return _Stepwise(bz2.BZ2Decompressor())
 
 
-STREAM_DECODERS: dict[Kind, tuple[bytes, Callable[[], Decoder]]] = {
-    Kind.GZIP: (b"\x1f\x8b\x08", _Gzip),
-    Kind.BZIP2: (b"BZh", _bzip2),
-    Kind.XZ: (b"\xfd7zXZ\0", _xz),
-}
-"""How each stream begins, and what reads it."""
-
 ZIP_DECODERS: dict[int, Callable[[int | None], Decoder]] = {
     8: lambda _: _Deflate(),
-    12: lambda _: _bzip2(),
+    12: lambda _: begin_bzip2(),
     14: _ZipLzma,
 }
 """What reads a zip's compression method, given the member's inflated size if it is known."""

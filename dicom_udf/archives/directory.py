@@ -13,9 +13,11 @@ from dicom_udf.archives.names import NameEncoding, decoded
 
 __all__ = [
     "BLOCK_BYTES",
+    "LOCAL_BYTES",
+    "LOCAL_MAGIC",
     "WRAP",
     "Directory",
-    "Entry",
+    "ZipEntry",
     "decoded_name",
     "find_directory",
     "parsed",
@@ -26,6 +28,10 @@ __all__ = [
 
 BLOCK_BYTES = 512 << 10
 """Of the directory, read at once."""
+
+LOCAL_BYTES = 30
+LOCAL_MAGIC = b"PK\x03\x04"
+"""Length of a local header without its name and extra field, and its first bytes (APPNOTE 4.3.7)."""
 
 WRAP = 1 << 32
 """Numbers of 32 bits begin anew at it, where a program writes no Zip64 fields above 4 GiB."""
@@ -41,8 +47,6 @@ _ENTRY = struct.Struct("<4sBBHHHLLLLHHHHHLL")
 _ENTRY_MAGIC = b"PK\x01\x02"
 _SIGNATURE_MAGIC = b"PK\x05\x05"
 _LARGEST_ENTRY = _ENTRY.size + 3 * 0xFFFF
-_LOCAL_BYTES = 30
-_LOCAL_MAGIC = b"PK\x03\x04"
 _NOT_HERE = 0xFFFFFFFF
 _IS_UTF8 = 0x800
 _UNICODE_PATH = struct.Struct("<BL")
@@ -68,7 +72,7 @@ class Directory(NamedTuple):
     wraps: int = 0
 
 
-class Entry(NamedTuple):
+class ZipEntry(NamedTuple):
     """One file of a zip as its directory, or its local header, says it.
 
     Attributes:
@@ -104,7 +108,7 @@ class Entry(NamedTuple):
     @property
     def data_end(self) -> int:
         """The byte after the packed data, if the local header has no extra field."""
-        return self.header_offset + _LOCAL_BYTES + len(self.name) + self.packed
+        return self.header_offset + LOCAL_BYTES + len(self.name) + self.packed
 
 
 def find_directory(file: BinaryIO) -> Directory | None:
@@ -124,14 +128,14 @@ def find_directory(file: BinaryIO) -> Directory | None:
             end = place + _END.size + int.from_bytes(tail[place + 20 : place + 22], "little")
             if end == len(tail):
                 exact.append(place)
-            elif end < len(tail) and tail[end : end + 4] != _LOCAL_MAGIC:  # else another zip follows
+            elif end < len(tail) and tail[end : end + 4] != LOCAL_MAGIC:  # else another zip follows
                 others.append(place)
         place = tail.rfind(_END_MAGIC, 0, place)
     for place in exact[:_TRIED] + others[:_TRIED]:
         found = _directory(file, tail, start, place)
         if found is None:
             continue
-        if not found.shift or _at(file, 0, 4, tail, start) != _LOCAL_MAGIC:
+        if not found.shift or _at(file, 0, 4, tail, start) != LOCAL_MAGIC:
             return found
         if found.shift > 0 and found.shift % WRAP == 0:
             return found._replace(shift=0, wraps=found.shift // WRAP)
@@ -162,7 +166,7 @@ def _directory(file: BinaryIO, tail: bytes, tail_start: int, place: int) -> Dire
     return None
 
 
-def read_entries(file: BinaryIO, directory: Directory) -> Iterator[list[Entry]]:
+def read_entries(file: BinaryIO, directory: Directory) -> Iterator[list[ZipEntry]]:
     """Yield the entries of a directory in blocks.
 
     Raises:
@@ -187,7 +191,7 @@ def read_entries(file: BinaryIO, directory: Directory) -> Iterator[list[Entry]]:
         raise corrupt(f"the zip's central directory is damaged at byte {position - len(rest)}")
 
 
-def parsed(data: bytes, start: int, shift: int, limit: int) -> tuple[list[Entry], int]:
+def parsed(data: bytes, start: int, shift: int, limit: int) -> tuple[list[ZipEntry], int]:
     """Return the entries that stand whole in ``data``, and the bytes they take.
 
     Args:
@@ -196,7 +200,7 @@ def parsed(data: bytes, start: int, shift: int, limit: int) -> tuple[list[Entry]
         shift: Added to the offsets that they state.
         limit: Where members end at the latest: the directory's start.
     """
-    entries: list[Entry] = []
+    entries: list[ZipEntry] = []
     at = 0
     while at + _ENTRY.size <= len(data):
         (magic, _, system, _, flags, method, _, crc, packed, size, *lengths, _, _, attributes, offset) = (
@@ -212,17 +216,17 @@ def parsed(data: bytes, start: int, shift: int, limit: int) -> tuple[list[Entry]
             values = zip64_values(extra, (size, packed, offset))
             size, packed, offset = (-1, -1, -1) if values is None else values
         name = data[at + _ENTRY.size : name_end]
-        if offset < 0 or offset + shift < 0 or offset + shift + _LOCAL_BYTES + len(name) + packed > limit:
+        if offset < 0 or offset + shift < 0 or offset + shift + LOCAL_BYTES + len(name) + packed > limit:
             header = -1
         else:
             header = offset + shift
         more = (lengths[1], attributes, system, start + at, start + end, unicode_name(extra, name))
-        entries.append(Entry(name, flags, method, crc, packed, size, header, *more))
+        entries.append(ZipEntry(name, flags, method, crc, packed, size, header, *more))
         at = end
     return entries, at
 
 
-def decoded_name(entry: Entry, encoding: NameEncoding) -> str:
+def decoded_name(entry: ZipEntry, encoding: NameEncoding) -> str:
     """Return the name of an entry: what it declares to be UTF-8 is, the others are in the encoding."""
     if entry.unicode_name is not None:
         return entry.unicode_name.decode("utf-8")

@@ -7,14 +7,11 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from dicom_udf.archives.directory import Entry, unicode_name, zip64_values
+from dicom_udf.archives.directory import LOCAL_BYTES, LOCAL_MAGIC, ZipEntry, unicode_name, zip64_values
 from dicom_udf.archives.guard import corrupt, guarded
 from dicom_udf.errors import FailureCode, FileFault
 
-__all__ = ["LOCAL_BYTES", "LOCAL_MAGIC", "data_start", "is_header_of", "walk_local_headers"]
-
-LOCAL_BYTES = 30
-LOCAL_MAGIC = b"PK\x03\x04"
+__all__ = ["data_start", "is_header_of", "walk_local_headers"]
 
 _HEADER = struct.Struct("<4sBxHHLLLLHH")
 _DESCRIPTOR_MAGIC = b"PK\x07\x08"
@@ -52,8 +49,8 @@ def is_header_of(file: BinaryIO, offset: int, name: bytes) -> bool:
 
 
 def walk_local_headers(
-    file: BinaryIO, position: int, read_to_end: Callable[[Entry, int], int | None]
-) -> Iterator[tuple[Entry, int]]:
+    file: BinaryIO, position: int, read_to_end: Callable[[ZipEntry, int], int | None]
+) -> Iterator[tuple[ZipEntry, int]]:
     """Yield the members whose headers stand at or behind a position, and where each one's bytes begin.
 
     Args:
@@ -118,7 +115,7 @@ def _descriptor(file: BinaryIO, start: int) -> int | None:
     return None
 
 
-def _entry(file: BinaryIO, position: int) -> tuple[Entry | None, int]:
+def _entry(file: BinaryIO, position: int) -> tuple[ZipEntry | None, int]:
     """Return what a local header says and where its data begins; None if it isn't one."""
     data = _read(file, position, LOCAL_BYTES)
     if len(data) < LOCAL_BYTES:
@@ -135,7 +132,7 @@ def _entry(file: BinaryIO, position: int) -> tuple[Entry | None, int]:
             return None, 0
         size, packed = values
     more = (extra_length, 0, 0, position, start, unicode_name(extra, name))
-    return Entry(name, flags, method, crc, packed, size, position, *more), start
+    return ZipEntry(name, flags, method, crc, packed, size, position, *more), start
 
 
 def _read(file: BinaryIO, position: int, length: int) -> bytes:

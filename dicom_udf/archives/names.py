@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Literal
 
-__all__ = ["NameEncoding", "Names", "decoded", "escaped", "without_ending"]
+__all__ = ["NameEncoding", "Names", "decoded", "escaped"]
 
 NameEncoding = Literal["auto", "shift_jis", "gbk"]
 """How names are written that no mark declares as UTF-8."""
 
 _CODECS = {"shift_jis": "cp932", "gbk": "gb18030"}  # what Windows writes, which holds more than the standards
-_ENDINGS = (".gz", ".bz2", ".xz", ".tgz", ".tbz2", ".tbz", ".txz")
 
 
 def escaped(name: str) -> str:
@@ -40,15 +38,6 @@ def decoded(name: bytes, encoding: NameEncoding = "auto") -> str:
         return name.decode("cp437")
 
 
-def without_ending(name: str) -> str:
-    """Return what a compressed file's content is called: its last path segment without ``.gz`` and the like."""
-    last = name.rpartition("/")[2]
-    for ending in _ENDINGS:
-        if last.lower().endswith(ending) and len(last) > len(ending):
-            return last[: -len(ending)]
-    return last
-
-
 class Names:
     """The names of one archive; a repeated one gets ``#2``, ``#3`` ..., which no escaped name can hold."""
 
@@ -60,13 +49,7 @@ class Names:
             seen: Names and how often each was met.
         """
         self._prefix = "" if parent is None else f"{parent}!"
-        self._met = _Hashes()
-        self._repeated: dict[int, int] = {}
-        for name, count in seen:
-            key = _key(name)
-            self._met.add(key)
-            if count > 1:
-                self._repeated[key] = count
+        self._met = {_key(name): count for name, count in seen}
 
     def path(self, name: str) -> str:
         """Return the path of the next member called ``name``."""
@@ -76,42 +59,11 @@ class Names:
     def count(self, name: str) -> int:
         """Note a name; return how often it was met before."""
         key = _key(name)
-        if self._met.add(key):
-            return 0
-        met = self._repeated.get(key, 1)
-        self._repeated[key] = met + 1
+        met = self._met.get(key, 0)
+        self._met[key] = met + 1
         return met
 
 
 def _key(name: str) -> int:
     """Eight bytes for a name, the same in every process. Of a million names two collide once in 40 million archives."""
-    return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little") or 1
-
-
-class _Hashes:
-    """A set of numbers of 1 to 64 bits by open addressing: a million take 16 MiB, where a set takes 100."""
-
-    def __init__(self) -> None:
-        self._table = array("Q", [0]) * 64
-        self._count = 0
-
-    def add(self, key: int) -> bool:
-        """Take in a number; return False if it was there."""
-        at = self._place(key)
-        if self._table[at]:
-            return False
-        self._table[at] = key
-        self._count += 1
-        if 3 * self._count > 2 * len(self._table):
-            before, self._table = self._table, array("Q", [0]) * (2 * len(self._table))
-            for known in before:
-                if known:
-                    self._table[self._place(known)] = known
-        return True
-
-    def _place(self, key: int) -> int:
-        table, mask = self._table, len(self._table) - 1
-        at = key & mask
-        while table[at] and table[at] != key:
-            at = (at + 1) & mask
-        return at
+    return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

@@ -1,14 +1,32 @@
-"""Packers whose first bytes are too few or too plain to be a magic: what follows them is looked at as well.
+"""Formats whose first bytes are too few or too plain to be a magic: the tests read the bytes behind them too.
 
-None of them is read, so a damaged one is named, too. Text and numbers that begin alike are files.
+A damaged archive is detected as well. Text and numbers that begin alike are not archives.
 """
 
 from __future__ import annotations
 
 import re
 import struct
+import tarfile
 
-__all__ = ["is_arj", "is_cpio", "is_lha", "is_lzma", "is_zstd"]
+__all__ = [
+    "HEAD_BYTES",
+    "is_arj",
+    "is_bzip2",
+    "is_cpio",
+    "is_lha",
+    "is_lzma",
+    "is_tar",
+    "is_tar_header",
+    "is_zstd",
+]
+
+HEAD_BYTES = 10_240
+"""Usual size of a tar without files. One byte more is read, so that a longer file of zeros differs from it."""
+
+_BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")
+_EMPTY_TARS = (bytes(1024), bytes(HEAD_BYTES))
+_TAR_MAGICS = (b"ustar\x0000", b"ustar  \0")
 
 _LHA = re.compile(rb"..-(?:lh[0-9dx]|lz[45s]|pm[0-2s])-.{13}[\x00-\x03]", re.DOTALL)
 _CPIO_DIGITS = re.compile(rb"0707(?:0[12][0-9A-Fa-f\0]{8}|07[0-7\0]{8})")
@@ -21,6 +39,30 @@ _LZMA_HEADER = struct.Struct("<BLQ")
 _UNKNOWN_SIZE = (1 << 64) - 1
 _LARGEST_LZMA = 1 << 38
 _ZSTD_VERSIONS = b"\x1e\x22\x23\x24\x25\x26\x27\x28"
+
+
+def is_bzip2(head: bytes) -> bool:
+    """Return True for a bzip2 stream: its level, then its first block or its end."""
+    return head[:3] == b"BZh" and b"1" <= head[3:4] <= b"9" and head[4:10] in _BZIP2_BLOCKS
+
+
+def is_tar(head: bytes) -> bool:
+    """Return True for a tar. One without files is two blocks of zeros, often padded.
+
+    A tar whose first header is damaged may keep its magic.
+    """
+    block = head[:512]
+    if len(block) < 512 or not any(block):
+        return head in _EMPTY_TARS
+    return is_tar_header(block) or block[257:265] in _TAR_MAGICS
+
+
+def is_tar_header(block: bytes) -> bool:
+    """Return True for the 512 bytes of a tar header of any age: its checksum is right."""
+    digits = block[148:156].strip(b" \0")
+    if len(block) < 512 or not digits or any(digit not in b"01234567" for digit in digits):
+        return False
+    return int(digits, 8) in tarfile.calc_chksums(block)  # type: ignore[attr-defined]  # typeshed leaves it out
 
 
 def is_lha(head: bytes) -> bool:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-import io
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 from dicom_udf.archives.guard import corrupt, guarded
+from dicom_udf.seekable import SeekableFile
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
-__all__ = ["Readable", "Seekable", "Slice"]
+__all__ = ["Readable", "Slice"]
 
 
 class Readable(Protocol):
@@ -30,57 +26,7 @@ class Readable(Protocol):
         ...
 
 
-class Seekable(io.RawIOBase):
-    """What a readable file with a position needs besides ``read`` and its length."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._position = 0
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position in bytes."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Move without reading, but from the end; return the new position.
-
-        Raises:
-            OSError: Before the first byte.
-        """
-        base = 0 if whence == io.SEEK_SET else self._position if whence == io.SEEK_CUR else self._length()
-        if base + offset < 0:
-            raise OSError(errno.EINVAL, "seek before the first byte")  # as files do
-        self._position = base + offset
-        return self._position
-
-    def readall(self) -> bytes:
-        """Return all that remains."""
-        return self.read(-1)
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        """Fill ``buffer``; return how many bytes it got."""
-        view = memoryview(buffer).cast("B")
-        data = self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Return ``size`` bytes, fewer only at the end."""
-        raise NotImplementedError
-
-    def _length(self) -> int:
-        raise NotImplementedError
-
-
-class Slice(Seekable):
+class Slice(SeekableFile):
     """``size`` bytes of another file from ``start`` on, read in place."""
 
     def __init__(self, file: BinaryIO | Readable, start: int, size: int) -> None:

@@ -6,8 +6,9 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from dicom_udf.archives.guard import Account, corrupt
-from dicom_udf.archives.slices import Seekable
+from dicom_udf.archives.guard import corrupt
+from dicom_udf.archives.limits import Account
+from dicom_udf.seekable import SeekableFile
 
 if TYPE_CHECKING:
     import tarfile
@@ -45,7 +46,7 @@ def segments_of(info: tarfile.TarInfo, stored: int) -> Segments:
     return segments
 
 
-class Sparse(Seekable):
+class Sparse(SeekableFile):
     """The file that stored segments and the holes between them make. Each byte of a hole counts as inflated."""
 
     def __init__(self, stored: BinaryIO, segments: Segments, size: int, account: Account) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from dicom_udf.archives.directory import BLOCK_BYTES, Directory, Entry, decoded_name, find_directory
+from dicom_udf.archives.detect import detect_format
+from dicom_udf.archives.directory import BLOCK_BYTES, LOCAL_BYTES, Directory, ZipEntry, decoded_name, find_directory
+from dicom_udf.archives.formats import ZIP
 from dicom_udf.archives.guard import corrupt
-from dicom_udf.archives.kinds import Kind
-from dicom_udf.archives.local_headers import LOCAL_BYTES
-from dicom_udf.archives.model import Limits, ZipRange
+from dicom_udf.archives.limits import Limits
+from dicom_udf.archives.member import ZipRange
 from dicom_udf.archives.names import NameEncoding, Names
-from dicom_udf.archives.recognise import kind_at
 from dicom_udf.archives.wrapped import entries_of, is_exact
 from dicom_udf.archives.zips import is_file
 from dicom_udf.errors import FailureCode, FileFault
@@ -41,7 +41,7 @@ def split_zip(file: BinaryIO, *, members: int, packed_bytes: int, limits: Limits
     """
     try:
         directory = find_directory(file)
-        if directory is None or kind_at(file, name="", is_in_place=True) is not Kind.ZIP:
+        if directory is None or detect_format(file, name="", is_in_place=True) is not ZIP:
             return []
         if not is_exact(file, directory):
             return []  # only a reader of all of it finds its members
@@ -73,7 +73,7 @@ def _ranges(
     return ranges, files
 
 
-def _entries(file: BinaryIO, directory: Directory) -> Iterator[Entry]:
+def _entries(file: BinaryIO, directory: Directory) -> Iterator[ZipEntry]:
     for block in entries_of(file, directory):
         if any(entry.header_offset < 0 for entry in block):
             raise corrupt("an entry of the zip's central directory is damaged")
@@ -93,7 +93,7 @@ class _Range:
         self._seen: dict[str, int] = {}
         self._own: set[str] = set()
 
-    def is_full(self, entry: Entry, members: int, packed_bytes: int) -> bool:
+    def is_full(self, entry: ZipEntry, members: int, packed_bytes: int) -> bool:
         """Return True if an entry belongs to the next range."""
         return (
             self._members >= members
@@ -101,7 +101,7 @@ class _Range:
             or entry.end - self._start > BLOCK_BYTES  # what a task reads of the directory in one go
         )
 
-    def take(self, entry: Entry, names: Names) -> bool:
+    def take(self, entry: ZipEntry, names: Names) -> bool:
         """Take in an entry; return True if it is a file."""
         self._end = entry.end
         self._members += 1
@@ -122,6 +122,6 @@ class _Range:
             self._start, self._end, self._shift, self._members, self._packed, seen, wraps_from=self._wraps_from
         )
 
-    def _occupied(self, entry: Entry) -> int:
+    def _occupied(self, entry: ZipEntry) -> int:
         is_counted = entry.header_offset >= 0 and is_file(entry, self._encoding)
         return LOCAL_BYTES + len(entry.name) + entry.packed if is_counted else 0

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from tempfile import SpooledTemporaryFile
 from typing import IO, BinaryIO
 
-from dicom_udf.archives.decoders import STREAM_DECODERS, Decoder
-from dicom_udf.archives.guard import Account, Budget, corrupt, guarded
-from dicom_udf.archives.kinds import Kind
-from dicom_udf.archives.slices import Seekable, Slice
+from dicom_udf.archives.decoders import Decoder
+from dicom_udf.archives.guard import corrupt, guarded
+from dicom_udf.archives.limits import Account, Budget
+from dicom_udf.archives.slices import Slice
 from dicom_udf.errors import FailureCode, FileFault
+from dicom_udf.seekable import SeekableFile
 
-__all__ = ["Forward", "Packed", "Replay", "inflate"]
+__all__ = ["Forward", "Packed", "Replay"]
 
 _PIECE = 64 << 10
 _KEPT_IN_MEMORY = 4 << 20
@@ -184,7 +185,7 @@ class Forward:
         return data
 
 
-class Replay(Seekable):
+class Replay(SeekableFile):
     """A seekable view of a stream: what has been read is kept, first in memory, then in a temporary file."""
 
     def __init__(self, stream: Forward | Slice, budget: Budget) -> None:
@@ -234,9 +235,3 @@ class Replay(Seekable):
             if fault.code is not FailureCode.CORRUPT_ARCHIVE:
                 raise
         return self._end
-
-
-def inflate(file: BinaryIO, kind: Kind, budget: Budget) -> Forward:
-    """Return the content of a gzip, bzip2 or xz file; several streams one after another are one content."""
-    magic, begin = STREAM_DECODERS[kind]
-    return Forward(Packed(file, 0, None, begin, magic=magic), budget)

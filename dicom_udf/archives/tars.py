@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
-from dicom_udf.archives.guard import Account, Budget, corrupt, guarded
-from dicom_udf.archives.kinds import is_tar_header
-from dicom_udf.archives.model import MemberFault
+from dicom_udf.archives.guard import corrupt, guarded
+from dicom_udf.archives.limits import Account, Budget
+from dicom_udf.archives.member import ArchivePart, MemberFault
 from dicom_udf.archives.names import NameEncoding, Names, decoded
-from dicom_udf.archives.part import Part
+from dicom_udf.archives.packers import is_tar_header
 from dicom_udf.archives.slices import Slice
 from dicom_udf.archives.sparse import Sparse, segments_of
 from dicom_udf.archives.streams import Forward, Replay
@@ -30,7 +30,7 @@ _FILES = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE, tarfile.GNUTYPE_S
 
 def tar_parts(
     file: BinaryIO | Forward, names: Names, budget: Budget, *, offset: int | None
-) -> Iterator[Part | MemberFault]:
+) -> Iterator[ArchivePart | MemberFault]:
     """Yield the files of a ustar, GNU or PAX tar, or of several one after the other, in their order.
 
     Args:
@@ -72,21 +72,21 @@ class _Tar:
     budget: Budget
     offset: int | None
 
-    def part(self, info: tarfile.TarInfo, name: str, *, stored: int) -> Part | MemberFault:
+    def part(self, info: tarfile.TarInfo, name: str, *, stored: int) -> ArchivePart | MemberFault:
         """Return a file, of which so many bytes are stored (rounded up to blocks), or why it can't be read."""
         path = self.names.path(name)
         if info.sparse is not None:
             return self._sparse(info, name, path, stored)
         start = None if self.offset is None else self.offset + info.offset_data
-        return Part(path, name, info.size, self._stored(info, info.size), start)
+        return ArchivePart(path, name, info.size, self._stored(info, info.size), start)
 
-    def _sparse(self, info: tarfile.TarInfo, name: str, path: str, stored: int) -> Part | MemberFault:
+    def _sparse(self, info: tarfile.TarInfo, name: str, path: str, stored: int) -> ArchivePart | MemberFault:
         try:
             segments = segments_of(info, stored)
         except FileFault as fault:
             return MemberFault(path, fault)
         file = self._stored(info, sum(length for _, length in segments))
-        return Part(
+        return ArchivePart(
             path, name, info.size, cast(BinaryIO, Sparse(file, segments, info.size, Account(self.budget))), None
         )
 

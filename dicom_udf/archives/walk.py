@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-from dicom_udf.archives.guard import Budget
-from dicom_udf.archives.kinds import HEAD_BYTES, Kind, kind_of
-from dicom_udf.archives.model import Foreseeing, Limits, Member, MemberFault, ZipRange
-from dicom_udf.archives.names import Names, without_ending
-from dicom_udf.archives.part import Part
-from dicom_udf.archives.recognise import kind_at
-from dicom_udf.archives.streams import Replay, inflate
+from dicom_udf.archives.detect import detect_format, detect_head
+from dicom_udf.archives.formats import TAR, ZIP, ArchiveFormat, name_of_content
+from dicom_udf.archives.limits import Budget, Limits
+from dicom_udf.archives.member import ArchivePart, Member, MemberFault, ZipRange
+from dicom_udf.archives.names import Names
+from dicom_udf.archives.packers import HEAD_BYTES
+from dicom_udf.archives.streams import Forward, Packed, Replay
 from dicom_udf.archives.tars import tar_parts
-from dicom_udf.archives.zips import zip_parts, zip_range_parts
+from dicom_udf.archives.zips import zip_range_parts
 from dicom_udf.errors import FailureCode, FileFault
 
 __all__ = ["members"]
@@ -41,33 +41,33 @@ def members(
     """
     budget = Budget(limits)
     size = file.seek(0, io.SEEK_END)
-    whole = Part(None, name, size, file, 0)
+    whole = ArchivePart(None, name, size, file, 0)
     try:
         if zip_range is None:
             yield from _look(whole, budget, 0)
         else:
-            parts = zip_range_parts(file, Names(None, zip_range.seen), budget, zip_range, reader=_foreseeing(whole))
-            yield from _expand(whole, Kind.ZIP, parts, budget, 1, is_empty=False)
+            parts = zip_range_parts(file, Names(None, zip_range.seen), budget, zip_range, reader=whole.range_reader)
+            yield from _expand(whole, ZIP, parts, budget, 1, is_empty=False)
     except FileFault as fault:
         if fault is not budget.exceeded:
             raise
         yield MemberFault(None, fault)
 
 
-def _look(part: Part, budget: Budget, depth: int) -> Iterator[Member | MemberFault]:
+def _look(part: ArchivePart, budget: Budget, depth: int) -> Iterator[Member | MemberFault]:
     """Yield a file, or what is in it; ``depth`` archives are around it."""
     try:
-        kind = kind_at(part.file, name=part.name, is_in_place=part.offset is not None)
+        kind = detect_format(part.file, name=part.name, is_in_place=part.offset is not None)
     except FileFault as fault:
         if fault.code is not FailureCode.CORRUPT_ARCHIVE:
             raise
         yield MemberFault(part.path, fault)
         return
-    if kind is Kind.PLAIN:
+    if kind is None:
         yield Member(part.path, part.size, part.file, part.offset)
         budget.check()
-    elif kind.is_unsupported:
-        message = f"{kind.value} isn't read; pack it as zip or tar.gz"
+    elif not kind.is_read:
+        message = f"{kind.name} isn't read; pack it as zip or tar.gz"
         yield MemberFault(part.path, FileFault(FailureCode.UNSUPPORTED_COMPRESSION, message))
     elif depth >= budget.limits.depth:
         message = f"more than {budget.limits.depth} archives inside each other; unpack the outer ones"
@@ -77,9 +77,9 @@ def _look(part: Part, budget: Budget, depth: int) -> Iterator[Member | MemberFau
 
 
 def _expand(
-    archive: Part,
-    kind: Kind,
-    parts: Iterator[Part | MemberFault],
+    archive: ArchivePart,
+    kind: ArchiveFormat,
+    parts: Iterator[ArchivePart | MemberFault],
     budget: Budget,
     depth: int,
     *,
@@ -103,35 +103,29 @@ def _expand(
         yield MemberFault(archive.path, fault)
         return
     if is_empty:
-        yield MemberFault(archive.path, FileFault(FailureCode.EMPTY_ARCHIVE, f"the {kind.value} holds no file"))
+        yield MemberFault(archive.path, FileFault(FailureCode.EMPTY_ARCHIVE, f"the {kind.name} holds no file"))
 
 
-def _parts(archive: Part, kind: Kind, budget: Budget) -> Iterator[Part | MemberFault]:
+def _parts(archive: ArchivePart, kind: ArchiveFormat, budget: Budget) -> Iterator[ArchivePart | MemberFault]:
     names = Names(archive.path)
-    if kind is Kind.ZIP:
-        yield from zip_parts(archive.file, names, budget, offset=archive.offset, reader=_foreseeing(archive))
-    elif kind is Kind.TAR:
-        yield from tar_parts(archive.file, names, budget, offset=archive.offset)
-    else:
-        yield from _stream_parts(archive, kind, names, budget)
+    if kind.open_parts is not None:
+        yield from kind.open_parts(archive, names, budget)
+    elif kind.decoder is not None:
+        packed = Packed(archive.file, 0, None, kind.decoder, magic=kind.next_magic)
+        yield from _stream_parts(archive, Forward(packed, budget), names, budget)
 
 
-def _foreseeing(archive: Part) -> Foreseeing | None:
-    """Return the stored object's reader, if it can be told what will be read."""
-    is_told = archive.path is None and callable(getattr(archive.file, "will_read", None))
-    return cast(Foreseeing, archive.file) if is_told else None
-
-
-def _stream_parts(archive: Part, kind: Kind, names: Names, budget: Budget) -> Iterator[Part | MemberFault]:
+def _stream_parts(
+    archive: ArchivePart, stream: Forward, names: Names, budget: Budget
+) -> Iterator[ArchivePart | MemberFault]:
     """Yield the files of a compressed tar, or the one file that was compressed."""
-    stream = inflate(archive.file, kind, budget)
     head = stream.peek(_BLOCK)
     if len(head) == _BLOCK and not any(head):
         head = stream.peek(HEAD_BYTES + 1)
-    if kind_of(head) is Kind.TAR:
+    if detect_head(head) is TAR:
         yield from tar_parts(stream, names, budget, offset=None)
         stream.finish()
     else:
-        name = without_ending(archive.name)
+        name = name_of_content(archive.name)
         file: BinaryIO = Replay(stream, budget)  # type: ignore[assignment]  # RawIOBase isn't typed as BinaryIO
-        yield Part(names.path(name), name, None if head else 0, file, None)
+        yield ArchivePart(names.path(name), name, None if head else 0, file, None)

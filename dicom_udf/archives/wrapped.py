@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from dicom_udf.archives.directory import WRAP, Directory, Entry, read_entries
+from dicom_udf.archives.directory import LOCAL_BYTES, WRAP, Directory, ZipEntry, read_entries
 from dicom_udf.archives.guard import corrupt
-from dicom_udf.archives.local_headers import LOCAL_BYTES, is_header_of
+from dicom_udf.archives.local_headers import is_header_of
 
 __all__ = ["entries_of", "is_exact", "placed"]
 
@@ -21,7 +21,7 @@ _SURE_BYTES = (WRAP - 258) // 1032
 """Fewer packed bytes can't inflate to 4 GiB: deflate makes at most 258 bytes of 2 bits (RFC 1951 §3.2.5)."""
 
 
-def entries_of(file: BinaryIO, directory: Directory) -> Iterator[list[Entry]]:
+def entries_of(file: BinaryIO, directory: Directory) -> Iterator[list[ZipEntry]]:
     """Yield the entries of a directory in blocks, with the true places of their headers.
 
     Raises:
@@ -53,7 +53,7 @@ def is_exact(file: BinaryIO, directory: Directory) -> bool:
     return not directory.wraps or not _missing_steps(file, directory)
 
 
-def placed(entries: Iterable[Entry], place: int, limit: int) -> tuple[list[Entry], int]:
+def placed(entries: Iterable[ZipEntry], place: int, limit: int) -> tuple[list[ZipEntry], int]:
     """Return entries with the first places that fit what they state, and where the last one's data ends.
 
     Args:
@@ -61,7 +61,7 @@ def placed(entries: Iterable[Entry], place: int, limit: int) -> tuple[list[Entry
         place: Where the first one's header begins at the earliest.
         limit: Where members end at the latest: the directory's start.
     """
-    out: list[Entry] = []
+    out: list[ZipEntry] = []
     for entry in entries:
         if entry.header_offset < 0:
             out.append(entry)
@@ -85,7 +85,9 @@ def _missing_steps(file: BinaryIO, directory: Directory) -> int:
     return (directory.start - _first_fitting(directory.start % WRAP, place)) // WRAP
 
 
-def _searched(file: BinaryIO, directory: Directory, entries: Iterator[Entry], missing: int) -> Iterator[list[Entry]]:
+def _searched(
+    file: BinaryIO, directory: Directory, entries: Iterator[ZipEntry], missing: int
+) -> Iterator[list[ZipEntry]]:
     """Yield entries one by one; one that is longer than stated is so once the next header is found."""
     place, before = 0, None
     for entry in entries:
@@ -106,12 +108,12 @@ def _searched(file: BinaryIO, directory: Directory, entries: Iterator[Entry], mi
         yield [_lengthened(before, directory.start - place)]
 
 
-def _lengthened(entry: Entry, behind: int) -> Entry:
+def _lengthened(entry: ZipEntry, behind: int) -> ZipEntry:
     """Return an entry with the packed bytes that it has, given those between its stated end and the next header."""
     return _sized(entry._replace(packed=entry.packed + behind // WRAP * WRAP))
 
 
-def _sized(entry: Entry) -> Entry:
+def _sized(entry: ZipEntry) -> ZipEntry:
     """Return an entry without its inflated size where that could be more than 4 GiB."""
     if entry.method == _STORED:
         return entry._replace(size=entry.packed)

@@ -8,12 +8,12 @@ from itertools import pairwise
 from typing import BinaryIO, cast
 
 from dicom_udf.archives.decoders import ZIP_DECODERS
-from dicom_udf.archives.directory import Entry, decoded_name, find_directory, parsed
-from dicom_udf.archives.guard import Budget, corrupt, guarded
-from dicom_udf.archives.local_headers import LOCAL_BYTES, data_start, walk_local_headers
-from dicom_udf.archives.model import Foreseeing, MemberFault, ZipRange
+from dicom_udf.archives.directory import LOCAL_BYTES, ZipEntry, decoded_name, find_directory, parsed
+from dicom_udf.archives.guard import corrupt, guarded
+from dicom_udf.archives.limits import Budget
+from dicom_udf.archives.local_headers import data_start, walk_local_headers
+from dicom_udf.archives.member import ArchivePart, Foreseeing, MemberFault, ZipRange
 from dicom_udf.archives.names import NameEncoding, Names
-from dicom_udf.archives.part import Part
 from dicom_udf.archives.slices import Slice
 from dicom_udf.archives.streams import Forward, Packed, Replay
 from dicom_udf.archives.wrapped import entries_of, placed
@@ -33,7 +33,7 @@ _LOOKED_AT = 64 << 10
 _SLACK = 256  # a local header's extra field may be longer than the directory's
 
 
-def is_file(entry: Entry, encoding: NameEncoding) -> bool:
+def is_file(entry: ZipEntry, encoding: NameEncoding) -> bool:
     """Return False for folders, links, devices and what macOS adds."""
     name = decoded_name(entry, encoding)
     if name.endswith("/") or "__MACOSX" in name.split("/"):
@@ -48,7 +48,7 @@ def is_file(entry: Entry, encoding: NameEncoding) -> bool:
 
 def zip_parts(
     file: BinaryIO, names: Names, budget: Budget, *, offset: int | None, reader: Foreseeing | None = None
-) -> Iterator[Part | MemberFault]:
+) -> Iterator[ArchivePart | MemberFault]:
     """Yield the files of a zip in the order of its directory, and a fault for each that can't be read.
 
     Args:
@@ -87,7 +87,7 @@ def zip_parts(
 
 def zip_range_parts(
     file: BinaryIO, names: Names, budget: Budget, zip_range: ZipRange, *, reader: Foreseeing | None = None
-) -> Iterator[Part | MemberFault]:
+) -> Iterator[ArchivePart | MemberFault]:
     """Yield the files of one range of a stored zip as :func:`zip_parts` does.
 
     Raises:
@@ -125,7 +125,7 @@ class _Zip:
         self._reader = reader
         self._end = 0  # of the listed members so far
 
-    def foresee(self, entries: list[Entry]) -> None:
+    def foresee(self, entries: list[ZipEntry]) -> None:
         """Announce where the members begin that will be read, if they are in ascending order."""
         if self._reader is None:
             return
@@ -133,20 +133,20 @@ class _Zip:
         if all(one.header_offset <= another.header_offset for one, another in pairwise(wanted)):
             self._reader.will_read(_beginnings(wanted))
 
-    def listed(self, entry: Entry) -> Iterator[Part | MemberFault]:
+    def listed(self, entry: ZipEntry) -> Iterator[ArchivePart | MemberFault]:
         """Yield a member of the directory, if it is a file."""
         self._end = max(self._end, entry.data_end if entry.header_offset >= 0 else 0)
         if is_file(entry, self._encoding):
             yield self._part(entry, None)
 
-    def unlisted(self) -> Iterator[Part | MemberFault]:
+    def unlisted(self) -> Iterator[ArchivePart | MemberFault]:
         """Yield the members behind the listed ones, as far as their own headers are there."""
         for entry, start in walk_local_headers(self._file, self._end, self._read_to_end):
             if is_file(entry, self._encoding):
                 yield self._part(entry, start)
             self._budget.check()
 
-    def _part(self, entry: Entry, start: int | None) -> Part | MemberFault:
+    def _part(self, entry: ZipEntry, start: int | None) -> ArchivePart | MemberFault:
         name = decoded_name(entry, self._encoding)
         path = self._names.path(name)
         try:
@@ -155,20 +155,20 @@ class _Zip:
                 start = data_start(self._file, entry.header_offset)
             if entry.method == _STORED:
                 offset = None if self._offset is None else self._offset + start
-                return Part(path, name, entry.size, cast(BinaryIO, Slice(self._file, start, entry.size)), offset)
+                return ArchivePart(path, name, entry.size, cast(BinaryIO, Slice(self._file, start, entry.size)), offset)
             file = Replay(Forward(self._packed(entry, start), self._budget), self._budget)
-            return Part(path, name, entry.size if entry.size >= 0 else None, cast(BinaryIO, file), None)
+            return ArchivePart(path, name, entry.size if entry.size >= 0 else None, cast(BinaryIO, file), None)
         except FileFault as fault:
             if fault.code.is_curable:
                 raise
             return MemberFault(path, fault)
 
-    def _packed(self, entry: Entry, start: int) -> Packed:
+    def _packed(self, entry: ZipEntry, start: int) -> Packed:
         begin, is_stated = ZIP_DECODERS[entry.method], entry.packed >= 0
         size = entry.size if is_stated and entry.size >= 0 else None
         return Packed(self._file, start, entry.packed if is_stated else None, lambda: begin(size))
 
-    def _read_to_end(self, entry: Entry, start: int) -> int | None:
+    def _read_to_end(self, entry: ZipEntry, start: int) -> int | None:
         """Inflate a member whose length nobody states, keeping nothing; return where its data ended."""
         if entry.method not in ZIP_DECODERS:
             return None
@@ -184,13 +184,13 @@ class _Zip:
         return packed.end
 
 
-def _beginnings(entries: Iterable[Entry]) -> Iterator[tuple[int, int]]:
+def _beginnings(entries: Iterable[ZipEntry]) -> Iterator[tuple[int, int]]:
     for entry in entries:
         before = LOCAL_BYTES + len(entry.name) + entry.extra_length + _SLACK
         yield entry.header_offset, entry.header_offset + before + min(entry.packed, _LOOKED_AT)
 
 
-def _is_readable(entry: Entry) -> bool:
+def _is_readable(entry: ZipEntry) -> bool:
     try:
         _check(entry)
     except FileFault:
@@ -198,7 +198,7 @@ def _is_readable(entry: Entry) -> bool:
     return True
 
 
-def _check(entry: Entry) -> None:
+def _check(entry: ZipEntry) -> None:
     """Raise why a member isn't read, if its header tells."""
     if entry.flags & _ENCRYPTED:
         raise FileFault(FailureCode.ENCRYPTED_ARCHIVE, "the zip member is encrypted; store it without a password")

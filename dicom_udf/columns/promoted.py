@@ -18,6 +18,7 @@ from pydicom.tag import Tag
 from dicom_udf.columns.attributes import declared_attributes
 from dicom_udf.columns.model import Field
 from dicom_udf.columns.names import column_name
+from dicom_udf.columns.schema import hive_type
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.header import VRS, Wanted
 from dicom_udf.header.dictionary import public_vr
@@ -200,7 +201,7 @@ def check_promotable(asked: Iterable[Promoted], taken: Iterable[str], known: Ite
             continue
         if earlier is not None:
             raise ConfigurationError(
-                f"{one.attribute} is promoted already, as the column {earlier.column} of type {_told(earlier.type)}"
+                f"{one.attribute} is promoted already, as the column {earlier.column} of type {hive_type(earlier.type)}"
             )
         column = declared.get(one.wanted.path) if one.wanted.creator is None else None
         if column == one.column:
@@ -219,7 +220,3 @@ def check_promotable(asked: Iterable[Promoted], taken: Iterable[str], known: Ite
 
 def _place(wanted: Wanted) -> tuple[tuple[int, ...], str | None]:
     return wanted.path, wanted.creator
-
-
-def _told(kind: str) -> str:
-    return kind.replace("timestamp_ntz", "timestamp")

@@ -13,7 +13,7 @@ from dicom_udf.columns.attributes import declared_attributes
 from dicom_udf.columns.model import Field, Level
 from dicom_udf.columns.tables import instances_table
 
-__all__ = ["DUCKDB", "SPARK", "TRINO", "Dialect", "View", "make_views"]
+__all__ = ["DUCKDB", "TRINO", "Dialect", "View", "make_views"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,6 @@ class Dialect:
 
 
 DUCKDB = Dialect('"', "CAST(to_json({}) AS VARCHAR)")
-SPARK = Dialect("`", "to_json({})")
 TRINO = Dialect('"', "json_format(CAST({} AS JSON))")
 
 

@@ -1,54 +1,48 @@
-"""What a run is told: frozen settings, the only parser of arguments, and the checks made before anything is written.
+"""The settings of a command, the parser of its arguments, and the checks before anything is written.
 
 ::
 
-    IngestConfig ── parse_ingest_arguments(argv)    python, spark-submit, AWS Glue: only ``--name value``
+    parse_job(IngestConfig, argv)    python, spark-submit, AWS Glue: only ``--name value``
+    parse_command(argv)              the command ``dicom-lake``: SOURCE and SQL are positional
          │
-         └───────── parse_command(argv)             the command ``dicom-lake``: SOURCE and SQL are positional
-    ScanConfig · QueryConfig · StatusConfig · FailuresConfig · ColumnsConfig · VerifyConfig
-    InitConfig · RegisterConfig · MaintainConfig · PromoteConfig
-         │
-         └───────── .place  ->  LakePlace: root, database, catalog, how S3 and AWS are reached
+         └── IngestConfig · PromoteConfig · MaintainConfig · InitConfig · RegisterConfig
+             ScanConfig · QueryConfig · StatusConfig · FailuresConfig · ColumnsConfig · VerifyConfig
+                  │
+                  └── .place  ->  LakePlace: root, database, catalog, how S3 and AWS are reached
 
-Parsing looks at the words alone; ``check_ingest`` and ``check_lake`` look at the disk too, at no network. All raise
+Parsing reads the words alone. ``check_ingest`` and ``check_lake`` read the disk too, never the network. All raise
 :class:`~dicom_udf.errors.ConfigurationError` with one sentence that names the argument and the remedy.
 """
 
 from __future__ import annotations
 
-from dicom_udf.config.arguments import (
-    parse_command,
-    parse_ingest_arguments,
-    parse_maintain_arguments,
-    parse_promote_arguments,
-    to_arguments,
-)
+from dicom_udf.config.arguments import CommandConfig, parse_command, parse_job
 from dicom_udf.config.checks import TABLES, VIEWS, check_catalog, check_ingest, check_lake, check_new_lake, is_lake
-from dicom_udf.config.ingest_settings import IngestConfig
-from dicom_udf.config.lake_options import CatalogOptions, LakeOptions, WriterOptions
-from dicom_udf.config.options import location_of
-from dicom_udf.config.place import LakePlace, S3Access, service_endpoint
-from dicom_udf.config.scan_settings import ScanConfig
-from dicom_udf.config.settings import (
+from dicom_udf.config.commands import (
     ColumnsConfig,
-    CommandConfig,
     FailuresConfig,
+    InitConfig,
+    MaintainConfig,
+    PromoteConfig,
     QueryConfig,
+    RegisterConfig,
+    ScanConfig,
     StatusConfig,
     VerifyConfig,
+    WriterOptions,
 )
-from dicom_udf.config.upkeep_settings import InitConfig, MaintainConfig, PromoteConfig, RegisterConfig
+from dicom_udf.config.ingest_settings import IngestConfig
+from dicom_udf.config.options import ScanFormat, location_of
+from dicom_udf.config.place import LakePlace, S3Access, service_endpoint
 
 __all__ = [
     "TABLES",
     "VIEWS",
-    "CatalogOptions",
     "ColumnsConfig",
     "CommandConfig",
     "FailuresConfig",
     "IngestConfig",
     "InitConfig",
-    "LakeOptions",
     "LakePlace",
     "MaintainConfig",
     "PromoteConfig",
@@ -56,6 +50,7 @@ __all__ = [
     "RegisterConfig",
     "S3Access",
     "ScanConfig",
+    "ScanFormat",
     "StatusConfig",
     "VerifyConfig",
     "WriterOptions",
@@ -66,9 +61,6 @@ __all__ = [
     "is_lake",
     "location_of",
     "parse_command",
-    "parse_ingest_arguments",
-    "parse_maintain_arguments",
-    "parse_promote_arguments",
+    "parse_job",
     "service_endpoint",
-    "to_arguments",
 ]

@@ -1,4 +1,4 @@
-"""Words of a command line -> settings: one parser for AWS Glue, spark-submit and the command ``dicom-lake``."""
+"""Parses a command line into settings: one parser for AWS Glue, spark-submit and the command ``dicom-lake``."""
 
 from __future__ import annotations
 
@@ -7,30 +7,43 @@ import dataclasses
 import difflib
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
-from dicom_udf.config.ingest_settings import IngestConfig
-from dicom_udf.config.lake_options import CatalogOptions, WriterOptions
-from dicom_udf.config.scan_settings import ScanConfig
-from dicom_udf.config.settings import (
+from dicom_udf.config.commands import (
+    CatalogOptions,
     ColumnsConfig,
-    CommandConfig,
     FailuresConfig,
+    InitConfig,
+    MaintainConfig,
+    PromoteConfig,
     QueryConfig,
+    RegisterConfig,
+    ScanConfig,
     StatusConfig,
     VerifyConfig,
 )
-from dicom_udf.config.upkeep_settings import InitConfig, MaintainConfig, PromoteConfig, RegisterConfig
+from dicom_udf.config.ingest_settings import IngestConfig
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.version import __version__
 
-__all__ = [
-    "parse_command",
-    "parse_ingest_arguments",
-    "parse_maintain_arguments",
-    "parse_promote_arguments",
-    "to_arguments",
-]
+__all__ = ["CommandConfig", "parse_command", "parse_job"]
+
+CommandConfig = (
+    IngestConfig
+    | PromoteConfig
+    | MaintainConfig
+    | InitConfig
+    | RegisterConfig
+    | QueryConfig
+    | ScanConfig
+    | StatusConfig
+    | FailuresConfig
+    | ColumnsConfig
+    | VerifyConfig
+)
+"""The settings of any command."""
+
+_JobConfig = TypeVar("_JobConfig", IngestConfig, PromoteConfig, MaintainConfig)
 
 _PLATFORM_NAMES = """
 JOB_NAME JOB_ID JOB_RUN_ID SECURITY_CONFIGURATION TempDir RedshiftTempDir WORKFLOW_NAME WORKFLOW_RUN_ID
@@ -47,24 +60,35 @@ custom-logGroup-prefix custom-logStream-prefix enable-spark-ui enable-spark-ui-l
 """
 
 PLATFORM_ARGUMENTS = frozenset(f"--{name}" for name in _PLATFORM_NAMES.split())
-"""What AWS Glue puts on a job's command line (its guide, "AWS Glue job parameters", and what
-``awsglue.utils.getResolvedOptions`` reads): tolerated, and not read, JOB_RUN_ID aside."""
+"""Arguments that AWS Glue adds to a job's command line. They are accepted, and only JOB_RUN_ID is read.
 
-_JOB_EXAMPLE = """\
+Sources: "AWS Glue job parameters" in its guide, and ``awsglue.utils.getResolvedOptions``."""
+
+_JOBS: dict[type[CommandConfig], tuple[str, str, str, str]] = {
+    # settings: script, required options in the usage, description, options of the example
+    IngestConfig: (
+        "ingest_dicom_headers.py",
+        "--source SOURCE --lake LAKE",
+        "Read the headers of DICOM files, loose or in archives, into an Iceberg lake.",
+        "--source s3://bucket/studies --lake ./lake --partition-by month",
+    ),
+    PromoteConfig: (
+        "promote_columns.py",
+        "--attributes ATTRIBUTES --lake LAKE",
+        "Add columns for further attributes to the table instances, filled from the stored headers.",
+        '--attributes "ReasonForVisit;0019,xx0c|ACME:double:b_value" --lake ./lake',
+    ),
+    MaintainConfig: (
+        "maintain_tables.py",
+        "--lake LAKE",
+        "Compact a lake's files, expire its snapshots, remove the leftovers of dead runs; no row changes.",
+        "--lake ./lake --dry-run true",
+    ),
+}
+
+_JOB_EPILOG = """\
 example:
-  python glue_jobs/ingest_dicom_headers.py --source s3://bucket/studies --lake ./lake --partition-by month
-
-Arguments that AWS Glue adds by itself are tolerated. Exit status: 0 done, 1 the run failed, 2 bad arguments."""
-
-_PROMOTE_EXAMPLE = """\
-example:
-  python glue_jobs/promote_columns.py --attributes "ReasonForVisit;0019,xx0c|ACME:double:b_value" --lake ./lake
-
-Arguments that AWS Glue adds by itself are tolerated. Exit status: 0 done, 1 the run failed, 2 bad arguments."""
-
-_MAINTAIN_EXAMPLE = """\
-example:
-  python glue_jobs/maintain_tables.py --lake ./lake --dry-run true
+  python glue_jobs/{script} {example}
 
 Arguments that AWS Glue adds by itself are tolerated. Exit status: 0 done, 1 the run failed, 2 bad arguments."""
 
@@ -74,82 +98,54 @@ example:
   dicom-lake query "SELECT modality, count(*) FROM instances GROUP BY 1" --lake ./lake
   dicom-lake scan ./sample_dcm --output headers.parquet
 
-Exit status: 0 done, 1 the run failed, 2 bad arguments. 'dicom-lake COMMAND --help' tells more."""
+Exit status: 0 done, 1 the run failed, 2 bad arguments. 'dicom-lake COMMAND --help' lists its options."""
 
 _GROUPS = ("what and where", "settings", "lake", "AWS", "archives", "other")
 """Headings in the help, in their order."""
 
 _COMMANDS: dict[str, tuple[type[CommandConfig], str, str]] = {
-    # name: settings, the field that is positional, what it does
+    # name: settings, positional field, description
     "ingest": (IngestConfig, "source", "read the headers of a source into a lake: new, changed and deleted objects"),
     "query": (QueryConfig, "sql", "answer one SQL statement on a lake"),
     "scan": (ScanConfig, "source", "read the headers of a source into a file: without a lake, Spark or Java"),
-    "status": (StatusConfig, "", "say what a lake holds: rows, objects, failures, dates, size"),
-    "failures": (FailuresConfig, "", "list the files that gave no header, and why"),
+    "status": (StatusConfig, "", "print what a lake holds: rows, objects, failures, dates, size"),
+    "failures": (FailuresConfig, "", "list the files without a readable header, and the reasons"),
     "verify": (VerifyConfig, "", "check that a lake's tables agree with each other; writes nothing"),
-    "promote": (PromoteConfig, "attributes", "add columns for further attributes, filled from what is stored"),
-    "maintain": (MaintainConfig, "", "compact files, expire snapshots, remove what dead runs left; no row changes"),
+    "promote": (PromoteConfig, "attributes", "add columns for further attributes, filled from the stored headers"),
+    "maintain": (
+        MaintainConfig,
+        "",
+        "compact files, expire snapshots, remove the leftovers of dead runs; no row changes",
+    ),
     "init": (InitConfig, "", "make a lake's database, tables and views without an ingest"),
-    "register": (RegisterConfig, "", "attach a lake's tables again to a Glue catalog that lost them"),
+    "register": (RegisterConfig, "", "attach a lake's tables again to a Glue catalog that has lost them"),
     "columns": (ColumnsConfig, "", "list the columns of the table instances: tag, type, unit, meaning"),
 }
 
 
-def parse_ingest_arguments(argv: Sequence[str]) -> IngestConfig:
-    """Read the command line of the ingest job, without the program's name.
+def parse_job(config_class: type[_JobConfig], argv: Sequence[str]) -> _JobConfig:
+    """Read the command line of a job, without the program's name.
 
     Every option takes a value, ``--name value`` or ``--name=value``. AWS Glue's own arguments are tolerated, and its
-    JOB_RUN_ID becomes the run id unless ``--run-id`` names another.
+    JOB_RUN_ID becomes the run id of an ingest unless ``--run-id`` names another.
+
+    Args:
+        config_class: The settings of the job.
+        argv: The words.
 
     Raises:
         ConfigurationError: An unknown, missing or unusable argument. ``--help`` prints and raises SystemExit(0).
     """
-    parser = _Parser(
-        prog="ingest_dicom_headers.py",
-        usage="ingest_dicom_headers.py --source SOURCE --lake LAKE [--option VALUE ...]",
-        description="Read the headers of DICOM files, loose or in archives, into an Iceberg lake.",
-        epilog=_JOB_EXAMPLE,
-    )
-    _add_options(parser, IngestConfig)
+    script, required, description, example = _JOBS[config_class]
+    usage = f"{script} {required} [--option VALUE ...]"
+    epilog = _JOB_EPILOG.format(script=script, example=example)
+    parser = _Parser(prog=script, usage=usage, description=description, epilog=epilog)
+    _add_options(parser, config_class)
     own, platform = _split_platform_arguments(argv, frozenset(parser.option_names))
     values = vars(parser.parse_args(own))
-    if values["run_id"] is None:
+    if config_class is IngestConfig and values["run_id"] is None:
         values["run_id"] = platform.get("--JOB_RUN_ID")
-    return IngestConfig(**values)
-
-
-def parse_promote_arguments(argv: Sequence[str]) -> PromoteConfig:
-    """Read the command line of the promotion job, without the program's name; otherwise as the ingest job's.
-
-    Raises:
-        ConfigurationError: An unknown, missing or unusable argument. ``--help`` prints and raises SystemExit(0).
-    """
-    parser = _Parser(
-        prog="promote_columns.py",
-        usage="promote_columns.py --attributes ATTRIBUTES --lake LAKE [--option VALUE ...]",
-        description="Add columns for further attributes to the table instances, filled from what is stored.",
-        epilog=_PROMOTE_EXAMPLE,
-    )
-    _add_options(parser, PromoteConfig)
-    own, _ = _split_platform_arguments(argv, frozenset(parser.option_names))
-    return PromoteConfig(**vars(parser.parse_args(own)))
-
-
-def parse_maintain_arguments(argv: Sequence[str]) -> MaintainConfig:
-    """Read the command line of the maintenance job, without the program's name; otherwise as the ingest job's.
-
-    Raises:
-        ConfigurationError: An unknown, missing or unusable argument. ``--help`` prints and raises SystemExit(0).
-    """
-    parser = _Parser(
-        prog="maintain_tables.py",
-        usage="maintain_tables.py --lake LAKE [--option VALUE ...]",
-        description="Compact a lake's files, expire its snapshots, remove what dead runs left; no row changes.",
-        epilog=_MAINTAIN_EXAMPLE,
-    )
-    _add_options(parser, MaintainConfig)
-    own, _ = _split_platform_arguments(argv, frozenset(parser.option_names))
-    return MaintainConfig(**vars(parser.parse_args(own)))
+    return config_class(**values)
 
 
 def parse_command(argv: Sequence[str]) -> CommandConfig:
@@ -183,23 +179,8 @@ def parse_command(argv: Sequence[str]) -> CommandConfig:
     return config_class(**values)
 
 
-def to_arguments(config: CommandConfig) -> list[str]:
-    """Write settings as options ``--name=value``: what :func:`parse_ingest_arguments` reads back as the same settings.
-
-    Fields that are None or empty are left out. For the other commands the positional argument is an option here too.
-    """
-    fields = ((field.name, getattr(config, field.name)) for field in dataclasses.fields(config))
-    return [f"--{name.replace('_', '-')}={_text(value, name)}" for name, value in fields if value not in (None, ())]
-
-
-def _text(value: Any, name: str = "") -> str:
-    if isinstance(value, tuple):
-        return (";" if name == "attributes" else ",").join(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 class _Parser(argparse.ArgumentParser):
-    """argparse that raises instead of exiting, takes no abbreviations, and knows what a mistyped option meant."""
+    """argparse that raises instead of exiting, accepts no abbreviations, and suggests the nearest option."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings, add_help=False, allow_abbrev=False, formatter_class=_formatter)
@@ -214,15 +195,16 @@ class _Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str], namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Refuse unknown options first: a mistyped one would else be reported as the one that is missing."""
+        """Refuse unknown options first. Otherwise a mistyped option would be reported as the missing one."""
         for word in args:
             if word == "--" or (self._subparsers is not None and not word.startswith("-")):
-                break  # what follows is no option, or belongs to the command
+                break  # the words behind it are not options, or belong to the command
             name = word.partition("=")[0]
             if name.startswith("--") and " " not in word and name not in self._option_string_actions:
                 nearest = difflib.get_close_matches(name, self.option_names, n=1)
                 hint = f", did you mean {nearest[0]}?" if nearest else ""
-                self.error(f"unknown argument {name}{hint}" + " before the command" * (self._subparsers is not None))
+                place = "" if self._subparsers is None else " before the command"
+                self.error(f"unknown argument {name}{hint}{place}")
         return super().parse_known_args(args, namespace)
 
 
@@ -233,15 +215,15 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 def _add_options(parser: _Parser, config_class: type[CommandConfig], positional: str = "") -> None:
     groups = {title: parser.add_argument_group(title) for title in _GROUPS}
     groups["other"].add_argument("-h", "--help", action="help", help="print this and stop")
-    shared = {field.name for field in dataclasses.fields(WriterOptions)}
-    # What is a command's own comes first under each heading.
-    for field in sorted(dataclasses.fields(config_class), key=lambda field: field.name in shared):
+    own = config_class.__annotations__
+    # A command's own options come first under each heading.
+    for field in sorted(dataclasses.fields(config_class), key=lambda field: field.name not in own):
         option = field.metadata
         group = groups[option["group"]]
         required = field.default is dataclasses.MISSING
         settings: dict[str, Any] = {"help": option["help"], "type": option["parse"]}
         if not required and field.default not in (None, ()):
-            settings["help"] += f" [default: {_text(field.default)}]"
+            settings["help"] += f" [default: {_default_text(field.default)}]"
         if option["choices"]:
             settings.update(choices=option["choices"], type=str)
         if option["metavar"]:
@@ -257,11 +239,17 @@ def _add_options(parser: _Parser, config_class: type[CommandConfig], positional:
         group.add_argument(name, required=required, default=None if required else field.default, **settings)
 
 
-def _split_platform_arguments(argv: Sequence[str], own: frozenset[str]) -> tuple[list[str], dict[str, str]]:
-    """Part the words that are ours from those of AWS Glue.
+def _default_text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
-    The value of one of Glue's arguments may look like an option (``--python-modules-installer-option --no-index``) or
-    be missing (``--enable-metrics``), so the word after it is its value unless that is a name known here.
+
+def _split_platform_arguments(argv: Sequence[str], own: frozenset[str]) -> tuple[list[str], dict[str, str]]:
+    """Split the words into our own and those of AWS Glue.
+
+    A value of Glue's may look like an option (``--python-modules-installer-option --no-index``) or be missing
+    (``--enable-metrics``). The word after a name is its value unless it is itself the name of an option.
 
     Returns:
         Our words in order, and Glue's arguments by name.
@@ -281,7 +269,7 @@ def _split_platform_arguments(argv: Sequence[str], own: frozenset[str]) -> tuple
         if name in own and not equals and words:
             ours.append(words.pop(0))
     if "--JOB_RUN_ID" in platform or "--JOB_NAME" in platform:
-        # Glue's arguments are a map, so a word that belongs to no option is Glue's own: the value of a bare flag.
+        # Glue's arguments are a map, so a word without an option is Glue's own: the value of a bare flag.
         while ours and not ours[0].startswith("-"):
             ours.pop(0)
     return ours, platform

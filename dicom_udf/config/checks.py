@@ -1,4 +1,4 @@
-"""Whether a source, a lake and a report's place can be used, asked before anything is written."""
+"""Checks that the source, the lake and the place of the report can be used, before anything is written."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ __all__ = ["TABLES", "VIEWS", "check_catalog", "check_ingest", "check_lake", "ch
 TABLES = ("instances", "failures", "objects")
 """The tables of a lake (design.md, "Tables"), in the order in which a batch is committed."""
 
-_ORIGINS = ("source", "manifest", "inventory", "queue")
+_SOURCES = ("source", "manifest", "inventory", "queue")
 
 VIEWS = ("unique_instances", "series", "studies")
 """The views over them, defined in :mod:`dicom_udf.columns.views`."""
 
 
 def is_lake(lake: Path | str, database: str) -> bool:
-    """Tell whether a local folder holds at least one table of ``database`` (a run may have died before the third)."""
+    """Return True for a local folder with at least one table of ``database``: a run may have died before the third."""
     return any((Path(lake) / database / table / "metadata").is_dir() for table in TABLES)
 
 
 def check_ingest(config: IngestConfig) -> None:
-    """Check that a run can begin: the source is there, the lake is one or can become one, the report can be written.
+    """Check that a run can begin: the source exists, the lake exists or can be made, the report can be written.
 
-    What is in S3 is asked for by the run itself.
+    The run itself checks what is in S3.
 
     Raises:
         ConfigurationError: With the argument and the remedy.
     """
     place = config.place
     check_catalog(place)
-    _check_one_origin(config)
+    _check_one_source(config)
     is_local_source = config.source is not None and not config.source.startswith("s3://")
     if config.source is not None and is_local_source:
         _check_source(Path(config.source))
@@ -48,10 +48,10 @@ def check_ingest(config: IngestConfig) -> None:
 
 
 def check_catalog(place: LakePlace) -> None:
-    """Check that a lake's place and the keeper of its tables go together.
+    """Check that a lake's place and its catalog fit.
 
     Raises:
-        ConfigurationError: They don't, or the lake's prefix isn't one that every reader takes as it is.
+        ConfigurationError: They don't, or some reader would not accept the lake's prefix unquoted.
     """
     is_s3 = place.root.startswith("s3://")
     if is_s3 and not place.is_glue:
@@ -70,7 +70,7 @@ def check_catalog(place: LakePlace) -> None:
 
 
 def check_new_lake(place: LakePlace) -> None:
-    """Check that a lake is there or can be made; of one in S3 only its name.
+    """Check that a lake exists or can be made. For a lake in S3 only the name is checked.
 
     Raises:
         ConfigurationError: With the argument and the remedy.
@@ -85,7 +85,7 @@ def check_lake(place: LakePlace) -> None:
     """Check that a local lake exists; one in S3 is checked when it is opened.
 
     Raises:
-        ConfigurationError: It isn't; names the databases that a local folder has instead.
+        ConfigurationError: It doesn't. The message names the databases that a local folder has instead.
     """
     check_catalog(place)
     if place.is_glue:
@@ -95,7 +95,7 @@ def check_lake(place: LakePlace) -> None:
     if not folder.exists():
         raise ConfigurationError(f"there is no lake at {lake}; 'dicom-lake ingest SOURCE --lake {lake}' makes one")
     if not folder.is_dir():
-        raise ConfigurationError(f"{lake} is a file, a lake is a folder; give the folder that ingest was given")
+        raise ConfigurationError(f"{lake} is a file, a lake is a folder; give the folder of --lake at the ingest")
     if is_lake(folder, database):
         return
     others = _databases(folder)
@@ -104,12 +104,12 @@ def check_lake(place: LakePlace) -> None:
             f"the lake {lake} has no database {database!r}; give --database one of: {', '.join(others)}"
         )
     raise ConfigurationError(
-        f"{lake} is no lake: it has no tables of database {database!r}; give the folder that ingest was given"
+        f"{lake} is not a lake: it has no tables of database {database!r}; give the folder of --lake at the ingest"
     )
 
 
 def _check_is_text(lake: str) -> None:
-    """Check that Java and Iceberg's metadata, which hold text, can name a lake."""
+    """Check that a lake's path is text: Java and Iceberg's metadata can't hold other bytes."""
     try:
         lake.encode()
     except UnicodeEncodeError:
@@ -119,11 +119,11 @@ def _check_is_text(lake: str) -> None:
         ) from None
 
 
-def _check_one_origin(config: IngestConfig) -> None:
-    given = [name for name in _ORIGINS if getattr(config, name) is not None]
+def _check_one_source(config: IngestConfig) -> None:
+    given = [name for name in _SOURCES if getattr(config, name) is not None]
     if len(given) != 1:
-        told = "none" if not given else " and ".join(f"--{name}" for name in given)
-        raise ConfigurationError(f"give one of --source, --manifest, --inventory and --queue; given: {told}")
+        names = " and ".join(f"--{name}" for name in given) or "none"
+        raise ConfigurationError(f"give one of --source, --manifest, --inventory and --queue; given: {names}")
     if config.queue is not None and config.queue == config.error_queue:
         raise ConfigurationError("--queue and --error-queue are the same; faults would come back as messages")
 
@@ -134,7 +134,7 @@ def _check_source(source: Path) -> None:
     if not (source.is_dir() or source.is_file()):
         raise ConfigurationError(f"the source {source} is neither a folder nor a regular file; give one of these")
     if not os.access(source, os.R_OK | (os.X_OK if source.is_dir() else 0)):
-        raise ConfigurationError(f"the source {source} can't be read by this user; grant it read permission")
+        raise ConfigurationError(f"this user can't read the source {source}; grant read permission")
 
 
 def _check_place_of_lake(lake: Path, database: str) -> None:
@@ -146,12 +146,12 @@ def _check_place_of_lake(lake: Path, database: str) -> None:
             raise ConfigurationError(f"the lake {lake} can't be made because {place} is a file; give another folder")
     elif not (is_lake(lake, database) or _databases(lake)) and any(map(_is_foreign, lake.iterdir())):
         raise ConfigurationError(
-            f"the folder {lake} has content but is no lake; give an empty folder, a new one, or a lake"
+            f"the folder {lake} has content but is not a lake; give an empty folder, a new one, or a lake"
         )
     else:
         place = lake
     if not os.access(place, os.W_OK | os.X_OK):
-        raise ConfigurationError(f"nothing can be written in {place} by this user; grant it write permission")
+        raise ConfigurationError(f"this user can't write in {place}; grant write permission")
 
 
 def _check_apart(source: str, place: LakePlace) -> None:
@@ -172,7 +172,7 @@ def _check_report(report: Path) -> None:
     if not report.parent.is_dir():
         raise ConfigurationError(f"the folder of the report {report} doesn't exist; make it first")
     if not os.access(report.parent, os.W_OK | os.X_OK):
-        raise ConfigurationError(f"the report {report} can't be written by this user; grant it write permission")
+        raise ConfigurationError(f"this user can't write the report {report}; grant write permission")
 
 
 def _databases(folder: Path) -> list[str]:
@@ -180,7 +180,7 @@ def _databases(folder: Path) -> list[str]:
 
 
 def _is_foreign(entry: Path) -> bool:
-    """True for what neither an empty folder nor a run that died before its first table leaves behind."""
+    """Return True for an entry that is not left by a run that died before its first table."""
     if entry.name.startswith(".") or entry.name == "_ingest":
         return False
     return not entry.is_dir() or any(entry.iterdir())

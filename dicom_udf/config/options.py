@@ -1,45 +1,43 @@
-"""What one command-line option is, and what its value may be.
+"""The options of the command line, and the readers of their values.
 
-Each reader of a value raises :class:`argparse.ArgumentTypeError`, before which argparse puts the option's name.
+A reader raises :class:`argparse.ArgumentTypeError`; argparse puts the option's name before the message.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from dicom_udf.errors import ConfigurationError, FailureCode
 
 __all__ = [
-    "ARCHIVE_NAMES",
-    "DATABASE",
-    "FORMAT",
-    "LAKE",
-    "LOG_FORMAT",
-    "LOG_LEVEL",
-    "PARTITION_BY",
-    "PRIVATE_KEYS",
     "ArchiveNames",
     "LogFormat",
     "LogLevel",
     "OutputFormat",
     "PartitionBy",
+    "ScanFormat",
     "attributes",
     "columns",
     "count",
     "database",
     "failure_code",
+    "format_option",
     "key_arn",
     "local_file",
     "location",
     "location_of",
+    "log_level_option",
     "metrics_namespace",
     "number",
     "option",
+    "partition_option",
     "patterns",
     "queue_url",
     "ratio",
@@ -48,6 +46,7 @@ __all__ = [
     "size",
     "switch",
     "url",
+    "wait_option",
     "word",
 ]
 
@@ -57,7 +56,7 @@ _UNITS = {"": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
 def location(text: str) -> str:
     """Read a local path, ``file://`` URI or ``s3://`` URL; a local one becomes absolute, without links and ``..``.
 
-    One place must have one name: rows know their object by it.
+    One place must have one name, since rows name their object by it.
     """
     if not text:
         raise argparse.ArgumentTypeError("is empty; give a local folder or an s3:// URL")
@@ -67,7 +66,7 @@ def location(text: str) -> str:
     if scheme and scheme[1] != "s3":
         raise argparse.ArgumentTypeError(f"can't be a {scheme[1]}:// URL; give a local folder or an s3:// URL")
     if scheme and not re.match("s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|$)", text):
-        raise argparse.ArgumentTypeError("names no bucket; write s3://bucket/prefix")
+        raise argparse.ArgumentTypeError("has no bucket; write s3://bucket/prefix")
     try:
         return text if scheme else str(Path(text).expanduser().resolve())
     except RuntimeError:
@@ -94,7 +93,7 @@ def local_file(text: str) -> str:
 
 
 def database(text: str) -> str:
-    """Read a name that Spark, Glue and Athena take unquoted, and that leaves room for ``<database>_staging``."""
+    """Read a name that Spark, Glue and Athena accept unquoted, short enough for ``<database>_staging``."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,126}", text) or text.endswith("_staging"):
         raise argparse.ArgumentTypeError(
             "must be lower-case letters, digits and underscores, begin with a letter, not end in '_staging', "
@@ -137,7 +136,7 @@ def size(text: str) -> int:
 
 
 def switch(text: str) -> bool:
-    """Read ``true`` or ``false``: AWS Glue can pass no bare flag."""
+    """Read ``true`` or ``false``, since AWS Glue can't pass a bare flag."""
     if text.lower() not in ("true", "false"):
         raise argparse.ArgumentTypeError("must be true or false")
     return text.lower() == "true"
@@ -152,7 +151,7 @@ def patterns(text: str) -> tuple[str, ...]:
 
 
 def attributes(text: str) -> tuple[str, ...]:
-    """Read attributes separated by semicolons: a private creator may hold any other mark."""
+    """Read attributes separated by semicolons: a private creator may contain every other mark."""
     found = tuple(part.strip() for part in text.split(";") if part.strip())
     if not found:
         raise argparse.ArgumentTypeError("is empty; give keywords like 'ReasonForVisit;MilitaryRank'")
@@ -168,7 +167,7 @@ def columns(text: str) -> tuple[str, ...]:
 
 
 def metrics_namespace(text: str) -> str:
-    """Read a namespace that CloudWatch takes; those of AWS's own services are reserved."""
+    """Read a namespace that CloudWatch accepts; those of AWS's own services are reserved."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9._/#-]{0,254}", text) or text.startswith("AWS/"):
         raise argparse.ArgumentTypeError(
             "must be letters, digits and '._/#-', begin with a letter, not with AWS/, have at most 255 characters"
@@ -184,7 +183,7 @@ def url(text: str) -> str:
 
 
 def s3_url(text: str) -> str:
-    """Read the URL of a place in S3."""
+    """Read an ``s3://`` URL."""
     if not re.fullmatch(r"s3://[^\s/]+(/\S*)?", text):
         raise argparse.ArgumentTypeError("must be a URL like s3://bucket/prefix/")
     return text
@@ -222,58 +221,68 @@ def failure_code(text: str) -> str:
 
 
 def word(text: str) -> str:
-    """Read any text but none."""
+    """Read any text that isn't empty."""
     if not text.strip():
         raise argparse.ArgumentTypeError("is empty")
     return text
 
 
+_METAVARS: dict[Callable[[str], Any], str] = {
+    attributes: "ATTRIBUTES",
+    columns: "COLUMNS",
+    count: "N",
+    database: "NAME",
+    failure_code: "CODE",
+    key_arn: "ARN",
+    metrics_namespace: "NAME",
+    number: "N",
+    patterns: "PATTERNS",
+    queue_url: "URL",
+    ratio: "RATIO",
+    run_id: "ID",
+    s3_url: "URL",
+    size: "BYTES",
+    switch: "SWITCH",
+    url: "URL",
+}
+
+
 def option(
     help_text: str,
+    default: Any = dataclasses.MISSING,
     *,
     parse: Callable[[str], Any] = word,
     metavar: str = "",
-    choices: Sequence[str] = (),
+    choices: Any = None,
     group: str = "settings",
-) -> dict[str, Any]:
-    """Describe a field's option as the metadata of a dataclass field.
+) -> Any:
+    """Return a dataclass field that is an option of the command line; its metadata makes the option and its help.
 
     Args:
         help_text: One line without a full stop; the default is added to it.
+        default: The value without the option; an option without one is required.
         parse: Reads the value.
-        metavar: What stands for the value in the help; unneeded with choices.
-        choices: All values, where they are few.
+        metavar: Placeholder of the value in the help; most readers of values have one.
+        choices: The ``Literal`` of all values, where they are few.
         group: Heading in the help.
     """
-    return {"help": help_text, "parse": parse, "metavar": metavar, "choices": choices, "group": group}
+    metavar = metavar or _METAVARS.get(parse, "")
+    metadata = {"help": help_text, "parse": parse, "metavar": metavar, "choices": get_args(choices), "group": group}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 ArchiveNames = Literal["auto", "shift_jis", "gbk"]
 PartitionBy = Literal["day", "month", "year"]
 OutputFormat = Literal["table", "csv", "json"]
+ScanFormat = Literal["parquet", "jsonl", "csv"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 LogFormat = Literal["text", "json"]
 
-LAKE = option(
-    "the lake: a local folder, or s3://bucket/prefix with --catalog glue",
-    parse=location,
-    metavar="LAKE",
-    group="what and where",
+format_option = partial(option, "format of the output", "table", choices=OutputFormat)
+log_level_option = partial(option, "lowest level that is logged to stderr; DEBUG adds tracebacks", choices=LogLevel)
+partition_option = partial(
+    option, "granularity of the partitions by study_date, fixed when the lake is made", "day", choices=PartitionBy
 )
-ARCHIVE_NAMES = option(
-    "encoding of names in zips and tars that aren't marked as UTF-8; auto: UTF-8 if valid, otherwise CP437",
-    choices=("auto", "shift_jis", "gbk"),
-    group="archives",
-)
-DATABASE = option("database of the tables in the lake", parse=database, metavar="NAME", group="lake")
-PARTITION_BY = option(
-    "granularity of the partitions by study_date, fixed when the lake is made", choices=("day", "month", "year")
-)
-FORMAT = option("form of the answer", choices=("table", "csv", "json"))
-LOG_LEVEL = option("how much is logged to stderr; DEBUG adds tracebacks", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
-LOG_FORMAT = option("lines of the log: text for people, or a JSON object each", choices=("text", "json"))
-PRIVATE_KEYS = option(
-    "true names objects in logs and errors by a hash instead of their key: keys may hold names",
-    parse=switch,
-    metavar="SWITCH",
+wait_option = partial(
+    option, "seconds to wait for another run that writes to the lake", 3600, parse=count, metavar="SECONDS"
 )

@@ -1,4 +1,4 @@
-"""Where a lake is and how its services are reached: one value that every room is given."""
+"""The place of a lake and the access to its services."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ __all__ = ["LakePlace", "S3Access", "service_endpoint"]
 
 @dataclass(frozen=True, slots=True)
 class S3Access:
-    """How S3, or a server that speaks its language, is reached. Goes to the executors with each task.
+    """The access to S3 or to a server with its API. It goes to the executors with each task.
 
     Attributes:
         endpoint: URL of an S3-compatible server; None for AWS.
-        region: None: the environment's or profile's, else the bucket's own as S3 says it.
-        path_style: ``endpoint/bucket/key`` instead of ``bucket.endpoint/key``; None: where an endpoint is given.
+        region: None takes the region of the environment or profile, otherwise the bucket's own from S3.
+        path_style: True for ``endpoint/bucket/key``, False for ``bucket.endpoint/key``; None: True if there is an
+            endpoint.
     """
 
     endpoint: str | None = None
@@ -24,22 +25,22 @@ class S3Access:
 
     @property
     def is_path_style(self) -> bool:
-        """Whether URLs are ``endpoint/bucket/key``."""
+        """True if URLs are ``endpoint/bucket/key``."""
         return self.path_style if self.path_style is not None else self.endpoint is not None
 
 
 @dataclass(frozen=True, slots=True)
 class LakePlace:
-    """A lake: where its files are and who keeps its tables.
+    """A lake: the place of its files and the catalog of its tables.
 
     Attributes:
         root: Absolute path of a local folder, or ``s3://bucket/prefix`` without a slash at its end.
-        database: Of the tables; the staging tables are in ``<database>_staging``.
-        catalog: ``hadoop``: the lake's own folder keeps the tables; ``glue``: the AWS Glue Data Catalog.
-        access: How S3 is reached.
-        aws_endpoint: URL of a server that answers for AWS Glue; None for AWS.
-        kms_key: ARN of the key that files in S3 are encrypted by; None: as the bucket does by default.
-        create_database: False: databases that are absent from the Glue catalog are not made.
+        database: The database of the tables; the staging tables are in ``<database>_staging``.
+        catalog: ``hadoop`` for the lake's own folder, ``glue`` for the AWS Glue Data Catalog.
+        access: Access to S3.
+        aws_endpoint: URL of a server instead of AWS Glue; None for AWS.
+        kms_key: ARN of the key that encrypts files in S3; None for the bucket's default.
+        create_database: False if databases that the Glue catalog lacks must not be made.
     """
 
     root: str
@@ -57,17 +58,17 @@ class LakePlace:
 
     @property
     def staging(self) -> str:
-        """Name of the database that only runs see."""
+        """Name of the database of staging tables, which only runs read."""
         return f"{self.database}_staging"
 
     @property
     def bucket(self) -> str:
-        """Of a lake in S3."""
+        """The bucket of a lake in S3."""
         return self.root.removeprefix("s3://").partition("/")[0]
 
     @property
     def prefix(self) -> str:
-        """Of a lake in S3: what its keys begin with, ended by ``/``; empty where the lake is the whole bucket."""
+        """The start of all keys of a lake in S3, ended by ``/``; empty if the lake is the whole bucket."""
         key = self.root.removeprefix("s3://").partition("/")[2]
         return f"{key}/" if key else ""
 
@@ -77,11 +78,11 @@ class LakePlace:
 
 
 def service_endpoint(service: str, given: str | None) -> str | None:
-    """Return the URL to reach a service of AWS by; None for AWS's own.
+    """Return the endpoint of a service of AWS; None for AWS's own.
 
     Args:
         service: As in the environment variables ``AWS_ENDPOINT_URL_<SERVICE>``, e.g. ``S3`` or ``GLUE``.
-        given: An option's value; without one, AWS's environment variables count, the service's own before the general.
+        given: An option's value. Without it, AWS's environment variables count: the service's own before the general.
     """
     found = given or os.environ.get(f"AWS_ENDPOINT_URL_{service}") or os.environ.get("AWS_ENDPOINT_URL")
     return found.rstrip("/") if found else None

@@ -8,20 +8,18 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import re
 from dataclasses import replace
 from typing import Any
 
 from dicom_udf.aws.clients import aws_faults
 from dicom_udf.columns.model import Field
+from dicom_udf.columns.schema import hive_type, trino_type
 from dicom_udf.columns.views import TRINO, View, make_views
 from dicom_udf.errors import RunFailedError
 
-__all__ = ["create_views", "trino_type", "view_input"]
+__all__ = ["create_views", "view_input"]
 
 _CATALOG = "awsdatacatalog"
-_SCALARS = {"string": "varchar", "timestamp_ntz": "timestamp(6)", "timestamp": "timestamp(6)"}
-"""Types with another name in Trino. Iceberg's timestamps have microseconds; a view that declares less is stale."""
 
 
 def create_views(glue: Any, database: str) -> None:
@@ -54,7 +52,7 @@ def view_input(view: View, database: str) -> dict[str, Any]:
         "path": [],
     }
     encoded = base64.b64encode(json.dumps(definition, ensure_ascii=False).encode()).decode()
-    columns = [{"Name": one.name, "Type": _hive_type(one.type), "Comment": one.comment} for one in view.fields]
+    columns = [{"Name": one.name, "Type": hive_type(one.type), "Comment": one.comment} for one in view.fields]
     return {
         "Name": view.name,
         "Description": view.comment,
@@ -65,27 +63,6 @@ def view_input(view: View, database: str) -> dict[str, Any]:
         "ViewOriginalText": f"/* Presto View: {encoded} */",
         "ViewExpandedText": "/* Presto View */",
     }
-
-
-def trino_type(sql: str) -> str:
-    """Return Trino's name of a Spark or Hive SQL type, e.g. ``array(row("code_value" varchar))``."""
-    kind, _, inner = sql.removesuffix(">").partition("<")
-    if not inner:
-        return _SCALARS.get(sql, sql)
-    parts = [trino_type(part.strip()) for part in _parts(inner)] if kind != "struct" else []
-    if kind == "struct":
-        fields = (part.strip().partition(":") for part in _parts(inner))
-        parts = [f'"{name}" {trino_type(of)}' for name, _, of in fields]
-    return f"{'row' if kind == 'struct' else kind}({', '.join(parts)})"
-
-
-def _hive_type(sql: str) -> str:
-    return sql.replace("timestamp_ntz", "timestamp")
-
-
-def _parts(inner: str) -> list[str]:
-    """Split at the commas that lie in no brackets."""
-    return re.findall(r"(?:[^,<>()]|<(?:[^<>]|<[^<>]*>)*>|\([^)]*\))+", inner)
 
 
 def _columns(glue: Any, database: str) -> list[Field]:

@@ -123,7 +123,8 @@ def _attach_staging(lake: Lake) -> Iterator[str]:
     lost = [name for name in there if name.startswith("stage_") and name not in known]
     for plan, stages in _by_plan(lost).items():
         if plan in known or (plan in there and _is_attached(lake, plan, there[plan])):
-            yield from [plan] * (plan not in known)
+            if plan not in known:
+                yield plan
             yield from [stage for stage in stages if _is_attached(lake, stage, there[stage])]
 
 

@@ -189,12 +189,15 @@ def _call(lake: Lake, table: str, procedure: str, arguments: str) -> list[Any]:
 
 
 def _rewrite_options(config: MaintainConfig) -> dict[str, str]:
-    deleted = ("delete-ratio-threshold", str(config.max_deleted_ratio))
-    return {
+    options = {
         "target-file-size-bytes": str(config.target_file_size),
         "min-input-files": str(config.min_input_files),
-        **dict([deleted if config.max_deleted_ratio else ("delete-file-threshold", "1")]),
     }
+    if config.max_deleted_ratio:
+        options["delete-ratio-threshold"] = str(config.max_deleted_ratio)
+    else:
+        options["delete-file-threshold"] = "1"
+    return options
 
 
 def _days_ago(days: int) -> datetime:

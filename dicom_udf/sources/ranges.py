@@ -7,16 +7,13 @@ few requests, ahead of the reader (ADR 13 has the costs that the sizes follow fr
 
 from __future__ import annotations
 
-import errno
-import io
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from dicom_udf.seekable import SeekableFile
 
 __all__ = ["FIRST_REQUEST", "KEPT_BYTES", "LOCAL", "REMOTE", "STREAMING", "Buffer", "Pace", "RangeReader"]
 
@@ -55,7 +52,7 @@ REMOTE = Pace(gap=1 << 20, largest=6 << 20, ahead=4)
 Buffer = bytes | memoryview
 
 
-class RangeReader(io.RawIOBase):
+class RangeReader(SeekableFile):
     """Reads one object by ranges; keeps the last :data:`KEPT_BYTES` and what is under way, at most 40 MiB.
 
     Attributes:
@@ -90,7 +87,6 @@ class RangeReader(io.RawIOBase):
         self._pace = pace
         self._pool = pool
         self._release = close
-        self._position = 0
         self._expected: int | None = None
         self._window = FIRST_REQUEST
         self._blocks: OrderedDict[int, Buffer] = OrderedDict()
@@ -99,34 +95,6 @@ class RangeReader(io.RawIOBase):
         self._is_streaming = False
         self._under_way: deque[_Request] = deque()
         self._most_under_way = 1
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position in bytes."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Move without reading anything; return the new position.
-
-        Raises:
-            ValueError: An unknown whence.
-            OSError: Before the first byte.
-        """
-        self._check_open()
-        if whence not in (io.SEEK_SET, io.SEEK_CUR, io.SEEK_END):
-            raise ValueError("whence is none of 0, 1, 2")
-        position = offset + (0, self._position, self._size)[whence]
-        if position < 0:
-            raise OSError(errno.EINVAL, "seek before the first byte")  # as files do; zipfile counts on it
-        self._position = position
-        return position
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Return ``size`` bytes, fewer only at the end of the object; all that remain if it is negative or None.
@@ -144,17 +112,6 @@ class RangeReader(io.RawIOBase):
             self._position += len(piece)
             wanted -= len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def readall(self) -> bytes:
-        """Return all that remains."""
-        return self.read(-1)
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        """Fill ``buffer``; return how many bytes it got."""
-        view = memoryview(buffer).cast("B")
-        data = self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
 
     def preload(self, start: int = 0, end: int = FIRST_REQUEST) -> None:
         """Fetch a range now, so that the first read finds it; may be called in another thread before the first read."""
@@ -286,9 +243,8 @@ class RangeReader(io.RawIOBase):
         self._is_streaming = False
         self._most_under_way = 1
 
-    def _check_open(self) -> None:
-        if self.closed:
-            raise ValueError("the reader is closed")
+    def _length(self) -> int:
+        return self._size
 
 
 class _Request(NamedTuple):

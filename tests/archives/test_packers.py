@@ -16,7 +16,7 @@ from pydicom.data import get_testdata_files
 from pydicom.datadict import DicomDictionary
 
 from dicom_udf.archives import Member, MemberFault, members
-from dicom_udf.archives.kinds import _MAGIC, Kind
+from dicom_udf.archives.formats import FORMATS
 from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.header.recognise import first_element
 from dicom_udf.header.window import Window
@@ -122,9 +122,10 @@ def test_a_dicom_file_with_anything_in_its_preamble_is_one(kind: str) -> None:
 
 
 def test_no_magic_can_be_the_tag_of_a_first_data_element() -> None:
-    for magic, kind in _MAGIC:
-        groups = [int.from_bytes(magic[:2], "little"), int.from_bytes(magic[:2], "big")]
-        assert min(groups) > 0x28, kind
+    for kind in FORMATS:
+        for magic in kind.magics:
+            groups = [int.from_bytes(magic[:2], "little"), int.from_bytes(magic[:2], "big")]
+            assert min(groups) > 0x28, kind
 
 
 TAGS = [tag for tag in DicomDictionary if 0x0001 <= tag >> 16 <= 0x0028 and tag >> 16 != 2]
@@ -244,5 +245,5 @@ def test_a_look_for_a_disc_image_costs_no_request(tmp_path: Path) -> None:
 
 def test_every_kind_that_is_not_read_has_an_example() -> None:
     named = {name for name, _ in PACKED.values()} | {"dmg"}
-    missing = [kind for kind in Kind if kind.is_unsupported and not any(name in kind.value for name in named)]
+    missing = [kind for kind in FORMATS if not kind.is_read and not any(name in kind.name for name in named)]
     assert not missing

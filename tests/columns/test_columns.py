@@ -21,9 +21,9 @@ from dicom_udf.columns import (
     selection,
     spark_ddl,
 )
-from dicom_udf.columns.docs_page import columns_page
 from dicom_udf.columns.schema import arrow_type
 from dicom_udf.header import VRS, Header
+from release.pages.columns_page import columns_page
 
 ROOT = Path(__file__).parents[2]
 ATTRIBUTES = declared_attributes()

@@ -215,4 +215,4 @@ def test_a_lake_without_a_table_says_which(spark, tmp_path, capsys):
 
 def test_what_is_no_lake_exits_2(tmp_path, capsys):
     assert main(["verify", "--lake", str(tmp_path)]) == 2
-    assert "is no lake" in capsys.readouterr().err
+    assert "is not a lake" in capsys.readouterr().err

@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 
 from dicom_udf.columns import arrow_schema, declared_attributes, instances_table
 from dicom_udf.columns.schema import arrow_type
-from dicom_udf.columns.views import DUCKDB, SPARK, TRINO, make_views
+from dicom_udf.columns.views import DUCKDB, TRINO, Dialect, make_views
 from dicom_udf.config import VIEWS
 
 ROOT = Path(__file__).parents[2]
+SPARK = Dialect("`", "to_json({})")
 FIELDS = {field.name: field for field in instances_table().fields}
 DECLARED = {view.name: view for view in make_views(DUCKDB)}
 DAY = date(1900, 1, 1)
@@ -230,6 +231,6 @@ def test_each_dialect_quotes_its_own_way_and_names_its_table():
 
 def test_the_page_of_the_views_is_current():
     page = subprocess.run(
-        [sys.executable, "-m", "dicom_udf.columns.views_page"], cwd=ROOT, capture_output=True, check=True, text=True
+        [sys.executable, "-m", "release.pages.views_page"], cwd=ROOT, capture_output=True, check=True, text=True
     ).stdout
     assert (ROOT / "docs/reference/views.md").read_text(encoding="utf-8") == page

@@ -13,7 +13,7 @@ from pydicom.datadict import DicomDictionary, RepeatersDictionary
 from pydicom.valuerep import VR as PYDICOM_VR
 
 from dicom_udf.header.vr import LONG_LENGTH, VRS, Unfit
-from dicom_udf.header.vr_page import vr_page
+from release.pages.vr_page import vr_page
 
 PAGE = Path(__file__).parents[2] / "docs/reference/vr_types.md"
 TYPES = {

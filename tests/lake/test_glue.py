@@ -233,7 +233,7 @@ def test_init_makes_a_local_lake_too_and_nothing_of_a_folder_with_other_content(
     assert main(["status", "--lake", str(tmp_path / "lake")]) == 0
     (tmp_path / "thesis.txt").touch()
     assert main(["init", "--lake", str(tmp_path)]) == 2
-    assert "has content but is no lake" in capsys.readouterr().err
+    assert "has content but is not a lake" in capsys.readouterr().err
 
 
 def test_nothing_to_register_is_said(arguments, tmp_path, capsys):

@@ -11,10 +11,11 @@ from botocore.exceptions import ClientError
 
 from dicom_udf.columns import instances_table
 from dicom_udf.columns.model import Field
+from dicom_udf.columns.schema import hive_type, trino_type
 from dicom_udf.columns.views import TRINO, make_views
 from dicom_udf.config import VIEWS
 from dicom_udf.errors import RunFailedError
-from dicom_udf.lake.glue_views import create_views, trino_type
+from dicom_udf.lake.glue_views import create_views
 from tests.servers.s3 import moto_s3
 
 PROMOTED = Field("vendor_shim", "array<bigint>", "(0019,xx10) EXAMPLE, SL. A private element.")
@@ -43,7 +44,7 @@ def table_of(fields, dropped=()) -> dict:
     columns = [
         {
             "Name": field.name,
-            "Type": field.type.replace("timestamp_ntz", "timestamp"),
+            "Type": hive_type(field.type),
             "Comment": field.comment,
             "Parameters": {"iceberg.field.current": "false" if field in dropped else "true"},
         }
@@ -88,7 +89,7 @@ def test_a_view_has_the_form_that_athena_gives_its_own(glue, name):
         column["comment"] for column in inner["columns"]
     ]
     types = {column["Name"]: column["Type"] for column in found["StorageDescriptor"]["Columns"]}
-    assert types == {field.name: field.type.replace("timestamp_ntz", "timestamp") for field in declared.fields}
+    assert types == {field.name: hive_type(field.type) for field in declared.fields}
     assert len(found["ViewOriginalText"]) < 409_600, "Glue's limit"
 
 
@@ -99,6 +100,8 @@ def test_a_view_has_the_form_that_athena_gives_its_own(glue, name):
         ("bigint", "bigint"),
         ("int", "int"),
         ("double", "double"),
+        ("float", "real"),
+        ("binary", "varbinary"),
         ("boolean", "boolean"),
         ("date", "date"),
         ("timestamp_ntz", "timestamp(6)"),
@@ -115,6 +118,20 @@ def test_a_view_has_the_form_that_athena_gives_its_own(glue, name):
 )  # fmt: skip
 def test_a_type_has_trinos_name(sql, trino):
     assert trino_type(sql) == trino
+
+
+UNKNOWN = ["geometry", "array<variant>", "map<string>", "array<string,string>", "struct<a>", "a<"]
+
+
+@pytest.mark.parametrize("sql", UNKNOWN)
+def test_a_type_that_no_column_here_has_keeps_its_name(sql):
+    assert (trino_type(sql), hive_type(sql)) == (sql, sql)
+
+
+def test_hive_has_one_timestamp():
+    assert hive_type("map<string,array<timestamp_ntz>>") == "map<string,array<timestamp>>"
+    for sql in ("array<struct<a:string,b:decimal(20,0)>>", "binary", "float", "int"):
+        assert hive_type(sql) == sql
 
 
 def test_a_second_call_changes_nothing(glue):

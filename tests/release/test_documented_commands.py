@@ -19,7 +19,7 @@ import pytest
 from botocore.validate import ParamValidator
 
 from dicom_udf import __version__
-from dicom_udf.config import parse_ingest_arguments
+from dicom_udf.config import IngestConfig, parse_job
 from dicom_udf.config.arguments import PLATFORM_ARGUMENTS
 from dicom_udf.lake.session import AWS_PACKAGE, ICEBERG_PACKAGE
 from tests.glue_command_line import RUN_ID, glue_command_line
@@ -80,7 +80,7 @@ def test_the_job_of_glue_is_a_request_that_aws_takes() -> None:
 
 def test_the_arguments_of_the_job_of_glue_are_the_jobs_own() -> None:
     arguments = job_of_the_page()["DefaultArguments"]
-    config = parse_ingest_arguments([word for pair in arguments.items() for word in pair])
+    config = parse_job(IngestConfig, [word for pair in arguments.items() for word in pair])
     assert (config.source, config.lake, config.catalog) == ("s3://my-images/studies/", "s3://my-lake/dicom", "glue")
 
 

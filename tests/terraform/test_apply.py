@@ -6,7 +6,7 @@ import time
 import pytest
 
 from dicom_udf.columns import declared_attributes
-from dicom_udf.config import parse_ingest_arguments, parse_maintain_arguments, parse_promote_arguments
+from dicom_udf.config import IngestConfig, MaintainConfig, PromoteConfig, parse_job
 
 pytestmark = pytest.mark.terraform
 
@@ -62,14 +62,14 @@ def test_an_object_in_the_source_is_an_event_in_the_queue(installation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("job", "parse", "run"),
+    ("job", "config_class", "run"),
     [
-        ("ingest", parse_ingest_arguments, {"--source": "s3://bucket"}),
-        ("maintain", parse_maintain_arguments, {}),
-        ("promote", parse_promote_arguments, {"--attributes": "ReasonForVisit"}),
+        ("ingest", IngestConfig, {"--source": "s3://bucket"}),
+        ("maintain", MaintainConfig, {}),
+        ("promote", PromoteConfig, {"--attributes": "ReasonForVisit"}),
     ],
 )
-def test_a_job_takes_the_arguments_that_its_definition_holds(installation, job, parse, run) -> None:
-    config = parse(installation.job_arguments(job, run))
+def test_a_job_takes_the_arguments_that_its_definition_holds(installation, job, config_class, run) -> None:
+    config = parse_job(config_class, installation.job_arguments(job, run))
     assert config.lake == installation.outputs["lake"]
     assert config.database == installation.outputs["database"]

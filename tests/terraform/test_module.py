@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from dicom_udf.config import parse_ingest_arguments, parse_maintain_arguments, parse_promote_arguments
+from dicom_udf.config import IngestConfig, MaintainConfig, PromoteConfig, parse_job
 from dicom_udf.errors import FailureCode
 from tests.terraform.program import NO_TERRAFORM, ROOT, Terraform, copy_project, find_terraform
 
@@ -96,10 +96,11 @@ STARTS = [
         r"start-job-run --job-name dicom-lake-(\w+) --arguments '(.*?)'", page.read_text(encoding="utf-8")
     )
 ]
-PARSERS = {"ingest": parse_ingest_arguments, "maintain": parse_maintain_arguments, "promote": parse_promote_arguments}
+CONFIGS = {"ingest": IngestConfig, "maintain": MaintainConfig, "promote": PromoteConfig}
 
 
 @pytest.mark.parametrize(("page", "job", "arguments"), STARTS, ids=[f"{page}: {job}" for page, job, _ in STARTS])
 def test_a_page_starts_a_job_with_arguments_that_it_takes(page, job, arguments) -> None:
     words = [word for pair in arguments.items() for word in pair]
-    assert PARSERS[job]([*words, "--lake", "s3://bucket/lake", "--catalog", "glue"]).lake == "s3://bucket/lake"
+    words += ["--lake", "s3://bucket/lake", "--catalog", "glue"]
+    assert parse_job(CONFIGS[job], words).lake == "s3://bucket/lake"

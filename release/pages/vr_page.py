@@ -1,4 +1,7 @@
-"""The reference page of types by VR, made from :data:`VRS`: ``python -m dicom_udf.header.vr_page > PAGE``."""
+"""The reference of types by VR (docs/reference/vr_types.md), made from the table of VRs.
+
+``python -m release.pages.vr_page`` prints it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ __all__ = ["vr_page"]
 _INTRODUCTION = """\
 # Types by VR
 
-Made from `dicom_udf/header/vr.py` by `python -m dicom_udf.header.vr_page`; a test fails when this page is stale.
+Made from `dicom_udf/header/vr.py` by `make docs`; don't edit.
 
 A value is decoded by the VR in the file and converted to the type of the dictionary's VR (PS3.6). Where the VM there
 is not 1 the column is an array of the type; an empty item is null, a bad item is null and its attribute is named in

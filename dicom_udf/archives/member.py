@@ -1,42 +1,14 @@
-"""What comes out of an archive, and the limits within which it is read."""
+"""What comes out of an archive, and the range of a zip that one task reads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
-from dicom_udf.archives.names import NameEncoding
 from dicom_udf.errors import FileFault
 
-__all__ = ["Foreseeing", "Limits", "Member", "MemberFault", "ZipRange"]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How archives are read: bounds against those made to exhaust a reader, and the encoding of their names.
-
-    Over a bound: ARCHIVE_LIMIT. Of one object no more is inflated than ``ratio`` times its packed bytes and
-    ``excess_bytes``, and never more than ``inflated_bytes``.
-
-    Attributes:
-        depth: Archives inside each other; the object's own archive is 1 (tar.gz counts once).
-        members: Files in one object, nested ones included.
-        inflated_bytes: Bytes that come out of decompression for one object.
-        ratio: Inflated over packed bytes of one stream; a hole of a sparse file counts as inflated.
-        excess_bytes: Bytes above the ratio, of all streams of one object together, from which on it is a bomb. Blank
-            images reach 45,000 in bzip2 and xz and are harmless: a GiB inflates in seconds and fits on any disk.
-        nested_bytes: Size of an archive inside an archive, when it can't be read in place.
-        names: Encoding of names in zips and tars that aren't marked as UTF-8.
-    """
-
-    depth: int = 3
-    members: int = 1_000_000
-    inflated_bytes: int = 1 << 40
-    ratio: int = 1_100
-    excess_bytes: int = 1 << 30
-    nested_bytes: int = 16 << 30
-    names: NameEncoding = "auto"
+__all__ = ["ArchivePart", "Foreseeing", "Member", "MemberFault", "ZipRange"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +65,28 @@ class Foreseeing(Protocol):
     def will_read(self, ranges: Iterable[tuple[int, int]], /) -> None:
         """Take note of ranges ``(start, end)``, ascending, taken lazily; each may be fetched though it isn't read."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivePart:
+    """A file of an archive, or the stored object, before its format is detected.
+
+    Attributes:
+        path: ``source_member``; None for the stored object.
+        name: As the archive has it, not escaped.
+        size: Bytes; None where the archive doesn't state it.
+        file: Seekable; the walk through the archive closes it.
+        offset: In the stored object; None where the bytes are not stored verbatim.
+    """
+
+    path: str | None
+    name: str
+    size: int | None
+    file: BinaryIO
+    offset: int | None
+
+    @property
+    def range_reader(self) -> Foreseeing | None:
+        """The file, if it is the stored object and accepts announcements of ranges."""
+        accepts = self.path is None and callable(getattr(self.file, "will_read", None))
+        return cast(Foreseeing, self.file) if accepts else None

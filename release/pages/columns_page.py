@@ -1,6 +1,6 @@
-"""The column reference (docs/reference/columns.md), made from what the tables are made from.
+"""The column reference (docs/reference/columns.md), made from the declarations of the tables.
 
-``python -m dicom_udf.columns.docs_page`` prints it; a test fails when it is stale.
+``python -m release.pages.columns_page`` prints it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dicom_udf.columns.attributes import column_type, declared_attributes
 from dicom_udf.columns.model import Attribute, Table
 from dicom_udf.columns.tables import failures_table, instances_table, objects_table
 
-__all__ = ["columns_page"]
+__all__ = ["columns_page", "markdown_type"]
 
 _INTRO = """# Columns
 
@@ -50,24 +50,26 @@ def _instances(table: Table, attributes: dict[str, Attribute]) -> str:
     for field in table.fields:
         attribute = attributes.get(field.name)
         if attribute is None:
-            rows.append(f"| `{field.name}` | {_type(field.type)} | | | | | | {field.comment} |")
+            rows.append(f"| `{field.name}` | {markdown_type(field.type)} | | | | | | {field.comment} |")
             continue
         tags = " > ".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in attribute.path)
         keyword = keyword_for_tag(attribute.path[-1])
         rows.append(
-            f"| `{field.name}` | {_type(column_type(attribute))} | {tags} {keyword} | {attribute.vr}, {attribute.vm} "
-            f"| {attribute.unit} | {attribute.level} | {attribute.action} | {attribute.description} |"
+            f"| `{field.name}` | {markdown_type(column_type(attribute))} | {tags} {keyword} "
+            f"| {attribute.vr}, {attribute.vm} | {attribute.unit} "
+            f"| {attribute.level} | {attribute.action} | {attribute.description} |"
         )
     return "\n".join(rows) + "\n"
 
 
 def _plain(table: Table) -> str:
     rows = ["| column | type | meaning |", "|---|---|---|"]
-    rows += [f"| `{field.name}` | {_type(field.type)} | {field.comment} |" for field in table.fields]
+    rows += [f"| `{field.name}` | {markdown_type(field.type)} | {field.comment} |" for field in table.fields]
     return "\n".join(rows) + "\n"
 
 
-def _type(sql: str) -> str:
+def markdown_type(sql: str) -> str:
+    """Return a Spark SQL type as a table of the page shows it."""
     return "array of codes" if sql.startswith("array<struct") else sql.replace("<", "&lt;").replace(">", "&gt;")
 
 
