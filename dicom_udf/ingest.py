@@ -27,13 +27,13 @@ from dicom_udf.lake import (
     fault_messages,
     find_conflicts,
     finish_left_batches,
-    lake_faults,
     lake_lease,
     make_plan,
     new_plan_id,
     open_lake,
     stage_batch,
     staged_counts,
+    translate_spark_errors,
     write_listing,
 )
 from dicom_udf.logs import set_run_id
@@ -79,7 +79,7 @@ def ingest(config: IngestConfig) -> Report:
     stamp = Stamp(run_id=config.run_id or key, time=run_time)
     set_run_id(stamp.run_id)
     done = _Done()
-    with lake_faults(place), lake_lease(place, key) as lease:
+    with translate_spark_errors(place), lake_lease(place, key) as lease:
         lake = open_lake(place, partition_by=config.partition_by, master=config.master, lease=lease)
         run = _Run(lake, _rules(config), _reading(config, stamp), fault_queue)
         finish_left_batches(lake, on_commit=run.send_faults)

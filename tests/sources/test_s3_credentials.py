@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.credentials import RefreshableCredentials
 
+from dicom_udf.aws import clients
 from dicom_udf.aws import s3 as s3_requests
 from dicom_udf.aws.throttle import Throttle
 from dicom_udf.errors import ConfigurationError, RunFailedError
@@ -33,7 +34,7 @@ print(json.dumps({"Version": 1, "AccessKeyId": "tests", "SecretAccessKey": "test
 
 
 def forget_clients() -> None:
-    for made in (s3_requests.default_session, s3_requests._new_client, s3_requests._new_store):
+    for made in (clients.default_session, clients._new_client, s3_requests._new_store):
         made.cache_clear()
 
 
@@ -42,7 +43,7 @@ def new_process(access: S3Access, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
     """As a process begins: without clients and without credentials. No waits between tries."""
     for name in (*KEY_VARIABLES, "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(s3_requests, "_FIRST_WAIT", 0.0)
+    monkeypatch.setattr(clients, "FIRST_WAIT", 0.0)
     monkeypatch.setattr(s3_requests, "_throttle", Throttle(sleep=lambda _: None))
     forget_clients()
     yield access
@@ -99,15 +100,15 @@ def test_credentials_come_by_the_chain(bucket, by_program, key) -> None:
 def test_credentials_that_can_not_be_got_end_the_run(bucket, by_program, tmp_path, key) -> None:
     access = by_program(60)
     (tmp_path / "given").touch()
-    with pytest.raises(RunFailedError, match="credentials could not be got; log in again"):
+    with pytest.raises(RunFailedError, match="credentials could not be retrieved; log in again"):
         open_store(bucket.uri(), access=access)
-    with pytest.raises(RunFailedError, match="credentials could not be got"):
+    with pytest.raises(RunFailedError, match="credentials could not be retrieved"):
         read(bucket, key, access)
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_credentials_that_can_not_be_renewed_end_the_run(bucket, by_program, key) -> None:
-    with pytest.raises(RunFailedError, match="credentials could not be got"):
+    with pytest.raises(RunFailedError, match="credentials could not be retrieved"):
         read(bucket, key, by_program(0))
 
 
