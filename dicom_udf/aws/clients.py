@@ -62,7 +62,7 @@ def get_client(
         ConfigurationError: Profile, region or endpoint can't be used.
         RunFailedError: The credentials could not be retrieved.
     """
-    with make_one_at_a_time(f"{service}:*"):
+    with make_one_at_a_time():
         return _new_client(service, endpoint, region, tries or TRIES, read_timeout, addressing_style)
 
 
@@ -91,7 +91,7 @@ def default_session() -> boto3.session.Session:
     return boto3.session.Session()
 
 
-def default_region(given: str | None, *, service: str = "s3") -> str:
+def default_region(given: str | None) -> str:
     """Return the region that is given, or that of boto3's chain, or ``us-east-1``.
 
     Raises:
@@ -99,16 +99,13 @@ def default_region(given: str | None, *, service: str = "s3") -> str:
     """
     if given:
         return given
-    with make_one_at_a_time(f"{service}:*"):
+    with make_one_at_a_time():
         return default_session().region_name or "us-east-1"
 
 
 @contextlib.contextmanager
-def make_one_at_a_time(action: str) -> Iterator[None]:
+def make_one_at_a_time() -> Iterator[None]:
     """Make sessions and clients in one thread at a time: a session is not thread-safe, and one client is enough.
-
-    Args:
-        action: Begins with the service, e.g. ``s3:*``: decides the option that a message names.
 
     Raises:
         ConfigurationError, RunFailedError: As for :func:`get_client`.
@@ -116,12 +113,9 @@ def make_one_at_a_time(action: str) -> Iterator[None]:
     with _making:
         try:
             yield
-        except (
-            ClientError,
-            BotoCoreError,
-            ValueError,
-        ) as error:  # boto3 raises ValueError for an endpoint that is not a URL
-            raise to_aws_error(error).to_exception(action, "any resource") from None
+        except (ClientError, BotoCoreError, ValueError) as error:
+            # ValueError: the endpoint is not a URL. Requests made here are for the credentials of a role.
+            raise to_aws_error(error).to_exception("sts:AssumeRole", "the role of the profile") from None
 
 
 def wait_times(first: float | None = None, longest: float | None = None, factor: float = 2.0) -> Iterator[float]:

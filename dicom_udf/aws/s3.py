@@ -207,7 +207,7 @@ def obstore_store(
         AwsError: S3 does not return the bucket's region.
         ConfigurationError, RunFailedError: As for :func:`get_credentials`.
     """
-    with make_one_at_a_time("s3:*"):
+    with make_one_at_a_time():
         return _new_store(bucket, access, prefix, kms_key, retries)
 
 
@@ -240,7 +240,7 @@ def get_credentials() -> Any:
         ConfigurationError: There are none, or the settings can't be used.
         RunFailedError: They could not be retrieved.
     """
-    with make_one_at_a_time("s3:*"):
+    with make_one_at_a_time():
         found = default_session().get_credentials()
         if found is None:
             raise NoCredentialsError

@@ -46,7 +46,7 @@ def sqs_client(queue: str, endpoint: str | None) -> Any:
         ConfigurationError: Profile, region or endpoint can't be used.
         RunFailedError: The credentials could not be retrieved.
     """
-    region = default_region(_region(queue), service="sqs")
+    region = default_region(_region(queue))
     return get_client("sqs", endpoint=endpoint, region=region, read_timeout=_TIMEOUT)
 
 
