@@ -34,13 +34,13 @@ class Phrase(NamedTuple):
 
 PHRASES = (
     # Code returns, sends, compares; it doesn't talk.
-    Phrase("tell", r"tell|tells|told|telling", "return, send, print, report", 52),
-    Phrase("ask", r"ask|asks|asked|asking", "request, query, call; 'takes' of a parameter", 91),
-    Phrase("say", r"say|says|said|saying", "name, report, state, contain", 125),
+    Phrase("tell", r"tell|tells|told|telling", "return, send, print, report", 51),
+    Phrase("ask", r"ask|asks|asked|asking", "request, query, call; 'takes' of a parameter", 87),
+    Phrase("say", r"say|says|said|saying", "name, report, state, contain", 124),
     Phrase("hear", r"hear|hears|heard", "receive", 0),
     Phrase("know", r"know|knows|knew", "have, record, import, accept", 56),
     Phrase("stand", r"stand|stands|stood|standing", "be, be stored, be at", 57),
-    Phrase("give", r"give|gives|gave|giving", "return, yield, produce", 86),
+    Phrase("give", r"give|gives|gave|giving", "return, yield, produce", 85),
     Phrase("hold against", r"(?:hold|holds|held) (?:\w+ ){0,3}against", "compare with", 6),
     Phrase("look at", r"(?:look|looks|looked) (?:at|into)", "read, examine, probe", 40),
     Phrase("take away", r"(?:take|takes|took|taken) (?:\w+ ){0,3}away", "remove, delete", 18),
@@ -48,7 +48,7 @@ PHRASES = (
     # The subject is a noun.
     Phrase("who", r"who|whom|whoever|whose", "the user, the writer, the reader of the table", 107),
     Phrase("nobody", r"nobody|somebody|anybody", "no user, no process", 16),
-    Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 158),
+    Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 154),
     # Little words.
     Phrase("else", r"(?<!thing )(?<!where )(?<!body )(?<!one )(?<!ever )(?<!what )else", "otherwise", 24),
     Phrase("is no", r"(?<!there )(?:is|are|was|were) no(?= (?!longer|more|way|need)\w)", "is not a, has no", 30),
@@ -57,7 +57,7 @@ PHRASES = (
         "is there",
         r"(?:what|that|which|it|they|one|where) (?:is|are|isn't|aren't) there",
         "exists, is present, is stored",
-        30,
+        29,
     ),
     Phrase("an own", r"an own|own ones", "our own, its own", 0),
     Phrase("such", r"one such|of such|such a one|such that", "name the thing", 3),

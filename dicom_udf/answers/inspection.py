@@ -1,4 +1,4 @@
-"""What a lake holds, what its columns mean, whether its tables agree: answers of the commands that only look."""
+"""A lake's content, the meaning of its columns, the agreement of its tables: answers of the commands that only read."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ COLUMN_FIELDS: tuple[str, ...] = (
     "action",
     "description",
 )
-"""What :func:`describe_columns` tells of each column."""
+"""The columns of :func:`describe_columns`."""
 
 
 @dataclass(frozen=True, slots=True)
 class LakeStatus:
-    """What a lake holds at a moment.
+    """A lake's content at a moment.
 
     Attributes:
         instances: Rows of ``instances``.

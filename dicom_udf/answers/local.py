@@ -22,16 +22,16 @@ __all__ = ["Answer", "answer", "current_version", "open_tables", "run_query"]
 _FETCH_ROWS = 1000
 
 _NAMES_VIEWS = re.compile(rf"\b({'|'.join(VIEWS)}|show|information_schema|duckdb_\w+)\b", re.IGNORECASE)
-"""SQL that may ask for a view: only then are they made, which takes as long as a query of a table."""
+"""SQL that may name a view: only then are they made, which takes as long as a query of a table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a query gave.
+    """The result of a query.
 
     Attributes:
         columns: Names, in order; two may be equal.
-        rows: One tuple a row, read as they are asked for: Python values, lists and dicts where nested, None for null.
+        rows: One tuple a row, fetched lazily: Python values, lists and dicts where nested, None for null.
     """
 
     columns: tuple[str, ...]
@@ -51,8 +51,8 @@ def run_query(sql: str, place: LakePlace) -> Answer:
         place: The lake.
 
     Raises:
-        ConfigurationError: The lake isn't one, or the statement can't be understood.
-        RunFailedError: The statement failed while it ran, or the engine isn't installed.
+        ConfigurationError: The lake doesn't exist, or the statement has an error.
+        RunFailedError: The statement failed while it ran, or the engine isn't installed; S3 or Glue refuse.
     """
     tables = open_tables(place)
     if _NAMES_VIEWS.search(sql):
@@ -66,7 +66,7 @@ def open_tables(place: LakePlace) -> duckdb.DuckDBPyConnection:
     A view is pinned to the version of its table that is current now.
 
     Raises:
-        ConfigurationError: The lake isn't one.
+        ConfigurationError: The lake doesn't exist, or there are no AWS credentials.
         RunFailedError: DuckDB or its Iceberg extension isn't installed; or S3 or Glue refuse.
     """
     check_lake(place)
@@ -154,7 +154,7 @@ def _add_views(connection: duckdb.DuckDBPyConnection) -> None:
 def answer(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer:
     """Answer one SQL statement on tables opened by :func:`open_tables`, as :func:`run_query` does.
 
-    The rows of an answer end where the connection is asked for the next one.
+    The rows of an answer end where the connection begins the next one.
     """
     import duckdb  # noqa: PLC0415
 
@@ -168,7 +168,7 @@ def answer(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer:
 
 
 def _execute(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Begin a statement so that Ctrl-C ends it at once: DuckDB asks for signals only between its tasks."""
+    """Begin a statement so that Ctrl-C ends it at once: DuckDB handles signals only between its tasks."""
     with ThreadPoolExecutor(1) as worker:
         begun = worker.submit(connection.execute, sql)
         try:
@@ -193,7 +193,7 @@ def _connect(extensions: Sequence[str]) -> duckdb.DuckDBPyConnection:
         import duckdb  # noqa: PLC0415 - a heavy import that only queries need
     except ImportError:
         raise RunFailedError("the local SQL engine isn't installed; pip install 'dicom-lake[local]'") from None
-    # Nothing is fetched: the extensions come as wheels, and what isn't there stays away.
+    # Nothing is fetched: the extensions come as wheels, and a missing one stays missing.
     settings: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     connection = duckdb.connect(":memory:", config=settings)
     folder = Path(tempfile.gettempdir()) / "dicom-lake-query"  # used only by a query larger than memory

@@ -54,8 +54,8 @@ def open_s3_store(
     ``s3://bucket/a`` is the folder ``a/`` where there is anything in it, else the object ``a``.
 
     Raises:
-        ConfigurationError: There is no such bucket, or nothing of that name; or there are no credentials.
-        RunFailedError: S3 denies it, or can't be reached.
+        ConfigurationError: The bucket does not exist, or nothing of that name; or there are no credentials.
+        RunFailedError: S3 denies it or does not answer.
     """
     bucket, key = split_url(source)
     if not bucket:
@@ -110,7 +110,7 @@ class S3Store:
         Empty objects that mark folders (:func:`~dicom_udf.markers.is_folder_marker`) are left out.
 
         Raises:
-            RunFailedError: S3 denies the listing, or can't be reached.
+            RunFailedError: S3 denies the listing or does not answer.
         """
         rows: Any = []
         for page in self._pages():
@@ -158,7 +158,7 @@ def open_s3_object(ref: ObjectRef, access: S3Access) -> ObjectReader:
 
     Raises:
         FileFault: NOT_FOUND, ACCESS_DENIED, OBJECT_ARCHIVED, OBJECT_CHANGED, READ_ERROR; also from the reader.
-        RunFailedError: Credentials have expired or S3 can't be reached; also from the reader.
+        RunFailedError: Credentials have expired or S3 does not answer; also from the reader.
     """
     bucket, key = split_url(ref.uri)
     if not ref.size and not ref.etag and ref.last_modified is None:  # a manifest names it, and it wasn't there
@@ -281,7 +281,7 @@ def _second_after(moment: datetime) -> datetime:
 
 
 def _check_etag(etag: str | None, ref: ObjectRef) -> None:
-    """A server may overlook the condition; it does say what it sent."""
+    """A server may ignore the condition; its answer has the etag of what it sent."""
     if ref.etag and etag and _bare(etag) != ref.etag:
         raise AwsError("PreconditionFailed", 412)
 
