@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from dicom_udf.aws.clients import aws_client, aws_faults
+from dicom_udf.aws.clients import get_client
+from dicom_udf.aws.errors import translate_aws_errors
 from dicom_udf.config import IngestConfig, service_endpoint
 from dicom_udf.errors import DicomLakeError
 from dicom_udf.report import Report
@@ -58,8 +59,8 @@ def send_metrics(config: IngestConfig, data: list[dict[str, Any]]) -> None:
         return
     try:
         endpoint = service_endpoint("CLOUDWATCH", config.aws_endpoint)
-        client = aws_client("cloudwatch", endpoint=endpoint, region=config.s3_region)
-        with aws_faults("cloudwatch:PutMetricData", f"the namespace {config.metrics_namespace}"):
+        client = get_client("cloudwatch", endpoint=endpoint, region=config.s3_region)
+        with translate_aws_errors("cloudwatch:PutMetricData", f"the namespace {config.metrics_namespace}"):
             client.put_metric_data(Namespace=config.metrics_namespace, MetricData=data)
     except DicomLakeError as error:
         _log.warning(

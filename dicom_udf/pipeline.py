@@ -25,13 +25,13 @@ from dicom_udf.lake import (
     fault_messages,
     find_conflicts,
     finish_left_batches,
-    lake_faults,
     lake_lease,
     make_plan,
     new_plan_id,
     open_lake,
     stage_batch,
     staged_counts,
+    translate_spark_errors,
     write_listing,
 )
 from dicom_udf.logs import set_run_id
@@ -176,7 +176,7 @@ def _open_run(config: IngestConfig, fault_queue: FaultQueue | None) -> Generator
     key = new_plan_id(run_time)
     stamp = Stamp(run_id=config.run_id or key, time=run_time)
     set_run_id(stamp.run_id)
-    with lake_faults(place), lake_lease(place, key) as lease:
+    with translate_spark_errors(place), lake_lease(place, key) as lease:
         lake = open_lake(place, partition_by=config.partition_by, master=config.master, lease=lease)
         yield _Run(lake, PlanRules.of(config), ReadSettings.of(config, stamp), fault_queue)
 

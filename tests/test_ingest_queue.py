@@ -220,7 +220,7 @@ def test_a_queue_for_faults_that_takes_none_fails_a_run_whose_rows_stand(run, pu
 def test_a_queue_that_is_missing_is_told_before_anything_is_written(run, put, there, tmp_path):
     for changes in ({"queue": f"{there.url}-none"}, {"source": "s3://source", "error_queue": f"{there.url}-none"}):
         put("a.dcm")
-        with pytest.raises(ConfigurationError, match=r"there is no queue http.*-none"):
+        with pytest.raises(ConfigurationError, match=r"the queue http.*-none does not exist"):
             run(**changes)
     assert not (tmp_path / "lake").exists()
 
@@ -230,7 +230,7 @@ def test_a_queue_that_vanishes_while_its_messages_are_deleted_loses_nothing(run,
     with proxy(server.endpoint) as way:
         vanish = First(lambda: there.client.delete_queue(QueueUrl=there.url))
         way.rules.append(Rule(vanish, key="AmazonSQS/DeleteMessageBatch", method="POST"))
-        with pytest.raises(RunFailedError, match=r"there is no queue http.* \(sqs:DeleteMessage\)"):
+        with pytest.raises(RunFailedError, match=r"the queue http.* does not exist \(sqs:DeleteMessage\)"):
             run(aws_endpoint=way.endpoint)
     assert sorted(rows(tmp_path, "instances")) == ["a.dcm", "b.dcm"]
     assert run(source="s3://source").objects_unchanged == 2

@@ -183,7 +183,7 @@ def test_no_key_is_in_any_line_of_a_run_on_driver_or_executors(spark, tmp_path):
         done = job(["--source", "s3://source/in", "--s3-endpoint", way.endpoint, *words], server.environment)
     assert done.returncode == 1
     assert MARK not in done.stderr + done.stdout
-    assert "doesn't take the credentials" in json_lines(done.stderr)[-1]["message"]
+    assert "does not accept the credentials" in json_lines(done.stderr)[-1]["message"]
 
 
 def job(words: list[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -85,7 +85,7 @@ def test_cloudwatch_has_what_a_run_sent(server) -> None:
 
 
 def test_metrics_that_nobody_takes_are_a_warning(server, caplog, monkeypatch) -> None:
-    monkeypatch.setattr("dicom_udf.aws.clients._TRIES", 1)
+    monkeypatch.setattr("dicom_udf.aws.clients.TRIES", 1)
     with caplog.at_level(logging.WARNING):
         send_metrics(settings("http://127.0.0.1:9"), failure_data("dicom"))
     assert "cloudwatch:PutMetricData" in caplog.text

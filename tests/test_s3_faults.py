@@ -79,7 +79,7 @@ def way(server, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("dicom_udf.aws.s3._FIRST_WAIT", 0.02)
+    monkeypatch.setattr("dicom_udf.aws.clients.FIRST_WAIT", 0.02)
     monkeypatch.setattr("dicom_udf.aws.s3._throttle", Throttle())
     with proxy(server.endpoint) as running:
         yield running
@@ -240,7 +240,7 @@ class NotedThrottle(Throttle):
 def test_on_slow_down_the_rate_of_requests_falls_and_recovers(way, monkeypatch):
     throttle = NotedThrottle()
     monkeypatch.setattr("dicom_udf.aws.s3._throttle", throttle)
-    monkeypatch.setattr("dicom_udf.aws.s3._FIRST_WAIT", 0.1)
+    monkeypatch.setattr("dicom_udf.aws.clients.FIRST_WAIT", 0.1)
     refs = listed(way, "loose/") * 16
     way.exchanges.clear()
     way.rules.append(Rule(SLOW_DOWN, first=100, times=None, lasting=1.5))

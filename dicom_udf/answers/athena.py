@@ -15,7 +15,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dicom_udf.answers.local import Answer
-from dicom_udf.aws.clients import aws_client, aws_faults
+from dicom_udf.aws.clients import get_client, wait_times
+from dicom_udf.aws.errors import AwsError, translate_aws_errors
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
 from dicom_udf.rendering import bytes_text
 
@@ -27,7 +28,7 @@ _READS = re.compile(
     r"(?>\s+|--[^\n]*|/\*.*?\*/|\()*+(?:select|with|values|table|show|describe|desc|explain)\b", re.I | re.S
 )
 
-# Kinds of Athena's errors, by Trino's names: the words of the first are about the SQL, those of the second quote data.
+# Kinds of Athena's errors, by Trino's names: messages of the first are about the SQL, those of the second quote data.
 _OF_THE_SQL = re.compile(
     r"SYNTAX_ERROR|\w+_NOT_FOUND|TYPE_MISMATCH|AMBIGUOUS_NAME|MISSING_\w+|INVALID_COLUMN_REFERENCE|NOT_SUPPORTED"
     r"|EXPRESSION_NOT_\w+|MISMATCHED_\w+|DUPLICATE_\w+|INVALID_LITERAL|line \d+:\d+"
@@ -37,12 +38,12 @@ _QUOTES_DATA = re.compile(r"INVALID_(CAST|FUNCTION)_ARGUMENT|NUMERIC_VALUE_OUT_O
 
 @dataclass(frozen=True, slots=True)
 class AthenaAccess:
-    """How Athena is asked.
+    """The settings of a query by Athena.
 
     Attributes:
         workgroup: None for ``primary``.
-        output_location: ``s3://`` URL that the answer is kept at; None: as the workgroup says.
-        endpoint: A server instead of AWS's.
+        output_location: ``s3://`` URL below which Athena keeps the answer; None: the workgroup's.
+        endpoint: URL of a server instead of AWS.
         region: None for boto3's chain.
     """
 
@@ -59,28 +60,29 @@ def run_on_athena(sql: str, database: str, access: AthenaAccess) -> Answer:
 
     Args:
         sql: In Athena's SQL.
-        database: Whose tables and views go by their bare names.
-        access: How Athena is asked.
+        database: Its tables and views go by their bare names.
+        access: The settings of the query.
 
     Returns:
-        Numbers, dates, timestamps and booleans as Python's; what is nested as Athena's text.
+        Numbers, dates, timestamps and booleans as Python's; nested values as Athena's text.
 
     Raises:
-        ConfigurationError: The statement doesn't read or can't be understood, or there is no such workgroup or output.
-        RunFailedError: The query failed or was stopped, or Athena denies it or can't be reached.
+        ConfigurationError: The statement doesn't read or has an error, the workgroup doesn't exist, or there are no
+            credentials.
+        RunFailedError: The query failed or was stopped, or Athena denies it or doesn't answer.
     """
     if not _READS.match(sql):
         raise ConfigurationError("the SQL must be one statement that reads, e.g. SELECT, WITH, SHOW or DESCRIBE")
-    athena = aws_client("athena", endpoint=access.endpoint, region=access.region)
+    athena = get_client("athena", endpoint=access.endpoint, region=access.region)
     name = _start(athena, sql, database, access)
-    execution = _finished(athena, name, access.workgroup)
+    execution = _wait_for_end(athena, name, access.workgroup)
     scanned = execution.get("Statistics", {}).get("DataScannedInBytes", 0)
     logging.getLogger(__name__).info("Athena's query %s scanned %s", name, bytes_text(scanned))
-    pages = _pages(athena, name, access.workgroup)
+    pages = _fetch_pages(athena, name, access.workgroup)
     first = next(pages)
     columns = first["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
     labels = tuple(column.get("Label") or column["Name"] for column in columns)
-    return Answer(labels, _rows(first, pages, [_reader(column["Type"]) for column in columns], labels))
+    return Answer(labels, _read_rows(first, pages, [_find_reader(column["Type"]) for column in columns], labels))
 
 
 def _start(athena: Any, sql: str, database: str, access: AthenaAccess) -> str:
@@ -90,7 +92,7 @@ def _start(athena: Any, sql: str, database: str, access: AthenaAccess) -> str:
     if access.output_location is not None:
         settings["ResultConfiguration"] = {"OutputLocation": access.output_location}
     context = {"Catalog": _CATALOG, "Database": database}
-    started = _asked(
+    started = _send(
         lambda: athena.start_query_execution(QueryString=sql, QueryExecutionContext=context, **settings),
         "athena:StartQueryExecution",
         access.workgroup,
@@ -98,24 +100,22 @@ def _start(athena: Any, sql: str, database: str, access: AthenaAccess) -> str:
     return str(started["QueryExecutionId"])
 
 
-def _finished(athena: Any, name: str, workgroup: str | None) -> Mapping[str, Any]:
-    """Wait for the end of a query; an interrupt, or a fault of the waiting, stops the query: what runs is billed."""
-    wait = _FIRST_WAIT
+def _wait_for_end(athena: Any, name: str, workgroup: str | None) -> Mapping[str, Any]:
+    """Wait for the end of a query; stop it at an interrupt or an error, because a running query is billed."""
     try:
-        while True:
-            asked = _asked(
+        for wait in wait_times(_FIRST_WAIT, _LONGEST_WAIT, factor=1.5):
+            answer = _send(
                 lambda: athena.get_query_execution(QueryExecutionId=name), "athena:GetQueryExecution", workgroup
             )
-            execution: Mapping[str, Any] = asked["QueryExecution"]
+            execution: Mapping[str, Any] = answer["QueryExecution"]
             if execution["Status"]["State"] not in ("QUEUED", "RUNNING"):
                 break
             time.sleep(wait)
-            wait = min(wait * 1.5, _LONGEST_WAIT)
     except BaseException:
         _stop(athena, name)
         raise
     if execution["Status"]["State"] != "SUCCEEDED":
-        raise _told(execution["Status"])
+        raise _to_error(execution["Status"])
     return execution
 
 
@@ -127,9 +127,9 @@ def _stop(athena: Any, name: str) -> None:
         logging.getLogger(__name__).warning("Athena's query %s could not be stopped (%s); stop it there", name, kind)
 
 
-def _told(status: Mapping[str, Any]) -> DicomLakeError:
-    """Return what a query's end means: Athena's reason, without its details where these quote data."""
-    reason = _one_line(status.get("StateChangeReason") or "no reason is given")
+def _to_error(status: Mapping[str, Any]) -> DicomLakeError:
+    """Return the meaning of a query's end: Athena's reason, without its details where these quote data."""
+    reason = _one_line(status.get("StateChangeReason") or "Athena states no reason")
     if status["State"] == "CANCELLED":
         return RunFailedError(f"the query was stopped in Athena: {reason}")
     if _QUOTES_DATA.match(reason):
@@ -140,10 +140,10 @@ def _told(status: Mapping[str, Any]) -> DicomLakeError:
     return RunFailedError(f"the query failed: {reason}")
 
 
-def _pages(athena: Any, name: str, workgroup: str | None) -> Iterator[Mapping[str, Any]]:
+def _fetch_pages(athena: Any, name: str, workgroup: str | None) -> Iterator[Mapping[str, Any]]:
     following: dict[str, str] = {}
     while True:
-        page = _asked(
+        page = _send(
             lambda: athena.get_query_results(QueryExecutionId=name, **following),  # noqa: B023 - called at once
             "athena:GetQueryResults",
             workgroup,
@@ -154,7 +154,7 @@ def _pages(athena: Any, name: str, workgroup: str | None) -> Iterator[Mapping[st
         following = {"NextToken": page["NextToken"]}
 
 
-def _rows(
+def _read_rows(
     first: Mapping[str, Any],
     others: Iterator[Mapping[str, Any]],
     readers: list[Callable[[str], Any]],
@@ -169,19 +169,19 @@ def _rows(
         yield tuple(None if text is None else read(text) for read, text in zip(readers, texts, strict=True))
 
 
-def _reader(kind: str) -> Callable[[str], Any]:
+def _find_reader(kind: str) -> Callable[[str], Any]:
     readers: dict[str, Callable[[str], Any]] = {
         **dict.fromkeys(("tinyint", "smallint", "integer", "int", "bigint"), int),
         **dict.fromkeys(("double", "float", "real"), float),
         "decimal": Decimal,
         "boolean": lambda text: text == "true",
-        "date": lambda text: _or_text(date.fromisoformat, text),
-        "timestamp": lambda text: _or_text(datetime.fromisoformat, text),
+        "date": lambda text: _read_or_keep(date.fromisoformat, text),
+        "timestamp": lambda text: _read_or_keep(datetime.fromisoformat, text),
     }
     return readers.get(kind.lower(), str)
 
 
-def _or_text(read: Callable[[str], Any], text: str) -> Any:
+def _read_or_keep(read: Callable[[str], Any], text: str) -> Any:
     """Read a date; one that Python can't hold (before year 1, after 9999) stays text."""
     try:
         return read(text)
@@ -189,26 +189,30 @@ def _or_text(read: Callable[[str], Any], text: str) -> Any:
         return text
 
 
-def _asked(call: Callable[[], Any], action: str, workgroup: str | None) -> Any:
-    """Send a request; a refusal is told by its action.
+def _send(call: Callable[[], Any], action: str, workgroup: str | None) -> Any:
+    """Send a request and return its answer.
 
     Raises:
-        ConfigurationError: Athena doesn't understand the request.
-        RunFailedError: It denies it, doesn't take the credentials, or doesn't answer.
+        ConfigurationError: Athena rejects the statement or its settings, or the workgroup does not exist.
+        RunFailedError: Athena denies the request, does not accept the credentials, or does not answer.
     """
-    with aws_faults(action, f"the workgroup {workgroup or 'primary'}"):
+    with translate_aws_errors(action, f"the workgroup {workgroup or 'primary'}"):
         try:
             return call()
         except ClientError as error:
-            said = error.response.get("Error", {})
-            if said.get("Code") != "InvalidRequestException":
+            refusal = error.response.get("Error", {})
+            if refusal.get("Code") != "InvalidRequestException":
                 raise
-            raise ConfigurationError(_refused(_one_line(said.get("Message", "")))) from None
+            message = _one_line(refusal.get("Message", ""))
+            if re.match("WorkGroup .*not found", message, re.IGNORECASE):
+                raise AwsError("WorkGroupNotFound") from None
+            raise ConfigurationError(_describe_rejection(message)) from None
 
 
-def _refused(said: str) -> str:
-    hint = " Give --output-location s3://bucket/prefix/, or a --workgroup that has one."
-    return f"Athena refuses the query: {said}" + hint * ("output location" in said.lower())
+def _describe_rejection(message: str) -> str:
+    is_without_output = "output location" in message.lower()
+    remedy = " Give --output-location s3://bucket/prefix/, or a --workgroup that has one." if is_without_output else ""
+    return f"Athena rejects the query: {message}{remedy}"
 
 
 def _one_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What a lake holds, what its columns mean, whether its tables agree: answers of the commands that only look."""
+"""A lake's content, the meaning of its columns, the agreement of its tables: answers of the commands that only read."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ COLUMN_FIELDS: tuple[str, ...] = (
     "action",
     "description",
 )
-"""What :func:`describe_columns` tells of each column."""
+"""The columns of :func:`describe_columns`."""
 
 
 @dataclass(frozen=True, slots=True)
 class LakeStatus:
-    """What a lake holds at a moment.
+    """A lake's content at a moment.
 
     Attributes:
         instances: Rows of ``instances``.
@@ -81,8 +81,8 @@ class LakeStatus:
         run = f"{self.last_run_id} at {self.last_run_time:%Y-%m-%d %H:%M:%S} UTC" if self.last_run_time else "none"
         lines: list[tuple[str, int | None, str]] = [
             ("instances", self.instances, ", ".join(filter(None, (dates, undated)))),
-            ("objects", sum(self.objects.values()), _told(self.objects)),
-            ("failures", skipped + faults, _told({"skipped": skipped, "faults": faults})),
+            ("objects", sum(self.objects.values()), _format_counts(self.objects)),
+            ("failures", skipped + faults, _format_counts({"skipped": skipped, "faults": faults})),
             *((f"  {code}", count, FailureCode(code).severity) for code, count in by_count),
             ("on disk", None, bytes_text(self.bytes_on_disk)),
             ("last run", None, run),
@@ -125,9 +125,9 @@ def lake_status(place: LakePlace) -> LakeStatus:
 
 def _bytes_on_disk(place: LakePlace) -> int:
     if place.is_glue:
-        from dicom_udf.aws.s3 import listed_objects  # noqa: PLC0415 - boto3 is a heavy import
+        from dicom_udf.aws.s3 import list_objects  # noqa: PLC0415 - boto3 is a heavy import
 
-        files = listed_objects(place.bucket, f"{place.prefix}{place.database}/", place.access)
+        files = list_objects(place.bucket, f"{place.prefix}{place.database}/", place.access)
         return sum(entry["Size"] for entry in files)
     folder = Path(place.root) / place.database
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
@@ -284,8 +284,8 @@ def _declared_columns() -> list[tuple[Any, ...]]:
         if attribute is None:
             rows.append((field.name, field.type, *[None] * 7, field.comment))
             continue
-        told = (attribute.vr, attribute.vm, attribute.unit or None, attribute.action or None, attribute.description)
-        rows.append((field.name, field.type, attribute.level, _tags(attribute.path), attribute.keyword, *told))
+        rest = (attribute.vr, attribute.vm, attribute.unit or None, attribute.action or None, attribute.description)
+        rows.append((field.name, field.type, attribute.level, _tags(attribute.path), attribute.keyword, *rest))
     return rows
 
 
@@ -315,5 +315,5 @@ def _tags(path: Sequence[int]) -> str:
     return ".".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in path)
 
 
-def _told(counts: Mapping[str, int]) -> str:
+def _format_counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)

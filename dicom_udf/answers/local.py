@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dicom_udf.config import TABLES, VIEWS, LakePlace, check_lake
-from dicom_udf.errors import ConfigurationError, RunFailedError
+from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,16 +22,16 @@ __all__ = ["Answer", "answer", "current_version", "open_tables", "run_query"]
 _FETCH_ROWS = 1000
 
 _NAMES_VIEWS = re.compile(rf"\b({'|'.join(VIEWS)}|show|information_schema|duckdb_\w+)\b", re.IGNORECASE)
-"""SQL that may ask for a view: only then are they made, which takes as long as a query of a table."""
+"""SQL that may name a view: only then are they made, which takes as long as a query of a table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a query gave.
+    """The result of a query.
 
     Attributes:
         columns: Names, in order; two may be equal.
-        rows: One tuple a row, read as they are asked for: Python values, lists and dicts where nested, None for null.
+        rows: One tuple a row, fetched lazily: Python values, lists and dicts where nested, None for null.
     """
 
     columns: tuple[str, ...]
@@ -51,8 +51,8 @@ def run_query(sql: str, place: LakePlace) -> Answer:
         place: The lake.
 
     Raises:
-        ConfigurationError: The lake isn't one, or the statement can't be understood.
-        RunFailedError: The statement failed while it ran, or the engine isn't installed.
+        ConfigurationError: The lake doesn't exist, or the statement has an error.
+        RunFailedError: The statement failed while it ran, or the engine isn't installed; S3 or Glue refuse.
     """
     tables = open_tables(place)
     if _NAMES_VIEWS.search(sql):
@@ -66,7 +66,7 @@ def open_tables(place: LakePlace) -> duckdb.DuckDBPyConnection:
     A view is pinned to the version of its table that is current now.
 
     Raises:
-        ConfigurationError: The lake isn't one.
+        ConfigurationError: The lake doesn't exist, or there are no AWS credentials.
         RunFailedError: DuckDB or its Iceberg extension isn't installed; or S3 or Glue refuse.
     """
     check_lake(place)
@@ -76,18 +76,29 @@ def open_tables(place: LakePlace) -> duckdb.DuckDBPyConnection:
         _add_credentials(connection, place)
     connection.execute(f"CREATE SCHEMA {_name(place.database)}; USE {_name(place.database)}")
     for table, scan in scans.items():
-        _add_table(connection, table, scan)
+        _add_table(connection, place, table, scan)
     connection.execute("SET lock_configuration = true")
     return connection
 
 
-def _add_table(connection: duckdb.DuckDBPyConnection, table: str, scan: str) -> None:
+def _add_table(connection: duckdb.DuckDBPyConnection, place: LakePlace, table: str, scan: str) -> None:
     import duckdb  # noqa: PLC0415
 
     try:
         connection.execute(f"CREATE VIEW {_name(table)} AS SELECT * FROM iceberg_scan({scan})")
     except duckdb.Error as error:
-        raise _told(error) from None
+        if place.is_glue and getattr(error, "status_code", 0) == 404:
+            _check_bucket(place)
+        raise _to_error(error) from None
+
+
+def _check_bucket(place: LakePlace) -> None:
+    """Check that a lake's bucket exists: DuckDB reports a missing bucket and a missing file alike."""
+    from dicom_udf.aws import errors, s3  # noqa: PLC0415 - boto3 is a heavy import
+
+    if s3.is_missing_bucket(place.bucket, place.access):
+        error = errors.AwsError("NoSuchBucket", 404)
+        raise error.to_exception("s3:GetObject", f"the bucket of the lake {place.root}")
 
 
 def _scans_in_folder(place: LakePlace) -> dict[str, str]:
@@ -109,14 +120,12 @@ def _scans_in_s3(place: LakePlace) -> dict[str, str]:
 
 
 def _add_credentials(connection: duckdb.DuckDBPyConnection, place: LakePlace) -> None:
-    """Tell DuckDB how to reach the lake's bucket, by boto3's credentials as they are now; in memory only."""
-    from dicom_udf.aws import s3 as s3_requests  # noqa: PLC0415 - boto3 is a heavy import
+    """Add boto3's credentials of this moment and the way to the lake's bucket, in memory only."""
+    from dicom_udf.aws import errors, s3  # noqa: PLC0415 - boto3 is a heavy import
 
-    access, found = place.access, s3_requests.s3_credentials()
-    try:
-        region = s3_requests.bucket_region(place.bucket, access)
-    except s3_requests.S3Error as error:
-        raise s3_requests.lake_failed(error, place) from None
+    access, found = place.access, s3.get_credentials()
+    with errors.translate_aws_errors("s3:ListBucket", f"the bucket of the lake {place.root}"):
+        region = s3.bucket_region(place.bucket, access)
     settings = {
         "KEY_ID": found.access_key,
         "SECRET": found.secret_key,
@@ -127,8 +136,8 @@ def _add_credentials(connection: duckdb.DuckDBPyConnection, place: LakePlace) ->
     if access.endpoint is not None:
         scheme, _, host = access.endpoint.partition("://")
         settings |= {"ENDPOINT": host, "USE_SSL": str(scheme == "https").lower()}
-    told = ", ".join(f"{name} {_text(value)}" for name, value in settings.items() if value)
-    connection.execute(f"CREATE SECRET lake (TYPE s3, {told})")
+    options = ", ".join(f"{name} {_text(value)}" for name, value in settings.items() if value)
+    connection.execute(f"CREATE SECRET lake (TYPE s3, {options})")
 
 
 def _add_views(connection: duckdb.DuckDBPyConnection) -> None:
@@ -145,7 +154,7 @@ def _add_views(connection: duckdb.DuckDBPyConnection) -> None:
 def answer(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer:
     """Answer one SQL statement on tables opened by :func:`open_tables`, as :func:`run_query` does.
 
-    The rows of an answer end where the connection is asked for the next one.
+    The rows of an answer end where the connection begins the next one.
     """
     import duckdb  # noqa: PLC0415
 
@@ -154,12 +163,12 @@ def answer(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer:
         _execute(connection, sql)
         columns = tuple(str(column[0]) for column in connection.description or ())
     except duckdb.Error as error:
-        raise _told(error) from None
+        raise _to_error(error) from None
     return Answer(columns, _rows(connection))
 
 
 def _execute(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Begin a statement so that Ctrl-C ends it at once: DuckDB asks for signals only between its tasks."""
+    """Begin a statement so that Ctrl-C ends it at once: DuckDB handles signals only between its tasks."""
     with ThreadPoolExecutor(1) as worker:
         begun = worker.submit(connection.execute, sql)
         try:
@@ -184,7 +193,7 @@ def _connect(extensions: Sequence[str]) -> duckdb.DuckDBPyConnection:
         import duckdb  # noqa: PLC0415 - a heavy import that only queries need
     except ImportError:
         raise RunFailedError("the local SQL engine isn't installed; pip install 'dicom-lake[local]'") from None
-    # Nothing is fetched: the extensions come as wheels, and what isn't there stays away.
+    # Nothing is fetched: the extensions come as wheels, and a missing one stays missing.
     settings: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     connection = duckdb.connect(":memory:", config=settings)
     folder = Path(tempfile.gettempdir()) / "dicom-lake-query"  # used only by a query larger than memory
@@ -220,15 +229,15 @@ def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
         while rows := connection.fetchmany(_FETCH_ROWS):
             yield from rows
     except duckdb.Error as error:
-        raise _told(error) from None
+        raise _to_error(error) from None
 
 
-def _told(error: duckdb.Error) -> ConfigurationError | RunFailedError:
-    """Tell what DuckDB says of the SQL in full, and of data only the kind of error: it quotes values."""
+def _to_error(error: duckdb.Error) -> DicomLakeError:
+    """Return DuckDB's message about SQL in full, and of one about data only its kind: it quotes values."""
     import duckdb  # noqa: PLC0415
 
     if isinstance(error, duckdb.HTTPException) or "Could not connect to server" in str(error):
-        return _told_by_s3(str(error), getattr(error, "status_code", 0))
+        return _to_s3_error(str(error), getattr(error, "status_code", 0))
     message = re.sub(r"\n\n+", "\n", str(error).strip())
     if isinstance(error, duckdb.CatalogException):
         return ConfigurationError(f"{message}\nThe tables are {', '.join(TABLES)}, the views {', '.join(VIEWS)}.")
@@ -239,19 +248,20 @@ def _told(error: duckdb.Error) -> ConfigurationError | RunFailedError:
         column = re.search(r"source column (\w+)", message)
         where = f" in column {column[1]}" if column else ""
         remedy = (
-            "TRY_CAST gives null where a value doesn't fit" if column else "the details may quote data and stay untold"
+            "TRY_CAST gives null where a value doesn't fit" if column else "the details may quote data and are left out"
         )
         return RunFailedError(f"the query failed: {kind}{where}; {remedy}")
     return RunFailedError("the query failed: " + message.partition("\n")[0])
 
 
-def _told_by_s3(text: str, status: int) -> RunFailedError:
-    """Tell a refusal by the file that was asked for; DuckDB's advice is about its own settings."""
-    from dicom_udf.aws.s3 import S3Error, run_failed  # noqa: PLC0415 - boto3 is a heavy import
+def _to_s3_error(text: str, status: int) -> DicomLakeError:
+    """Name the file that could not be read; DuckDB's advice is about its own settings."""
+    from dicom_udf.aws.errors import NO_CONNECTION, AwsError  # noqa: PLC0415 - boto3 is a heavy import
 
     file = re.search(r"'((?:s3|https?)://[^']*)'", text)
     code = re.search(r"\n\n(\w+): ", text)
-    return run_failed(S3Error(status, code[1] if code else ""), file[1] if file else "the lake")
+    error = AwsError(code[1] if code else "" if status else NO_CONNECTION, status)
+    return error.to_exception("s3:GetObject", file[1] if file else "a file of the lake")
 
 
 def _name(name: str) -> str:

@@ -1,1 +1,1 @@
-"""How this process talks to AWS: clients, tries and waits, and what refusals mean. Knows no source and no table."""
+"""Clients of AWS, tries and waits, and the meaning of errors; independent of sources and of the lake's tables."""

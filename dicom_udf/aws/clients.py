@@ -1,83 +1,132 @@
-"""Clients of AWS's services besides S3, and what their refusals mean in one sentence: action, resource, remedy."""
+"""This process's one boto3 session, its clients of AWS's services, and the waits between tries.
+
+Credentials come by boto3's chain: environment, profile, the role of a Glue job or an instance. botocore's mode
+``standard`` retries throttled and failed requests; :mod:`dicom_udf.aws.s3` makes its own tries.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from dicom_udf.aws.s3 import EXPIRED, default_session
-from dicom_udf.errors import ConfigurationError, RunFailedError
+from dicom_udf.aws.errors import to_aws_error
 
-__all__ = ["aws_client", "aws_faults"]
+__all__ = [
+    "FIRST_WAIT",
+    "LONGEST_WAIT",
+    "TRIES",
+    "default_region",
+    "default_session",
+    "get_client",
+    "make_one_at_a_time",
+    "wait_times",
+]
 
-_TRIES = 8
-_THROTTLED = frozenset({"Throttling", "ThrottlingException", "RequestThrottled", "TooManyRequestsException"})
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
+TRIES = 8
+"""Requests for one answer, at most."""
+
+FIRST_WAIT, LONGEST_WAIT = 0.1, 10.0
+"""Seconds between tries."""
+
+_CONNECTIONS = 64
+_making = threading.RLock()
 
 
-def aws_client(service: str, *, endpoint: str | None = None, region: str | None = None) -> Any:
-    """Return this process's boto3 client of a service; it tries throttled and failed requests again by itself.
+def get_client(
+    service: str,
+    *,
+    endpoint: str | None = None,
+    region: str | None = None,
+    tries: int | None = None,
+    read_timeout: float = 60.0,
+    addressing_style: str | None = None,
+) -> Any:
+    """Return this process's boto3 client of a service.
 
     Args:
         service: boto3's name of it, e.g. ``glue``.
-        endpoint: URL of a server instead of AWS; boto3 knows AWS's environment variables too.
+        endpoint: URL of a server instead of AWS; boto3 reads AWS's environment variables too.
         region: None: of boto3's chain.
+        tries: Requests for one answer; None for :data:`TRIES`.
+        read_timeout: Seconds without a byte of the answer.
+        addressing_style: Of S3, ``path`` or ``virtual``.
 
     Raises:
-        ConfigurationError: Profile, region or endpoint are wrong.
+        ConfigurationError: Profile, region or endpoint can't be used.
+        RunFailedError: The credentials could not be retrieved.
     """
-    try:
-        return _new_client(service, endpoint, region)
-    except NoRegionError:
-        raise ConfigurationError("no AWS region is known; set AWS_REGION, or give --s3-region") from None
-    except (BotoCoreError, ValueError) as error:  # their texts quote configuration files
-        raise ConfigurationError(
-            f"the AWS settings can't be used ({type(error).__name__}); check AWS_PROFILE, region and --aws-endpoint"
-        ) from None
+    with make_one_at_a_time():
+        return _new_client(service, endpoint, region, tries or TRIES, read_timeout, addressing_style)
 
 
-@lru_cache(maxsize=16)
-def _new_client(service: str, endpoint: str | None, region: str | None) -> Any:
-    config = Config(retries={"mode": "standard", "total_max_attempts": _TRIES}, connect_timeout=5, read_timeout=60)
+@lru_cache(maxsize=64)
+def _new_client(
+    service: str,
+    endpoint: str | None,
+    region: str | None,
+    tries: int,
+    read_timeout: float,
+    addressing_style: str | None,
+) -> Any:
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": tries},
+        connect_timeout=5,
+        read_timeout=read_timeout,
+        max_pool_connections=_CONNECTIONS,
+        s3=None if addressing_style is None else {"addressing_style": addressing_style},
+    )
     return default_session().client(service, endpoint_url=endpoint, region_name=region, config=config)
 
 
-@contextlib.contextmanager
-def aws_faults(action: str, resource: str) -> Iterator[None]:
-    """Say what it means that a call was refused.
+@lru_cache(maxsize=1)
+def default_session() -> boto3.session.Session:
+    """Return this process's session: making one reads some hundred files."""
+    return boto3.session.Session()
 
-    Args:
-        action: As IAM names it, e.g. ``glue:GetTable``.
-        resource: What it was for, in words.
+
+def default_region(given: str | None) -> str:
+    """Return the region that is given, or that of boto3's chain, or ``us-east-1``.
 
     Raises:
-        RunFailedError: It is denied or throttled, credentials have expired, or nobody answers.
-        ConfigurationError: There are no credentials.
+        ConfigurationError: The profile can't be used.
     """
-    try:
-        yield
-    except NoCredentialsError:
-        raise ConfigurationError("no AWS credentials were found; set AWS_PROFILE, or give the job a role") from None
-    except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", "an error"))
-        raise RunFailedError(_told(code, action, resource)) from None
-    except BotoCoreError as error:
-        raise RunFailedError(
-            f"{action} on {resource} got no answer ({type(error).__name__}); check the network, credentials and "
-            "--aws-endpoint, then run again"
-        ) from None
+    if given:
+        return given
+    with make_one_at_a_time():
+        return default_session().region_name or "us-east-1"
 
 
-def _told(code: str, action: str, resource: str) -> str:
-    if code in EXPIRED:
-        return f"AWS doesn't take the credentials for {action} ({code}); renew them and run again"
-    if code in _DENIED:
-        return f"AWS denies {action} on {resource} ({code}); grant it and run again"
-    if code in _THROTTLED:
-        return f"AWS throttles {action} on {resource}, also after {_TRIES} tries; run again later"
-    return f"{action} on {resource} failed with {code}; see AWS's documentation of that error, then run again"
+@contextlib.contextmanager
+def make_one_at_a_time() -> Iterator[None]:
+    """Make sessions and clients in one thread at a time: a session is not thread-safe, and one client is enough.
+
+    Raises:
+        ConfigurationError, RunFailedError: As for :func:`get_client`.
+    """
+    with _making:
+        try:
+            yield
+        except (ClientError, BotoCoreError, ValueError) as error:
+            # ValueError: the endpoint is not a URL. Requests made here are for the credentials of a role.
+            raise to_aws_error(error).to_exception("sts:AssumeRole", "the role of the profile") from None
+
+
+def wait_times(first: float | None = None, longest: float | None = None, factor: float = 2.0) -> Iterator[float]:
+    """Yield the seconds to wait before each further try, without end.
+
+    Args:
+        first: None for :data:`FIRST_WAIT`.
+        longest: None for :data:`LONGEST_WAIT`.
+        factor: Each wait is so many times the one before.
+    """
+    wait = FIRST_WAIT if first is None else first
+    while True:
+        yield wait
+        wait = min(wait * factor, LONGEST_WAIT if longest is None else longest)

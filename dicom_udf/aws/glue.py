@@ -1,4 +1,4 @@
-"""What the AWS Glue Data Catalog knows of a lake: its databases and tables. Iceberg makes the commits."""
+"""The databases and tables of a lake in the AWS Glue Data Catalog. Iceberg makes the commits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dicom_udf.aws.clients import aws_client, aws_faults
+from dicom_udf.aws.clients import get_client
+from dicom_udf.aws.errors import translate_aws_errors
 from dicom_udf.config import TABLES, LakePlace
 from dicom_udf.errors import ConfigurationError
 
@@ -15,13 +16,13 @@ __all__ = ["GlueTable", "create_database", "database_exists", "find_table", "glu
 
 @dataclass(frozen=True, slots=True)
 class GlueTable:
-    """An Iceberg table as the catalog has it.
+    """An Iceberg table in the catalog.
 
     Attributes:
         name: Its name.
         location: URL of its files, without a slash at the end.
-        metadata: URL of the metadata file that is current.
-        comments: Of its columns, by name.
+        metadata: URL of the current metadata file.
+        comments: The comments of its columns, by name.
     """
 
     name: str
@@ -31,14 +32,14 @@ class GlueTable:
 
 
 def glue_client(place: LakePlace) -> Any:
-    """Return the boto3 client of the catalog that keeps a lake's tables."""
-    return aws_client("glue", endpoint=place.aws_endpoint, region=place.access.region)
+    """Return the boto3 client of the catalog with a lake's tables."""
+    return get_client("glue", endpoint=place.aws_endpoint, region=place.access.region)
 
 
 def database_exists(place: LakePlace, name: str) -> bool:
-    """Tell whether the catalog has a database."""
+    """Return True where the catalog has a database."""
     glue = glue_client(place)
-    with aws_faults("glue:GetDatabase", f"the database {name}"):
+    with translate_aws_errors("glue:GetDatabase", f"the database {name}"):
         try:
             glue.get_database(Name=name)
         except glue.exceptions.EntityNotFoundException:
@@ -47,10 +48,10 @@ def database_exists(place: LakePlace, name: str) -> bool:
 
 
 def create_database(place: LakePlace, name: str, description: str) -> None:
-    """Make a database whose location is the lake's folder of that name; one that another run has made is as good."""
+    """Make a database with the lake's folder of that name as its location; one of another run is kept."""
     glue = glue_client(place)
     wanted = {"Name": name, "Description": description, "LocationUri": place.location(name)}
-    with aws_faults("glue:CreateDatabase", f"the database {name}"):
+    with translate_aws_errors("glue:CreateDatabase", f"the database {name}"):
         try:
             glue.create_database(DatabaseInput=wanted)
         except glue.exceptions.AlreadyExistsException:
@@ -58,15 +59,15 @@ def create_database(place: LakePlace, name: str, description: str) -> None:
 
 
 def find_table(place: LakePlace, table: str) -> GlueTable | None:
-    """Return a table of the lake's database; None where the catalog doesn't know it.
+    """Return a table of the lake's database; None where the catalog has none of that name.
 
     Raises:
-        ConfigurationError: It is no Iceberg table, or it is another lake's.
-        RunFailedError: The catalog can't be asked.
+        ConfigurationError: It is not an Iceberg table, or it belongs to another lake.
+        RunFailedError: Glue denies the request or does not answer.
     """
     glue = glue_client(place)
     name = f"{place.database}.{table}"
-    with aws_faults("glue:GetTable", f"the table {name}"):
+    with translate_aws_errors("glue:GetTable", f"the table {name}"):
         try:
             found = glue.get_table(DatabaseName=place.database, Name=table)["Table"]
         except glue.exceptions.EntityNotFoundException:
@@ -75,10 +76,10 @@ def find_table(place: LakePlace, table: str) -> GlueTable | None:
     storage = found.get("StorageDescriptor", {})
     location = str(storage.get("Location", "")).rstrip("/")
     if metadata is None:
-        raise ConfigurationError(f"the Glue catalog's table {name} is no Iceberg table; give another --database")
+        raise ConfigurationError(f"the Glue catalog's table {name} is not an Iceberg table; give another --database")
     if location != place.location(place.database, table):
         raise ConfigurationError(
-            f"the Glue catalog's table {name} lies in {location}, not in the lake {place.root}; give that lake, or "
+            f"the Glue catalog's table {name} is in {location}, not in the lake {place.root}; give that lake, or "
             "another --database"
         )
     comments = {column["Name"]: column["Comment"] for column in storage.get("Columns", []) if "Comment" in column}
@@ -86,26 +87,26 @@ def find_table(place: LakePlace, table: str) -> GlueTable | None:
 
 
 def lake_tables(place: LakePlace) -> dict[str, GlueTable]:
-    """Return the tables of a lake that the catalog knows, by name.
+    """Return the tables of a lake in the catalog, by name.
 
     Raises:
-        ConfigurationError: It knows none of them, or one is another lake's.
-        RunFailedError: It can't be asked.
+        ConfigurationError: The catalog has none of them, or one belongs to another lake.
+        RunFailedError: Glue denies the request or does not answer.
     """
     found = {table: one for table in TABLES if (one := find_table(place, table)) is not None}
     if not found:
         raise ConfigurationError(
             f"the Glue catalog has no tables in the database {place.database} for the lake {place.root}; "
-            f"'dicom-lake ingest' makes them, 'dicom-lake register' attaches those whose files are there"
+            f"'dicom-lake ingest' makes them, 'dicom-lake register' attaches those with files in the lake"
         )
     return found
 
 
 def table_names(place: LakePlace, database: str) -> list[str]:
-    """Return the names of a database's tables; none where there is no such database."""
+    """Return the names of a database's tables; an empty list where the database does not exist."""
     glue = glue_client(place)
     names: list[str] = []
-    with aws_faults("glue:GetTables", f"the database {database}"):
+    with translate_aws_errors("glue:GetTables", f"the database {database}"):
         try:
             for page in glue.get_paginator("get_tables").paginate(DatabaseName=database):
                 names += [table["Name"] for table in page["TableList"]]

@@ -1,7 +1,6 @@
-"""Requests to SQS: a client, calls for ten messages at a time, and what its errors mean.
+"""Requests to SQS: a client, calls with up to ten messages, and the check that a queue exists.
 
-Retries are botocore's (mode ``standard``): throttling, broken connections and 5xx are tried :data:`TRIES` times. A call
-for ten messages may fail for some of them; those are asked for again, the others are not.
+A call with ten messages may fail for some of them: only these are sent again.
 """
 
 from __future__ import annotations
@@ -9,69 +8,46 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from dicom_udf.errors import ConfigurationError, RunFailedError
+from dicom_udf.aws.clients import TRIES, default_region, get_client, wait_times
+from dicom_udf.aws.errors import AwsError, ErrorKind, to_aws_error, translate_aws_errors
 
 __all__ = [
     "BATCH",
-    "TRIES",
-    "QueueDeniedError",
-    "approximate_messages",
-    "asked_of_queue",
-    "batches_of",
     "check_queue",
-    "in_batches",
+    "count_messages",
+    "request_queue",
+    "send_in_batches",
+    "split_batches",
     "sqs_client",
 ]
 
 BATCH = 10
-"""Messages in one call at the most."""
+"""Messages in one call, at most."""
 
-TRIES = 8
-_FIRST_WAIT, _LONGEST_WAIT = 0.1, 10.0
 _TIMEOUT = 30.0
-_POOL = 64
-
-_GONE = re.compile(r"NonExistentQueue|QueueDoesNotExist|InvalidAddress")
-_DENIED = re.compile(r"AccessDenied|UnauthorizedOperation|NotAuthorized")
-_EXPIRED = re.compile(
-    r"Expired|InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|MissingAuthenticationToken|InvalidSecurity"
-)
-_THROTTLED = re.compile(r"Throttl|TooManyRequests")
+_COUNT = "ApproximateNumberOfMessages"
+_ATTRIBUTES = "sqs:GetQueueAttributes"
 
 
-@lru_cache(maxsize=4)
 def sqs_client(queue: str, endpoint: str | None) -> Any:
     """Return this process's client for a queue.
 
     Args:
-        queue: Its URL, which names the region where it is one of AWS; else that of boto3's chain counts.
-        endpoint: URL of another server than AWS; None: AWS, or what its environment variables say.
+        queue: Its URL, which names the region of a queue in AWS; otherwise that of boto3's chain counts.
+        endpoint: URL of another server than AWS; None: AWS, or AWS's environment variables.
 
     Raises:
-        ConfigurationError: Profile, region or endpoint are wrong.
+        ConfigurationError: Profile, region or endpoint can't be used.
+        RunFailedError: The credentials could not be retrieved.
     """
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": TRIES},
-        connect_timeout=5,
-        read_timeout=_TIMEOUT,
-        max_pool_connections=_POOL,
-    )
-    try:
-        session = boto3.session.Session()
-        region = _region(queue) or session.region_name or "us-east-1"
-        return session.client("sqs", endpoint_url=endpoint, region_name=region, config=config)
-    except (BotoCoreError, ValueError) as error:  # their texts quote configuration files
-        raise ConfigurationError(
-            f"the AWS settings can't be used ({type(error).__name__}); check AWS_PROFILE, region and --aws-endpoint"
-        ) from None
+    region = default_region(_region(queue))
+    return get_client("sqs", endpoint=endpoint, region=region, read_timeout=_TIMEOUT)
 
 
 def _region(queue: str) -> str | None:
@@ -80,85 +56,63 @@ def _region(queue: str) -> str | None:
     return found[1] if found else None
 
 
-class _MissingQueueError(RunFailedError):
-    """There is no such queue, or no longer."""
-
-
-class QueueDeniedError(RunFailedError):
-    """An action on a queue is not granted."""
-
-
-def asked_of_queue(call: Callable[[], Any], *, action: str, queue: str) -> Any:
-    """Return what a request gives.
+def request_queue(call: Callable[[], Any], *, action: str, queue: str) -> Any:
+    """Send a request of a run that has begun, and return its answer.
 
     Args:
-        call: Makes it.
+        call: Sends it.
         action: As in policies, e.g. ``sqs:ReceiveMessage``.
         queue: URL, for messages.
 
     Raises:
-        RunFailedError: The queue is gone, the action is denied, or SQS can't be reached.
+        RunFailedError: The queue no longer exists, the action is denied, or SQS does not answer.
     """
-    try:
+    with translate_aws_errors(action, f"the queue {queue}", has_begun=True):
         return call()
-    except ClientError as error:
-        raise _meaning(str(error.response.get("Error", {}).get("Code", "")), action, queue) from None
-    except NoCredentialsError:
-        raise RunFailedError("no AWS credentials were found; set AWS_PROFILE, or give the job a role") from None
-    except BotoCoreError as error:
-        raise RunFailedError(
-            f"{action} got no answer for {queue} ({type(error).__name__}); check network, credentials, --aws-endpoint"
-        ) from None
 
 
-def _meaning(code: str, action: str, queue: str) -> RunFailedError:
-    if _GONE.search(code):
-        return _MissingQueueError(f"there is no queue {queue} ({action}); check the URL and --aws-endpoint")
-    if _EXPIRED.search(code):
-        return RunFailedError(f"SQS doesn't take the credentials for {action} on {queue} ({code}); renew them")
-    if _DENIED.search(code):
-        return QueueDeniedError(f"SQS denies {action} on {queue} ({code}); grant it, or its key's kms:Decrypt")
-    if _THROTTLED.search(code):
-        return RunFailedError(f"SQS throttles {action} on {queue} ({code}) after {TRIES} tries; run again")
-    return RunFailedError(f"SQS answered {code or 'an error'} to {action} on {queue}; see its documentation")
+def check_queue(queue: str, endpoint: str | None, *, may_be_denied: bool = False) -> None:
+    """Check that a queue exists, before anything is written.
 
-
-def check_queue(queue: str, endpoint: str | None) -> None:
-    """Make sure that a queue is there, before anything is written.
+    Args:
+        queue: Its URL.
+        endpoint: As for :func:`sqs_client`.
+        may_be_denied: Accept a queue whose attributes this user may not read.
 
     Raises:
-        ConfigurationError: It isn't.
-        RunFailedError: As :func:`asked_of_queue`.
+        ConfigurationError: It does not exist, or there are no credentials.
+        RunFailedError: Reading its attributes is denied, or SQS does not answer.
     """
+    call = _attributes_call(queue, endpoint)
     try:
-        approximate_messages(queue, endpoint)
-    except _MissingQueueError as error:
-        raise ConfigurationError(str(error)) from None
+        call()
+    except (ClientError, BotoCoreError) as error:
+        failed = to_aws_error(error)
+        if not (may_be_denied and failed.kind is ErrorKind.DENIED):
+            raise failed.to_exception(_ATTRIBUTES, f"the queue {queue}") from None
 
 
-def approximate_messages(queue: str, endpoint: str | None) -> int:
+def count_messages(queue: str, endpoint: str | None) -> int:
     """Return about how many messages wait in a queue; those in flight don't count.
 
     Raises:
-        RunFailedError: As :func:`asked_of_queue`.
+        RunFailedError: As :func:`request_queue`.
     """
-    name = "ApproximateNumberOfMessages"
-    client = sqs_client(queue, endpoint)
-    answer = asked_of_queue(
-        lambda: client.get_queue_attributes(QueueUrl=queue, AttributeNames=[name]),
-        action="sqs:GetQueueAttributes",
-        queue=queue,
-    )
-    return int(answer["Attributes"][name])
+    answer = request_queue(_attributes_call(queue, endpoint), action=_ATTRIBUTES, queue=queue)
+    return int(answer["Attributes"][_COUNT])
 
 
-def in_batches(
+def _attributes_call(queue: str, endpoint: str | None) -> Callable[[], Any]:
+    return partial(sqs_client(queue, endpoint).get_queue_attributes, QueueUrl=queue, AttributeNames=[_COUNT])
+
+
+def send_in_batches(
     call: Callable[..., Any], entries: Sequence[dict[str, Any]], *, action: str, queue: str
 ) -> list[dict[str, Any]]:
-    """Send up to ten entries; what fails by the server's fault is sent again.
+    """Send up to ten entries; those that fail by the server's fault are sent again.
 
     Args:
-        call: ``client.delete_message_batch`` and the like.
+        call: A method of the client, e.g. ``client.delete_message_batch``.
         entries: Without ``Id``.
         action: As in policies.
         queue: URL.
@@ -167,26 +121,25 @@ def in_batches(
         The entries that the server refuses, e.g. because a receipt has expired.
 
     Raises:
-        RunFailedError: As :func:`asked_of_queue`; or some fail in each of :data:`TRIES` tries.
+        RunFailedError: As :func:`request_queue`; or some fail in every try.
     """
     refused: list[dict[str, Any]] = []
-    code, wait = "", _FIRST_WAIT
-    for attempt in range(TRIES):
-        if attempt:
-            time.sleep(wait)
-            wait = min(2 * wait, _LONGEST_WAIT)
+    for attempt, wait in enumerate(wait_times(), 1):
         numbered = [{"Id": str(number), **entry} for number, entry in enumerate(entries)]
-        answer = asked_of_queue(partial(call, QueueUrl=queue, Entries=numbered), action=action, queue=queue)
+        answer = request_queue(partial(call, QueueUrl=queue, Entries=numbered), action=action, queue=queue)
         failed = answer.get("Failed", [])
         refused += [entries[int(one["Id"])] for one in failed if one["SenderFault"]]
         again = [one for one in failed if not one["SenderFault"]]
         if not again:
             return refused
-        code = str(again[0].get("Code", ""))
+        if attempt == TRIES:
+            error = AwsError(str(again[0].get("Code", "")))
+            raise error.to_exception(action, f"the queue {queue}", has_begun=True)
         entries = [entries[int(one["Id"])] for one in again]
-    raise _meaning(code, action, queue)
+        time.sleep(wait)
+    raise AssertionError("unreachable")
 
 
-def batches_of(entries: Sequence[Any]) -> list[Sequence[Any]]:
+def split_batches(entries: Sequence[Any]) -> list[Sequence[Any]]:
     """Cut into pieces of ten."""
     return [entries[start : start + BATCH] for start in range(0, len(entries), BATCH)]

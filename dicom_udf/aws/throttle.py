@@ -1,4 +1,4 @@
-"""Slows a process down while its store asks for it (503 SlowDown), and lets it recover."""
+"""Slows a process down after its store's answers 503 SlowDown, and lets it recover."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Throttle:
     """Spaces the requests of all threads of a process: the space doubles at each slow-down, shrinks with each success.
 
     Attributes:
-        interval: Seconds between two requests; 0 as long as nobody complains.
+        interval: Seconds between two requests; 0 before the first slow-down.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Throttle:
         self._sleep(turn - now)
 
     def slow_down(self) -> None:
-        """Note that the store asked for fewer requests; those that were under way together count once."""
+        """Note an answer 503; those of requests under way together count once."""
         with self._lock:
             now = self._clock()
             if now - self._last_slow_down >= _ONE_BURST:

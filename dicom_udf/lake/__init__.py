@@ -4,7 +4,7 @@ from dicom_udf.lake.batch import Batch, drop_plan, new_plan_id
 from dicom_udf.lake.commit import commit_batch
 from dicom_udf.lake.conflicts import find_conflicts
 from dicom_udf.lake.fault_messages import fault_messages
-from dicom_udf.lake.faults import lake_faults
+from dicom_udf.lake.faults import translate_spark_errors
 from dicom_udf.lake.lease import Lease, LeaseLostError, lake_lease
 from dicom_udf.lake.plan import Plan, PlanRules, make_plan, write_listing
 from dicom_udf.lake.recovery import finish_left_batches
@@ -25,12 +25,12 @@ __all__ = [
     "fault_messages",
     "find_conflicts",
     "finish_left_batches",
-    "lake_faults",
     "lake_lease",
     "make_plan",
     "new_plan_id",
     "open_lake",
     "stage_batch",
     "staged_counts",
+    "translate_spark_errors",
     "write_listing",
 ]

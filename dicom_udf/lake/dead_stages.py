@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from dicom_udf.aws.s3 import asked_for, listed_objects, s3_client
+from dicom_udf.aws.s3 import list_objects, request_bucket, s3_client
 from dicom_udf.config import LakePlace
 from dicom_udf.lake.tables import Lake
 
@@ -35,14 +35,15 @@ def remove_stage(place: LakePlace, name: str) -> None:
         shutil.rmtree(Path(place.root) / place.staging / name)
         return
     prefix = f"{place.prefix}{place.staging}/{name}/"
-    keys = (entry["Key"] for entry in listed_objects(place.bucket, prefix, place.access))
+    keys = (entry["Key"] for entry in list_objects(place.bucket, prefix, place.access))
     while some := list(islice(keys, _DELETED_AT_ONCE)):
         _delete(place, some)
 
 
 def _delete(place: LakePlace, keys: Iterable[str]) -> None:
     wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
-    asked_for(place.bucket, partial(s3_client(place.access).delete_objects, Bucket=place.bucket, Delete=wanted))
+    delete = partial(s3_client(place.access).delete_objects, Bucket=place.bucket, Delete=wanted)
+    request_bucket(place.bucket, delete, action="s3:DeleteObject")
 
 
 def _in_folder(place: LakePlace) -> dict[str, float]:
@@ -57,7 +58,7 @@ def _in_folder(place: LakePlace) -> dict[str, float]:
 def _in_s3(place: LakePlace) -> dict[str, float]:
     prefix = f"{place.prefix}{place.staging}/"
     written: dict[str, float] = {}
-    for entry in listed_objects(place.bucket, prefix, place.access):
+    for entry in list_objects(place.bucket, prefix, place.access):
         name, slash, _ = entry["Key"][len(prefix) :].partition("/")
         if slash:
             written[name] = max(written.get(name, 0.0), entry["LastModified"].timestamp())

@@ -1,6 +1,6 @@
-"""What Java says when S3 or Glue refuses, in one plain sentence: action, resource, remedy.
+"""Errors of S3 and Glue that reach Spark through Java, and a full disk, as this package's own errors.
 
-An error of the driver is an exception with causes; one of a task comes as text alone, so all of it is read as text.
+An error of the driver is an exception with causes. One of a task is text alone, so all of them are read as text.
 """
 
 from __future__ import annotations
@@ -13,49 +13,53 @@ from collections.abc import Iterator
 from py4j.protocol import Py4JJavaError
 from pyspark.errors.exceptions.captured import CapturedException
 
-from dicom_udf.aws.s3 import no_bucket
+from dicom_udf.aws.errors import NO_CONNECTION, AwsError, ErrorKind
 from dicom_udf.config import LakePlace
 from dicom_udf.errors import DicomLakeError, RunFailedError
 
-__all__ = ["lake_faults"]
+__all__ = ["to_spark_error", "translate_spark_errors"]
 
 _log = logging.getLogger(__name__)
 
 _REFUSAL = re.compile(
-    r"awssdk\.services\.(?P<service>glue|s3|kms|sts)\.model\.(?P<code>\w+?)(?:Exception)?: (?P<said>[^\n]*)"
+    r"awssdk\.services\.(?P<service>glue|s3|kms|sts)\.model\.(?P<code>\w+?)(?:Exception)?: (?P<words>[^\n]*)"
 )
-_ASKED = re.compile(r"awssdk\.services\.\w+\.Default\w+Client\.(\w+)\(")
+_METHOD = re.compile(r"awssdk\.services\.\w+\.Default\w+Client\.(\w+)\(")
 _NOT_ALLOWED = re.compile(r"not authorized to perform: (?P<action>[\w:]+)(?: on resource: (?P<resource>[\w:/*.-]+))?")
 _STATUS = re.compile(r"Status Code: (\d{3})")
-_EXPIRED = re.compile(
-    r"expired|security token|UnrecognizedClient|InvalidSignature|signature|AccessKeyId", re.IGNORECASE
-)
-_NAMES = {"glue": "Glue", "s3": "S3", "kms": "KMS", "sts": "STS"}
+_FULL_DISK = re.compile("No space left on device|Disk quota exceeded")
+"""The system's words for ENOSPC and EDQUOT, which Java and Python use."""
 
 
 @contextlib.contextmanager
-def lake_faults(place: LakePlace) -> Iterator[None]:
-    """Turn what S3, Glue and a full disk refuse to Spark into this package's own errors; what else Spark raises stays.
+def translate_spark_errors(place: LakePlace) -> Iterator[None]:
+    """Raise errors of S3, Glue and a full disk as this package's own; Spark's other errors pass unchanged.
 
     Raises:
-        ConfigurationError: The lake's bucket doesn't exist.
-        RunFailedError: It is denied, credentials have expired, nobody answers, or a disk is full.
+        ConfigurationError, RunFailedError: As :data:`dicom_udf.aws.errors.MEANINGS` has it; RunFailedError for a disk.
     """
     try:
         yield
     except (Py4JJavaError, CapturedException) as error:
-        text = _text(error)
-        told = (_told(text, place) if place.is_glue else None) or _full(text, place)
-        if told is None:
+        found = to_spark_error(_text(error), place)
+        if found is None:
             raise
-        _log.debug("what Java said", exc_info=True)
-        raise told from None
+        _log.debug("the error in Java", exc_info=True)
+        raise found from None
 
 
-def _full(text: str, place: LakePlace) -> RunFailedError | None:
-    """Return what a disk without space means; Java and Python use the system's words (ENOSPC, EDQUOT)."""
-    if not re.search("No space left on device|Disk quota exceeded", text):
-        return None
+def to_spark_error(text: str, place: LakePlace) -> DicomLakeError | None:
+    """Return the meaning of a text of Java; None for errors that are neither AWS's nor a full disk's.
+
+    Args:
+        text: The stack trace with its causes.
+        place: The lake that Spark was writing or reading.
+    """
+    found = _to_aws_error(text, place) if place.is_glue else None
+    return found or (_to_disk_error(place) if _FULL_DISK.search(text) else None)
+
+
+def _to_disk_error(place: LakePlace) -> RunFailedError:
     lake = "" if place.is_glue else f" or of the lake {place.root}"
     return RunFailedError(
         f"no space is left on the disk of temporary files (TMPDIR, SPARK_LOCAL_DIRS){lake}; make room and run again: "
@@ -70,51 +74,46 @@ def _text(error: Py4JJavaError | CapturedException) -> str:
     return f"{error}\n{getattr(error, '_stackTrace', '')}"
 
 
-def _told(text: str, place: LakePlace) -> DicomLakeError | None:
-    """Return what a text of Java means; None where neither S3 nor Glue is behind it."""
+def _to_aws_error(text: str, place: LakePlace) -> DicomLakeError | None:
     refusals = list(_REFUSAL.finditer(text))
     if not refusals:
-        return _unanswered(text, place)
+        return _to_client_error(text, place)
     last = refusals[-1]  # the innermost cause
-    service, code, said = last["service"], last["code"], last["said"]
-    status = int(found[1]) if (found := _STATUS.search(said)) else 0
-    name, action, resource = _NAMES[service], _action(text, last), _resource(service, place)
-    if code == "NoSuchBucket":
-        return no_bucket(place)
-    if _EXPIRED.search(said) or code.startswith("Expired"):
-        return RunFailedError(f"{name} doesn't take the credentials for {action}; renew them and run again")
-    if code == "AccessDenied" or status == 403:
-        if allowed := _NOT_ALLOWED.search(said):
-            action, resource = allowed["action"], allowed["resource"] or resource
-        return RunFailedError(f"{name} denies {action} on {resource}; grant it and run again")
-    if "hrottl" in code + said or "Rate exceeded" in said or status in (429, 503):
-        return RunFailedError(f"{name} throttles {action} on {resource}, also after retries; run again later")
-    answer = f"{code}, status {status}" if status else code
-    return RunFailedError(f"{name} answered {answer} to {action} on {resource}; run again, or see its documentation")
+    service, code, words = last["service"], last["code"], last["words"]
+    status = int(found[1]) if (found := _STATUS.search(words)) else 0
+    if code.lower() == service:  # the service's general exception
+        code = str(status or "")
+    action, resource = _action(text, last), _resource(service, place)
+    error = AwsError(code, status, words=words)
+    if error.kind is ErrorKind.DENIED and (allowed := _NOT_ALLOWED.search(words)):
+        action, resource = allowed["action"], allowed["resource"] or resource
+    return error.to_exception(action, resource)
 
 
-def _unanswered(text: str, place: LakePlace) -> DicomLakeError | None:
-    if "Unable to load credentials" in text or "Unable to load region" in text:
-        return RunFailedError("Spark finds no AWS credentials or region; set AWS_PROFILE, or give the job a role")
+def _to_client_error(text: str, place: LakePlace) -> DicomLakeError | None:
+    """Return the meaning of an error without an answer: of AWS's library itself, or of the network."""
     if "SdkClientException" not in text and "ApiCallTimeout" not in text:
         return None
-    asked = _ASKED.search(text)
+    error = AwsError("", words=text)
+    if error.kind not in (ErrorKind.NO_CREDENTIALS, ErrorKind.BAD_SETTINGS):
+        error = AwsError(NO_CONNECTION)
     service = "glue" if "awssdk.services.glue" in text else "s3"
-    action = f"{service}:{_capital(asked[1])}" if asked else "a request"
-    return RunFailedError(
-        f"{_NAMES[service]} can't be reached for {action} on {_resource(service, place)}; check the network and "
-        f"--{'s3' if service == 's3' else 'aws'}-endpoint, then run again"
+    method = _METHOD.search(text)
+    return error.to_exception(
+        f"{service}:{_capital(method[1])}" if method else f"{service}:*", _resource(service, place)
     )
 
 
 def _action(text: str, refusal: re.Match[str]) -> str:
-    """Name the action by the first method of a client that stands below the error in the trace."""
-    asked = _ASKED.search(text, refusal.end())
-    return f"{refusal['service']}:{_capital(asked[1])}" if asked else f"{refusal['service']} access"
+    """Name the action by the first method of a client below the error in the trace."""
+    method = _METHOD.search(text, refusal.end())
+    return f"{refusal['service']}:{_capital(method[1]) if method else '*'}"
 
 
 def _resource(service: str, place: LakePlace) -> str:
-    return f"the lake {place.root}" if service == "s3" else f"the databases {place.database} and {place.staging}"
+    if service == "s3":
+        return f"the bucket of the lake {place.root}"
+    return f"the databases {place.database} and {place.staging}"
 
 
 def _capital(name: str) -> str:

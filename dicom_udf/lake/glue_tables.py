@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from dicom_udf.aws.glue import create_database, database_exists, find_table
-from dicom_udf.aws.s3 import asked_for, s3_client
+from dicom_udf.aws.s3 import request_bucket, s3_client
 from dicom_udf.columns import Table, quote_text
 from dicom_udf.config import TABLES, LakePlace
 from dicom_udf.errors import ConfigurationError
@@ -80,4 +80,4 @@ def _has_metadata(place: LakePlace, table: str) -> bool:
     """Tell whether the files of a table are in the lake."""
     prefix = f"{place.prefix}{place.database}/{table}/metadata/"
     list_page = partial(s3_client(place.access).list_objects_v2, Bucket=place.bucket, Prefix=prefix, MaxKeys=1)
-    return bool(asked_for(place.bucket, list_page).get("Contents"))
+    return bool(request_bucket(place.bucket, list_page).get("Contents"))

@@ -11,7 +11,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from dicom_udf.aws.clients import aws_faults
+from dicom_udf.aws.errors import translate_aws_errors
 from dicom_udf.columns.model import Field
 from dicom_udf.columns.schema import hive_type, trino_type
 from dicom_udf.columns.views import TRINO, View, make_views
@@ -87,7 +87,7 @@ def _bring_up_to_date(glue: Any, database: str, wanted: dict[str, Any]) -> None:
     name = wanted["Name"]
     found = _table(glue, database, name)
     if found is None:
-        with aws_faults("glue:CreateTable", f"the view {database}.{name}"):
+        with translate_aws_errors("glue:CreateTable", f"the view {database}.{name}"):
             # Two runs may do this at once, with the same view.
             with contextlib.suppress(glue.exceptions.AlreadyExistsException):
                 glue.create_table(DatabaseName=database, TableInput=wanted)
@@ -97,7 +97,7 @@ def _bring_up_to_date(glue: Any, database: str, wanted: dict[str, Any]) -> None:
             f"the Glue database {database} has a table {name} where the view of that name belongs; rename or drop it"
         )
     if _differs(found, wanted):
-        with aws_faults("glue:UpdateTable", f"the view {database}.{name}"):
+        with translate_aws_errors("glue:UpdateTable", f"the view {database}.{name}"):
             glue.update_table(DatabaseName=database, TableInput=wanted, SkipArchive=True)
 
 
@@ -113,7 +113,7 @@ def _differs(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
 
 
 def _table(glue: Any, database: str, name: str) -> dict[str, Any] | None:
-    with aws_faults("glue:GetTable", f"the table {database}.{name}"):
+    with translate_aws_errors("glue:GetTable", f"the table {database}.{name}"):
         try:
             table: dict[str, Any] = glue.get_table(DatabaseName=database, Name=name)["Table"]
         except glue.exceptions.EntityNotFoundException:

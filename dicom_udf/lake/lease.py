@@ -28,7 +28,9 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore
 
-from dicom_udf.aws.s3 import TRIES, S3Error, lake_failed, obstore_store
+from dicom_udf.aws.clients import TRIES
+from dicom_udf.aws.errors import AwsError
+from dicom_udf.aws.s3 import obstore_store, to_lake_error
 from dicom_udf.config import LakePlace
 from dicom_udf.errors import RunFailedError
 
@@ -172,7 +174,7 @@ def lake_lease(place: LakePlace, holder: str, *, wait: float = 0.0) -> Lease:
         try:
             return take_lease(store, holder)
         except (BaseError, OSError) as error:
-            raise lake_failed(error, place) if place.is_glue else error from None
+            raise to_lake_error(error, place) if place.is_glue else error from None
         except RunFailedError as error:
             if time.monotonic() >= deadline:
                 raise
@@ -193,8 +195,8 @@ def _store(place: LakePlace) -> Any:
             kms_key=place.kms_key,
             retries=TRIES,
         )
-    except S3Error as error:
-        raise lake_failed(error, place) from None
+    except AwsError as error:
+        raise to_lake_error(error, place) from None
 
 
 def take_lease(

@@ -17,7 +17,7 @@ from dicom_udf.config import TABLES, MaintainConfig, check_lake
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.lake.batch import new_plan_id
 from dicom_udf.lake.dead_stages import dead_stages, remove_stage
-from dicom_udf.lake.faults import lake_faults
+from dicom_udf.lake.faults import translate_spark_errors
 from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.recovery import finish_left_batches
 from dicom_udf.lake.session import CATALOG, lake_session
@@ -60,7 +60,7 @@ def maintain(config: MaintainConfig) -> LakeUpkeep:
     check_lake(config.place)
     if config.place.is_glue:
         lake_tables(config.place)
-    with lake_faults(config.place):
+    with translate_spark_errors(config.place):
         return _maintain(config)
 
 

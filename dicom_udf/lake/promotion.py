@@ -20,7 +20,7 @@ from dicom_udf.columns import Promoted, Table, check_promotable, parse_promoted
 from dicom_udf.config import PromoteConfig, check_lake
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake.batch import new_plan_id
-from dicom_udf.lake.faults import lake_faults
+from dicom_udf.lake.faults import translate_spark_errors
 from dicom_udf.lake.glue_tables import check_fits
 from dicom_udf.lake.glue_views import create_views
 from dicom_udf.lake.lease import lake_lease
@@ -77,7 +77,7 @@ def promote(config: PromoteConfig) -> Promotions:
     began = datetime.now(UTC).replace(tzinfo=None)
     run = new_plan_id(began)
     set_run_id(run)
-    with lake_faults(config.place), lake_lease(config.place, run, wait=config.wait) as lease:
+    with translate_spark_errors(config.place), lake_lease(config.place, run, wait=config.wait) as lease:
         lake = open_lake(config.place, master=config.master, lease=lease)
         known = promoted_columns(lake)
         new = check_promotable(asked, _taken(lake), known)

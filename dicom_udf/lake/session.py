@@ -11,7 +11,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-from dicom_udf.aws.s3 import default_region
+from dicom_udf.aws.clients import default_region
 from dicom_udf.config import LakePlace
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake.start import AWS_PACKAGE, ICEBERG_PACKAGE, start_spark
@@ -80,7 +80,7 @@ def _glue_settings(place: LakePlace) -> dict[str, str]:
     settings = {
         "type": "glue",
         "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
-        "client.region": default_region(place.access),
+        "client.region": default_region(place.access.region),
         "s3.path-style-access": str(place.access.is_path_style).lower(),
     }
     if place.access.endpoint is not None:

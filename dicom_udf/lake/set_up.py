@@ -13,11 +13,11 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors.exceptions.captured import CapturedException
 
 from dicom_udf.aws.glue import find_table, glue_client, table_names
-from dicom_udf.aws.s3 import listed_objects
+from dicom_udf.aws.s3 import list_objects
 from dicom_udf.config import TABLES, InitConfig, LakePlace, RegisterConfig, check_new_lake
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.lake.batch import new_plan_id, plan_name
-from dicom_udf.lake.faults import lake_faults
+from dicom_udf.lake.faults import translate_spark_errors
 from dicom_udf.lake.glue_tables import make_databases
 from dicom_udf.lake.glue_views import create_views
 from dicom_udf.lake.lease import lake_lease
@@ -52,7 +52,7 @@ def init(config: InitConfig) -> None:
         RunFailedError: Another run holds it, or S3 or Glue refuse.
     """
     check_new_lake(config.place)
-    with lake_faults(config.place), lake_lease(config.place, new_plan_id(datetime.now(UTC))) as lease:
+    with translate_spark_errors(config.place), lake_lease(config.place, new_plan_id(datetime.now(UTC))) as lease:
         open_lake(config.place, partition_by=config.partition_by, master=config.master, lease=lease)
 
 
@@ -74,7 +74,7 @@ def register(config: RegisterConfig) -> Registered:
             "--catalog glue"
         )
     check_new_lake(place)
-    with lake_faults(place), lake_lease(place, new_plan_id(datetime.now(UTC))):
+    with translate_spark_errors(place), lake_lease(place, new_plan_id(datetime.now(UTC))):
         there = _newest_metadata(place, place.database)
         lost = [table for table in TABLES if table in there and find_table(place, table) is None]
         if not lost:
@@ -97,7 +97,7 @@ def _newest_metadata(place: LakePlace, database: str) -> dict[str, str]:
     """Return the URL of the metadata file with the highest version for each table in a database's folder."""
     prefix = f"{place.prefix}{database}/"
     newest: dict[str, tuple[int, datetime, str]] = {}
-    for entry in listed_objects(place.bucket, prefix, place.access):
+    for entry in list_objects(place.bucket, prefix, place.access):
         found = _METADATA.fullmatch(entry["Key"][len(prefix) :])
         if found:
             # Two of one version: one was written and lost its race, or its writer died; the later has a snapshot more.

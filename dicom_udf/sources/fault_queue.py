@@ -1,22 +1,21 @@
-"""A queue of SQS that is told of every file that is a fault."""
+"""A queue of SQS that gets a message for each file that is a fault."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
-from dicom_udf.aws.sqs import BATCH, QueueDeniedError, check_queue, in_batches, sqs_client
+from dicom_udf.aws.sqs import BATCH, check_queue, send_in_batches, sqs_client
 from dicom_udf.errors import RunFailedError
 from dicom_udf.sources.pool import POOL_THREADS, request_pool
 
 __all__ = ["FaultQueue", "open_fault_queue"]
 
 _CALL_BYTES = 250_000
-"""All messages of one call may have 256 KiB together."""
+"""SQS takes 256 KiB in one call, all messages together."""
 
 _ACTION = "sqs:SendMessage"
 _log = logging.getLogger(__name__)
@@ -24,13 +23,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class FaultQueue:
-    """A queue that messages go to. The lake doesn't wait for it: the first error ends the sending, not the run.
+    """A queue for messages. The lake doesn't wait for it: the first error ends the sending, not the run.
 
     Attributes:
         url: Its URL.
-        endpoint: Of another server than AWS.
-        sent: Messages that it took.
-        failure: Why nothing more is sent; None while all is well.
+        endpoint: URL of another server than AWS.
+        sent: Messages that the queue has accepted.
+        failure: The error that ended the sending; None while there was none.
     """
 
     url: str
@@ -43,7 +42,7 @@ class FaultQueue:
         if self.failure is not None:
             return
         send = partial(
-            in_batches, sqs_client(self.url, self.endpoint).send_message_batch, action=_ACTION, queue=self.url
+            send_in_batches, sqs_client(self.url, self.endpoint).send_message_batch, action=_ACTION, queue=self.url
         )
         groups = _groups(messages)
         try:
@@ -57,10 +56,10 @@ class FaultQueue:
             self.failure = failure
 
     def check(self) -> None:
-        """Fail a run whose faults could not be sent, after it has committed everything.
+        """Fail a run after it has committed everything, if its faults could not be sent.
 
         Raises:
-            RunFailedError: They could not.
+            RunFailedError: They could not be sent.
         """
         if self.failure is not None:
             raise RunFailedError(
@@ -70,14 +69,13 @@ class FaultQueue:
 
 
 def open_fault_queue(url: str, *, endpoint: str | None = None) -> FaultQueue:
-    """Return a queue that is there, as far as one who may only send can tell.
+    """Return a queue that exists; the permission to send is enough.
 
     Raises:
-        ConfigurationError: There is no such queue.
-        RunFailedError: It can't be reached.
+        ConfigurationError: It does not exist, or there are no credentials.
+        RunFailedError: SQS does not answer.
     """
-    with suppress(QueueDeniedError):
-        check_queue(url, endpoint)
+    check_queue(url, endpoint, may_be_denied=True)
     return FaultQueue(url, endpoint)
 
 

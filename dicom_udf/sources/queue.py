@@ -17,11 +17,11 @@ from typing import Any
 
 from dicom_udf.aws.sqs import (
     BATCH,
-    approximate_messages,
-    asked_of_queue,
-    batches_of,
     check_queue,
-    in_batches,
+    count_messages,
+    request_queue,
+    send_in_batches,
+    split_batches,
     sqs_client,
 )
 from dicom_udf.errors import RunFailedError
@@ -102,7 +102,7 @@ class EventQueue:
             WaitTimeSeconds=_WAIT,
             VisibilityTimeout=VISIBILITY,
         )
-        answer = asked_of_queue(call, action="sqs:ReceiveMessage", queue=self.url)
+        answer = request_queue(call, action="sqs:ReceiveMessage", queue=self.url)
         messages: list[dict[str, Any]] = answer.get("Messages", [])
         return messages
 
@@ -123,7 +123,7 @@ class EventQueue:
 
     def _keep(self, receipts: Sequence[str], done: threading.Event) -> None:
         extend = partial(
-            in_batches,
+            send_in_batches,
             sqs_client(self.url, self.endpoint).change_message_visibility_batch,
             action="sqs:ChangeMessageVisibility",
             queue=self.url,
@@ -131,7 +131,7 @@ class EventQueue:
         while not done.wait(VISIBILITY / 3):
             entries = [{"ReceiptHandle": one, "VisibilityTimeout": VISIBILITY} for one in [*receipts]]
             try:
-                for _ in request_pool().map(extend, batches_of(entries)):
+                for _ in request_pool().map(extend, split_batches(entries)):
                     if done.is_set():
                         return
             except RunFailedError as error:  # they come back too early, which costs a HEAD or nothing
@@ -144,13 +144,13 @@ class EventQueue:
             RunFailedError: sqs:DeleteMessage is denied, or the queue is gone.
         """
         delete = partial(
-            in_batches,
+            send_in_batches,
             sqs_client(self.url, self.endpoint).delete_message_batch,
             action="sqs:DeleteMessage",
             queue=self.url,
         )
         entries = [{"ReceiptHandle": one} for one in receipts]
-        batches = batches_of(entries)
+        batches = split_batches(entries)
         refused = 0
         for start in range(0, len(batches), _THREADS):
             refused += sum(map(len, request_pool().map(delete, batches[start : start + _THREADS])))
@@ -163,7 +163,7 @@ class EventQueue:
         Raises:
             RunFailedError: sqs:GetQueueAttributes is denied, or the queue is gone.
         """
-        return approximate_messages(self.url, self.endpoint)
+        return count_messages(self.url, self.endpoint)
 
 
 def open_queue(url: str, *, endpoint: str | None = None) -> EventQueue:

@@ -19,6 +19,7 @@ from threading import Event
 
 import pyarrow as pa
 
+from dicom_udf.aws.s3 import is_missing_bucket
 from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.markers import is_folder_marker
 from dicom_udf.sources.discovery import FindConflicts, SourceBatch
@@ -27,7 +28,7 @@ from dicom_udf.sources.model import ObjectRef, S3Access, object_batch
 from dicom_udf.sources.patterns import Patterns
 from dicom_udf.sources.pool import request_pool
 from dicom_udf.sources.queue import EventQueue, Message
-from dicom_udf.sources.s3 import head_s3_object, is_missing_bucket, split_url
+from dicom_udf.sources.s3 import head_s3_object, split_url
 
 __all__ = ["BATCH_MESSAGES", "QueueBatch", "QueueSource"]
 

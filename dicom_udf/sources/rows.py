@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from dicom_udf.errors import ConfigurationError, FileFault, RunFailedError
 from dicom_udf.sources.model import S3Access
-from dicom_udf.sources.s3 import head_s3_object, open_s3_object
+from dicom_udf.sources.s3 import open_s3_file
 
 __all__ = ["open_file", "rows_of"]
 
@@ -31,28 +31,24 @@ def open_file(uri: str, access: S3Access) -> Iterator[BinaryIO]:
     """Open a file for reading, by ranges where it is in S3.
 
     Raises:
-        ConfigurationError: It isn't there, or can't be read.
-        RunFailedError: It can no longer be read, or was replaced meanwhile.
+        ConfigurationError: It does not exist, or there are no credentials.
+        RunFailedError: S3 denies it or does not answer, or it was replaced meanwhile.
     """
-    with _opened(uri, access) as file:
-        try:
-            yield file
-        except FileFault as fault:
-            raise RunFailedError(f"{uri} can't be read to its end ({fault.code}); run again") from None
-
-
-def _opened(uri: str, access: S3Access) -> BinaryIO:
-    remedy = "check the name and the permissions"
     try:
-        if uri.startswith("s3://"):
-            ref = head_s3_object(uri, access)
-            return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, open_s3_object(ref, access))))
-        return Path(uri.removeprefix("file://")).open("rb")
+        with _open(uri, access) as file:
+            yield file
     except FileFault as fault:
-        raise ConfigurationError(f"{uri} can't be read ({fault.code}); {remedy}") from None
+        raise RunFailedError(f"{uri} can't be read to its end ({fault.code}); run again") from None
+
+
+def _open(uri: str, access: S3Access) -> BinaryIO:
+    if uri.startswith("s3://"):
+        return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, open_s3_file(uri, access))))
+    try:
+        return Path(uri.removeprefix("file://")).open("rb")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a usable path"
-        raise ConfigurationError(f"{uri} can't be read ({reason}); {remedy}") from None
+        raise ConfigurationError(f"{uri} can't be read ({reason}); check the name and the permissions") from None
 
 
 def rows_of(file: BinaryIO, uri: str, *, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:

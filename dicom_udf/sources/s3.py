@@ -16,7 +16,8 @@ from typing import Any
 import obstore
 import pyarrow as pa
 
-from dicom_udf.aws.s3 import S3Error, asked_for, attempted, fault_of, obstore_store, run_failed, s3_client
+from dicom_udf.aws.errors import NO_WHOLE_ANSWER, AwsError, translate_aws_errors
+from dicom_udf.aws.s3 import obstore_store, request, request_bucket, s3_client, to_file_fault
 from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFailedError
 from dicom_udf.markers import is_folder_marker
 from dicom_udf.sources.model import ObjectReader, ObjectRef, S3Access, object_batch
@@ -24,7 +25,7 @@ from dicom_udf.sources.patterns import Patterns
 from dicom_udf.sources.pool import request_pool
 from dicom_udf.sources.ranges import REMOTE, Buffer, RangeReader
 
-__all__ = ["S3Store", "head_s3_object", "is_missing_bucket", "open_s3_object", "open_s3_store", "split_url"]
+__all__ = ["S3Store", "head_s3_object", "open_s3_file", "open_s3_object", "open_s3_store", "split_url"]
 
 BATCH_ROWS = 10_000
 _PAGE_KEYS = 1_000
@@ -53,22 +54,24 @@ def open_s3_store(
     ``s3://bucket/a`` is the folder ``a/`` where there is anything in it, else the object ``a``.
 
     Raises:
-        ConfigurationError: There is no such bucket, or nothing of that name; or there are no credentials.
-        RunFailedError: S3 denies it, or can't be reached.
+        ConfigurationError: The bucket does not exist, or nothing of that name; or there are no credentials.
+        RunFailedError: S3 denies it or does not answer.
     """
     bucket, key = split_url(source)
     if not bucket:
         raise ConfigurationError(f"{source} names no bucket; give s3://bucket or s3://bucket/prefix")
     excluded = f"{exclude.rstrip('/')}/" if exclude is not None and exclude.startswith(_SCHEME) else None
     if not key:
-        asked_for(bucket, partial(s3_client(access).list_objects_v2, Bucket=bucket, MaxKeys=1))
+        request_bucket(bucket, partial(s3_client(access).list_objects_v2, Bucket=bucket, MaxKeys=1))
         return S3Store(bucket, "", access, patterns, excluded=excluded)
     folder = key if key.endswith("/") else f"{key}/"
-    listed = asked_for(bucket, partial(s3_client(access).list_objects_v2, Bucket=bucket, Prefix=folder, MaxKeys=1))
+    listed = request_bucket(bucket, partial(s3_client(access).list_objects_v2, Bucket=bucket, Prefix=folder, MaxKeys=1))
     if listed.get("Contents"):  # not every server counts them
         return S3Store(bucket, folder, access, patterns, excluded=excluded)
     if not key.endswith("/"):
-        listed = asked_for(bucket, partial(s3_client(access).list_objects_v2, Bucket=bucket, Prefix=key, MaxKeys=1))
+        listed = request_bucket(
+            bucket, partial(s3_client(access).list_objects_v2, Bucket=bucket, Prefix=key, MaxKeys=1)
+        )
         if any(entry["Key"] == key for entry in listed.get("Contents", [])):  # the first of all that begin with it
             return S3Store(bucket, key, access, patterns, is_folder=False)
     if not may_be_empty:
@@ -107,7 +110,7 @@ class S3Store:
         Empty objects that mark folders (:func:`~dicom_udf.markers.is_folder_marker`) are left out.
 
         Raises:
-            RunFailedError: S3 denies the listing, or can't be reached.
+            RunFailedError: S3 denies the listing or does not answer.
         """
         rows: Any = []
         for page in self._pages():
@@ -146,7 +149,7 @@ class S3Store:
         call = partial(
             s3_client(self.access).list_objects_v2, Bucket=self.bucket, Prefix=self.prefix, MaxKeys=_PAGE_KEYS, **more
         )
-        answer: dict[str, Any] = asked_for(self.bucket, call)
+        answer: dict[str, Any] = request_bucket(self.bucket, call)
         return answer
 
 
@@ -155,13 +158,13 @@ def open_s3_object(ref: ObjectRef, access: S3Access) -> ObjectReader:
 
     Raises:
         FileFault: NOT_FOUND, ACCESS_DENIED, OBJECT_ARCHIVED, OBJECT_CHANGED, READ_ERROR; also from the reader.
-        RunFailedError: Credentials have expired or S3 can't be reached; also from the reader.
+        RunFailedError: Credentials have expired or S3 does not answer; also from the reader.
     """
     bucket, key = split_url(ref.uri)
     if not ref.size and not ref.etag and ref.last_modified is None:  # a manifest names it, and it wasn't there
         head_s3_object(ref.uri, access)
         raise FileFault(FailureCode.OBJECT_CHANGED, "wasn't there when it was listed; the next run reads it")
-    with _faults():
+    with _translate_object_errors():
         if _NORMALISED.search(key):
             get = partial(_get_by_boto3, s3_client(access), bucket, key, ref)
         else:
@@ -181,17 +184,49 @@ def head_s3_object(uri: str, access: S3Access, *, may_be_archived: bool = True) 
         FileFault: NOT_FOUND, ACCESS_DENIED, OBJECT_ARCHIVED, READ_ERROR.
         RunFailedError: As for :func:`open_s3_object`.
     """
-    bucket, key = split_url(uri)
-    client = s3_client(access)
-    with _faults():
+    with _translate_object_errors():
         try:
-            answer = attempted(partial(client.head_object, Bucket=bucket, Key=key))
-        except S3Error as error:
-            if error.status == 400:  # expired credentials or the object's own key? The answer to a GET says it
-                attempted(partial(client.get_object, Bucket=bucket, Key=key, Range="bytes=0-0"))
+            answer = _head(uri, access)
+        except AwsError as error:
+            if error.status == 400:  # expired credentials or the object's own key
+                _explain(uri, access)
             raise
     if not may_be_archived and _is_archived(answer):
         raise FileFault(FailureCode.OBJECT_ARCHIVED, "in an archive tier; restore it, then run again")
+    return _head_ref(uri, answer)
+
+
+def open_s3_file(uri: str, access: S3Access) -> ObjectReader:
+    """Open an object without which a run can't begin, e.g. a manifest.
+
+    Raises:
+        ConfigurationError: It does not exist, or there are no credentials.
+        RunFailedError: S3 denies it or does not answer.
+        FileFault: Only from the reader.
+    """
+    with translate_aws_errors("s3:GetObject", uri):
+        try:
+            ref = _head_ref(uri, _head(uri, access))
+        except AwsError as error:
+            if error.code.isdigit():
+                _explain(uri, access)
+            raise
+    return open_s3_object(ref, access)
+
+
+def _head(uri: str, access: S3Access) -> dict[str, Any]:
+    bucket, key = split_url(uri)
+    answer: dict[str, Any] = request(partial(s3_client(access).head_object, Bucket=bucket, Key=key))
+    return answer
+
+
+def _explain(uri: str, access: S3Access) -> None:
+    """Raise the error that a HEAD has only the status of: the answer to a GET has a body."""
+    bucket, key = split_url(uri)
+    request(partial(s3_client(access).get_object, Bucket=bucket, Key=key, Range="bytes=0-0"))
+
+
+def _head_ref(uri: str, answer: dict[str, Any]) -> ObjectRef:
     modified = answer["LastModified"].astimezone(UTC).replace(tzinfo=None)
     return ObjectRef(uri, answer["ContentLength"], _bare(answer.get("ETag")), modified)
 
@@ -201,37 +236,19 @@ def _is_archived(head: dict[str, Any]) -> bool:
     return is_in_tier and 'ongoing-request="false"' not in head.get("Restore", "")
 
 
-def is_missing_bucket(bucket: str, access: S3Access) -> bool:
-    """Tell whether S3 says that there is no such bucket; one that is denied is there.
-
-    Raises:
-        RunFailedError: S3 can't be reached.
-    """
-    try:
-        attempted(partial(s3_client(access).head_bucket, Bucket=bucket))
-    except S3Error as error:
-        if error.status == 404:
-            return True
-        if error.may_pass:
-            raise run_failed(error, f"{_SCHEME}{bucket}") from None
-    except ConfigurationError as error:
-        raise RunFailedError(str(error)) from None
-    return False
-
-
 def _fetch(get: Callable[[int, int], Buffer], start: int, end: int) -> Buffer:
-    with _faults():
-        data: Buffer = attempted(partial(get, start, end))
+    with _translate_object_errors():
+        data: Buffer = request(partial(get, start, end))
     return data
 
 
 @contextlib.contextmanager
-def _faults() -> Iterator[None]:
-    """Say what a failed request means for the object or the run, which has begun."""
+def _translate_object_errors() -> Iterator[None]:
+    """Raise a failed request as a fault of its object or, in a run that has begun, as the end of the run."""
     try:
         yield
-    except S3Error as error:
-        raise fault_of(error, "the source") from None
+    except AwsError as error:
+        raise to_file_fault(error, "the source") from None
     except ConfigurationError as error:
         raise RunFailedError(str(error)) from None
 
@@ -264,14 +281,14 @@ def _second_after(moment: datetime) -> datetime:
 
 
 def _check_etag(etag: str | None, ref: ObjectRef) -> None:
-    """A server may overlook the condition; it does say what it sent."""
+    """A server may ignore the condition; its answer has the etag of what it sent."""
     if ref.etag and etag and _bare(etag) != ref.etag:
-        raise S3Error(412, "PreconditionFailed")
+        raise AwsError("PreconditionFailed", 412)
 
 
 def _whole(data: Buffer, length: int) -> Buffer:
     if len(data) != length:
-        raise S3Error(0, "Broken")
+        raise AwsError(NO_WHOLE_ANSWER)
     return data
 
 

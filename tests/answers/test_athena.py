@@ -123,7 +123,7 @@ def test_athena_is_told_the_database_workgroup_and_output(command, queue, server
     ("database", "told"),
     [
         ("nothing", "the Glue catalog has no tables in the database nothing for the lake s3://lake/dicom"),
-        ("other", "the Glue catalog's table other.instances lies in s3://elsewhere/other/instances"),
+        ("other", "the Glue catalog's table other.instances is in s3://elsewhere/other/instances"),
     ],
 )
 def test_a_database_that_is_not_the_lakes_is_not_asked(command, server, database, told):
@@ -266,7 +266,7 @@ class Fake:
 def fake(monkeypatch):
     client = Fake()
     client.waits = []
-    monkeypatch.setattr(athena, "aws_client", lambda *_, **__: client)
+    monkeypatch.setattr(athena, "get_client", lambda *_, **__: client)
     monkeypatch.setattr(athena.time, "sleep", client.waits.append)
     return client
 
@@ -344,7 +344,7 @@ def test_a_query_that_cannot_be_stopped_is_named(fake, caplog):
             RunFailedError,
             "resources at this scale factor",
         ),
-        ("FAILED", None, RunFailedError, "the query failed: no reason is given"),
+        ("FAILED", None, RunFailedError, "the query failed: Athena states no reason"),
         ("CANCELLED", "Query cancelled by user", RunFailedError, "the query was stopped in Athena: Query cancelled"),
         ("CANCELLED", "Bytes scanned limit was exceeded", RunFailedError, "Bytes scanned limit was exceeded"),
     ],
@@ -367,14 +367,23 @@ def refusal(code, message="refused"):
 @pytest.mark.parametrize(
     ("fault", "error", "told"),
     [
-        (refusal("AccessDeniedException"), RunFailedError, "AWS denies athena:{action} on the workgroup primary"),
-        (refusal("ExpiredTokenException"), RunFailedError, "doesn't take the credentials for athena:{action}"),
-        (refusal("TooManyRequestsException"), RunFailedError, "AWS throttles athena:{action}"),
-        (refusal("InternalServerException"), RunFailedError, "primary failed with InternalServerException"),
+        (refusal("AccessDeniedException"), RunFailedError, "Athena denies athena:{action} on the workgroup primary"),
+        (refusal("ExpiredTokenException"), RunFailedError, "does not accept the credentials for athena:{action}"),
+        (refusal("TooManyRequestsException"), RunFailedError, "Athena throttles athena:{action}"),
         (
-            refusal("InvalidRequestException", "No workgroup\n w."),
+            refusal("InternalServerException"),
+            RunFailedError,
+            "Athena answered InternalServerException to athena:{action} on the workgroup primary",
+        ),
+        (
+            refusal("InvalidRequestException", "WorkGroup w\n is not found."),
             ConfigurationError,
-            "refuses the query: No workgroup w.",
+            "the workgroup primary does not exist (athena:{action})",
+        ),
+        (
+            refusal("InvalidRequestException", "Queries of this\n type are not supported"),
+            ConfigurationError,
+            "rejects the query: Queries of this type are",
         ),
         (
             refusal("InvalidRequestException", "No output location provided."),
@@ -385,7 +394,7 @@ def refusal(code, message="refused"):
         (
             EndpointConnectionError(endpoint_url="http://x"),
             RunFailedError,
-            "athena:{action} on the workgroup primary got",
+            "Athena did not answer athena:{action} on the workgroup primary (no connection)",
         ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,

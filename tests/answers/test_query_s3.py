@@ -49,15 +49,18 @@ def status(servers, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("rule", "sentence"),
     [
-        (None, f"S3 answered 404 for s3://lake/{METADATA}; see"),
-        (Rule(ACCESS_DENIED, key="lake/*", method=None, times=None), "S3 denies reading "),
+        (None, f"S3 answered 404 to s3:GetObject on s3://lake/{METADATA}; run again"),
+        (Rule(ACCESS_DENIED, key="lake/*", method=None, times=None), "S3 denies s3:GetObject on "),
         (
             Rule(EXPIRED_TOKEN, key="lake/*", method=None, times=None),
-            "S3 doesn't take the credentials (ExpiredToken); renew them",
+            "S3 does not accept the credentials for s3:GetObject on ",
         ),
-        (Rule(SLOW_DOWN, key="lake/*", method=None, times=None), "S3 answered 503 for "),
-        (Rule(GLUE_DENIED, key="AWSGlue/GetTable", method="POST"), "AWS denies glue:GetTable on the table dicom."),
-        (Rule(GLUE_EXPIRED, key="AWSGlue/*", method="POST"), "AWS doesn't take the credentials for glue:GetTable ("),
+        (Rule(SLOW_DOWN, key="lake/*", method=None, times=None), "S3 throttles s3:GetObject on "),
+        (Rule(GLUE_DENIED, key="AWSGlue/GetTable", method="POST"), "Glue denies glue:GetTable on the table dicom."),
+        (
+            Rule(GLUE_EXPIRED, key="AWSGlue/*", method="POST"),
+            "Glue does not accept the credentials for glue:GetTable on the table dicom.instances (",
+        ),
     ],
 )
 def test_a_refusal_is_one_sentence_and_status_1(servers, status, rule, sentence):
@@ -70,7 +73,7 @@ def test_a_refusal_is_one_sentence_and_status_1(servers, status, rule, sentence)
 def test_a_server_that_is_not_there_is_named(status):
     given, said = status(endpoint="http://127.0.0.1:9")
     assert (given, "\n" in said) == (1, False)
-    assert said.startswith(f"S3 can't be reached for http://127.0.0.1:9/lake/{METADATA}")
+    assert said.startswith(f"S3 did not answer s3:GetObject on http://127.0.0.1:9/lake/{METADATA} (no connection)")
 
 
 @pytest.mark.parametrize(
@@ -78,9 +81,12 @@ def test_a_server_that_is_not_there_is_named(status):
     [
         (
             ["--lake=s3://lake/other"],
-            "the Glue catalog's table dicom.instances lies in s3://lake/l/dicom/instances,",
+            "the Glue catalog's table dicom.instances is in s3://lake/l/dicom/instances,",
         ),
-        (["--database=hive"], "the Glue catalog's table hive.instances is no Iceberg table; give another --database"),
+        (
+            ["--database=hive"],
+            "the Glue catalog's table hive.instances is not an Iceberg table; give another --database",
+        ),
         (["--database=absent"], "the Glue catalog has no tables in the database absent for the lake s3://lake/l;"),
     ],
 )

@@ -25,9 +25,9 @@ DELETED_AMID = 20
 
 def while_messages_are_deleted() -> None:
     """Die before the third call for ten messages, with two behind it; the commit waits."""
-    real, turn, calls = queue.in_batches, threading.Lock(), []
+    real, turn, calls = queue.send_in_batches, threading.Lock(), []
 
-    def in_batches(call: Any, entries: Any, **where: Any) -> Any:
+    def send_in_batches(call: Any, entries: Any, **where: Any) -> Any:
         if where["action"] != "sqs:DeleteMessage":
             return real(call, entries, **where)
         with turn:
@@ -36,7 +36,7 @@ def while_messages_are_deleted() -> None:
                 die()
             return real(call, entries, **where)
 
-    queue.in_batches = in_batches
+    queue.send_in_batches = send_in_batches
     _wait_before_the_commit()
 
 

@@ -218,6 +218,6 @@ def test_a_denied_call_is_told_by_action_and_resource(glue, operation, prepare):
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, operation)
 
     glue.meta.events.register(f"before-call.glue.{operation}", deny)
-    with pytest.raises(RunFailedError, match=rf"AWS denies glue:{operation} on the (view|table) dicom\.\w+ \(Acc"):
+    with pytest.raises(RunFailedError, match=rf"Glue denies glue:{operation} on the (view|table) dicom\.\w+ \(Acc"):
         create_views(glue, "dicom")
     glue.meta.events.unregister(f"before-call.glue.{operation}", deny)

@@ -226,8 +226,8 @@ def test_a_bad_row_further_on_is_named(access, write) -> None:
 
 @pytest.mark.parametrize("open_list", [open_manifest, open_inventory])
 def test_a_list_that_is_not_there_is_refused(bucket, access, tmp_path, open_list) -> None:
-    for uri in (f"{tmp_path}/none", bucket.uri("none")):
-        with pytest.raises(ConfigurationError, match="can't be read"):
+    for uri, sentence in ((f"{tmp_path}/none", "can't be read"), (bucket.uri("none"), "does not exist")):
+        with pytest.raises(ConfigurationError, match=f"{uri} {sentence}"):
             open_list(uri, access=access, patterns=ALL)
 
 

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from dicom_udf.aws import sqs
-from dicom_udf.aws.sqs import TRIES, in_batches, sqs_client
+from dicom_udf.aws import clients
+from dicom_udf.aws.clients import TRIES
+from dicom_udf.aws.sqs import send_in_batches, sqs_client
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.sources import fault_queue, queue
 from dicom_udf.sources.fault_queue import open_fault_queue
@@ -121,37 +122,40 @@ ENTRIES = [{"ReceiptHandle": name} for name in "abcd"]
 
 
 def test_what_fails_in_part_is_asked_again_in_part(monkeypatch):
-    monkeypatch.setattr(sqs, "_FIRST_WAIT", 0.0)
+    monkeypatch.setattr(clients, "FIRST_WAIT", 0.0)
     server = Server({(1, "b"): "server", (1, "c"): "sender", (1, "d"): "server", (2, "d"): "server"})
-    assert in_batches(server, ENTRIES, action="sqs:DeleteMessage", queue="q") == [{"ReceiptHandle": "c"}]
+    assert send_in_batches(server, ENTRIES, action="sqs:DeleteMessage", queue="q") == [{"ReceiptHandle": "c"}]
     assert server.calls == [["a", "b", "c", "d"], ["b", "d"], ["d"]]
     assert sorted(server.taken) == ["a", "b", "d"]
 
 
 def test_what_fails_again_and_again_ends_the_run(monkeypatch):
-    monkeypatch.setattr(sqs, "_FIRST_WAIT", 0.0)
+    monkeypatch.setattr(clients, "FIRST_WAIT", 0.0)
     server = Server({(number, "b"): "server" for number in range(1, TRIES + 1)})
-    with pytest.raises(
-        RunFailedError, match=rf"throttles sqs:DeleteMessage on q \(ThrottlingException\) after {TRIES}"
-    ):
-        in_batches(server, ENTRIES, action="sqs:DeleteMessage", queue="q")
+    with pytest.raises(RunFailedError, match=r"throttles sqs:DeleteMessage on the queue q \(ThrottlingException\)"):
+        send_in_batches(server, ENTRIES, action="sqs:DeleteMessage", queue="q")
 
 
 def test_a_queue_that_is_not_there_is_a_bad_argument(there, server):
     for open_it in (open_queue, open_fault_queue):
-        with pytest.raises(ConfigurationError, match=r"there is no queue http.*-none \(sqs:GetQueueAttributes\)"):
+        with pytest.raises(
+            ConfigurationError, match=r"the queue http.*-none does not exist \(sqs:GetQueueAttributes\)"
+        ):
             open_it(f"{there.url}-none", endpoint=server.endpoint)
 
 
 REFUSALS = {
-    (403, "AccessDenied"): r"SQS denies {action} on http.* \(AccessDenied\); grant it",
-    (400, "AccessDeniedException"): r"SQS denies {action} on http",
-    (403, "ExpiredToken"): r"doesn't take the credentials for {action} on http.* \(ExpiredToken\); renew them",
-    (400, "ExpiredTokenException"): r"doesn't take the credentials for {action} on http",
-    (403, "InvalidClientTokenId"): r"doesn't take the credentials for {action} on http",
-    (400, "QueueDoesNotExist"): r"there is no queue http.* \({action}\)",
-    (400, "AWS.SimpleQueueService.NonExistentQueue"): r"there is no queue http.* \({action}\)",
-    (400, "SomethingElse"): r"SQS answered SomethingElse to {action} on http",
+    (403, "AccessDenied"): r"SQS denies {action} on the queue http.* \(AccessDenied\); grant it",
+    (400, "AccessDeniedException"): r"SQS denies {action} on the queue http",
+    (
+        403,
+        "ExpiredToken",
+    ): r"does not accept the credentials for {action} on the queue http.* \(ExpiredToken\); renew them",
+    (400, "ExpiredTokenException"): r"does not accept the credentials for {action} on the queue http",
+    (403, "InvalidClientTokenId"): r"does not accept the credentials for {action} on the queue http",
+    (400, "QueueDoesNotExist"): r"the queue http.* does not exist \({action}\)",
+    (400, "AWS.SimpleQueueService.NonExistentQueue"): r"the queue http.* does not exist \({action}\)",
+    (400, "SomethingElse"): r"SQS answered SomethingElse to {action} on the queue http",
 }
 
 
@@ -175,8 +179,8 @@ def test_throttling_is_waited_out(there, way, answer):
 
 
 def test_a_server_that_is_not_there_ends_the_run(there, monkeypatch):
-    monkeypatch.setattr(sqs, "TRIES", 1)
-    with pytest.raises(RunFailedError, match=r"sqs:GetQueueAttributes got no answer .*--aws-endpoint"):
+    monkeypatch.setattr(clients, "TRIES", 1)
+    with pytest.raises(RunFailedError, match=r"SQS did not answer sqs:GetQueueAttributes .*--aws-endpoint"):
         open_queue(there.url, endpoint="http://127.0.0.1:9")
 
 
@@ -211,7 +215,7 @@ def test_who_may_only_send_can_send(there, way):
     told = open_fault_queue(there.url, endpoint=way.endpoint)
     told.send(['"told"'])
     assert there.take() == ["told"]
-    with pytest.raises(RunFailedError, match=r"SQS denies sqs:GetQueueAttributes on http"):
+    with pytest.raises(RunFailedError, match=r"SQS denies sqs:GetQueueAttributes on the queue http"):
         open_queue(there.url, endpoint=way.endpoint)
 
 
@@ -222,12 +226,12 @@ def test_a_queue_that_takes_no_faults_ends_the_sending_and_fails_the_run_at_its_
     asked = way.count()
     told.send(["2"])
     assert way.count() == asked
-    with pytest.raises(RunFailedError, match=r"everything is committed.*SQS denies sqs:SendMessage on http"):
+    with pytest.raises(RunFailedError, match=r"everything is committed.*SQS denies sqs:SendMessage on the queue http"):
         told.check()
 
 
 def test_a_message_that_the_queue_refuses_is_no_silence(there, server, monkeypatch):
-    monkeypatch.setattr(fault_queue, "in_batches", lambda call, entries, **_: entries[:1])
+    monkeypatch.setattr(fault_queue, "send_in_batches", lambda call, entries, **_: entries[:1])
     told = open_fault_queue(there.url, endpoint=server.endpoint)
     told.send(["1", "2"])
     with pytest.raises(RunFailedError, match="SQS refuses 1 messages"):

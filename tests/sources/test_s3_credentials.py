@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 from botocore.credentials import RefreshableCredentials
 
+from dicom_udf.aws import clients
 from dicom_udf.aws import s3 as s3_requests
 from dicom_udf.aws.throttle import Throttle
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.sources import ObjectRef, S3Access, open_object, open_store
+from tests.servers.proxy import proxy
+from tests.servers.rules import ACCESS_DENIED, Rule
 
 KEYS = ["plain.dcm", "odd//key.dcm"]  # one is read by obstore, the other by boto3
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -33,7 +36,7 @@ print(json.dumps({"Version": 1, "AccessKeyId": "tests", "SecretAccessKey": "test
 
 
 def forget_clients() -> None:
-    for made in (s3_requests.default_session, s3_requests._new_client, s3_requests._new_store):
+    for made in (clients.default_session, clients._new_client, s3_requests._new_store):
         made.cache_clear()
 
 
@@ -42,7 +45,7 @@ def new_process(access: S3Access, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
     """As a process begins: without clients and without credentials. No waits between tries."""
     for name in (*KEY_VARIABLES, "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(s3_requests, "_FIRST_WAIT", 0.0)
+    monkeypatch.setattr(clients, "FIRST_WAIT", 0.0)
     monkeypatch.setattr(s3_requests, "_throttle", Throttle(sleep=lambda _: None))
     forget_clients()
     yield access
@@ -99,16 +102,31 @@ def test_credentials_come_by_the_chain(bucket, by_program, key) -> None:
 def test_credentials_that_can_not_be_got_end_the_run(bucket, by_program, tmp_path, key) -> None:
     access = by_program(60)
     (tmp_path / "given").touch()
-    with pytest.raises(RunFailedError, match="credentials could not be got; log in again"):
+    with pytest.raises(RunFailedError, match="credentials could not be retrieved; log in again"):
         open_store(bucket.uri(), access=access)
-    with pytest.raises(RunFailedError, match="credentials could not be got"):
+    with pytest.raises(RunFailedError, match="credentials could not be retrieved"):
         read(bucket, key, access)
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_credentials_that_can_not_be_renewed_end_the_run(bucket, by_program, key) -> None:
-    with pytest.raises(RunFailedError, match="credentials could not be got"):
+    with pytest.raises(RunFailedError, match="credentials could not be retrieved"):
         read(bucket, key, by_program(0))
+
+
+def test_a_role_that_is_denied_is_no_refusal_of_the_bucket(new_process, server, tmp_path, monkeypatch) -> None:
+    (tmp_path / "config").write_text(
+        "[profile job]\nrole_arn = arn:aws:iam::123456789012:role/job\nsource_profile = user\n"
+        f"[profile user]\naws_access_key_id = {server.access_key}\naws_secret_access_key = {server.secret_key}\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "job")
+    with proxy(server.endpoint) as way:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", way.endpoint)
+        way.rules.append(Rule(ACCESS_DENIED, key="*", method="POST", times=None))
+        with pytest.raises(RunFailedError, match="credentials could not be retrieved"):
+            open_store("s3://bucket/key", access=new_process)
+        assert way.rules[0].hits > 0
 
 
 def test_what_is_kept_of_credentials_does_not_outlive_them(access) -> None:
