@@ -59,8 +59,8 @@ format: $(READY)  ## [1 s] Format the code and repair what ruff can
 	$(BIN)/ruff format .
 
 docs: $(READY)  ## [about 3 s] Make the generated pages of docs/reference
-	$(BIN)/python -m dicom_udf.columns.docs_page > docs/reference/columns.md
-	$(BIN)/python -m dicom_udf.columns.views_page > docs/reference/views.md
+	$(BIN)/python -m reference_pages.columns > docs/reference/columns.md
+	$(BIN)/python -m reference_pages.views > docs/reference/views.md
 	$(BIN)/python -m dicom_udf.header.vr_page > docs/reference/vr_types.md
 
 clean:  ## [1 s] Remove the environment, the sample lake and caches

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, Literal, assert_never
 
 from dicom_udf.config import (
-    TABLES,
     ColumnsConfig,
     CommandConfig,
     FailuresConfig,
@@ -242,10 +241,11 @@ def _maintain(config: MaintainConfig) -> None:
 def _init(config: InitConfig) -> None:
     check_new_lake(config.place)
     check_shell(config.master)
+    from dicom_udf.lake.layout import table_names  # noqa: PLC0415
     from dicom_udf.lake.set_up import init  # noqa: PLC0415
 
     init(config)
-    print(f"lake {config.lake}, database {config.database}: {', '.join(TABLES)} are there")
+    print(f"lake {config.lake}, database {config.database}: {', '.join(table_names())} are there")
 
 
 def _register(config: RegisterConfig) -> None:
@@ -264,8 +264,9 @@ def _query(config: QueryConfig) -> None:
     if config.place.is_glue:
         from dicom_udf.answers.athena import AthenaAccess, run_on_athena  # noqa: PLC0415
         from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415
+        from dicom_udf.lake.layout import table_names  # noqa: PLC0415
 
-        lake_tables(config.place)  # Athena knows databases, not lakes: this one's has to be the lake's
+        lake_tables(config.place, table_names())  # Athena knows databases, not lakes: this one's has to be the lake's
         endpoint = service_endpoint("ATHENA", config.aws_endpoint)
         access = AthenaAccess(config.workgroup, config.output_location, endpoint, config.s3_region)
         answer = run_on_athena(config.sql, config.database, access)

@@ -15,7 +15,7 @@ from dicom_udf import tasks
 from dicom_udf.config import IngestConfig, LakePlace
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.ingest import ingest
-from dicom_udf.lake import open_lake
+from dicom_udf.lake.tables import open_lake
 from tests.servers.proxy import proxy
 from tests.servers.rules import EXPIRED_TOKEN, Rule
 from tests.servers.s3 import moto_s3

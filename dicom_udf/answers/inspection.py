@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dicom_udf.answers.local import Answer, answer, current_version, open_tables
-from dicom_udf.config import TABLES, LakePlace, check_lake
+from dicom_udf.config import LakePlace, check_lake
 from dicom_udf.errors import FailureCode, RunFailedError
+from dicom_udf.lake import layout
 from dicom_udf.rendering import aligned, bytes_text, visible
 
 if TYPE_CHECKING:
@@ -230,23 +231,24 @@ def verify_lake(place: LakePlace) -> Verification:
         ConfigurationError: There is no such lake.
         RunFailedError: A table is missing, or could not be read.
     """
-    from dicom_udf.columns.invariants import check_invariants  # noqa: PLC0415 - imports Spark's Python side
+    from dicom_udf.columns.invariants import check_invariants  # noqa: PLC0415 - reads the DICOM dictionary
 
     check_lake(place)
     for _ in range(_VERIFY_TRIES):
         versions = _versions(place)
-        findings = check_invariants(partial(_all_rows, _open(place)))
-        result = Verification(findings, _unfinished(place))
+        names = {table: table for table in layout.table_names()}
+        results = check_invariants(partial(_all_rows, _open(place)), names)
+        result = Verification(results, _unfinished(place))
         if not result.broken or _versions(place) == versions:
             break
     return result
 
 
 def _open(place: LakePlace) -> duckdb.DuckDBPyConnection:
-    """Open the tables, all three: a run may have died before it made the last."""
+    """Open all tables: a run may have died before it made the last."""
     tables = open_tables(place)
     there = {name for (name,) in answer(tables, "SELECT view_name FROM duckdb_views()").rows}
-    missing = [table for table in TABLES if table not in there]
+    missing = [table for table in layout.table_names() if table not in there]
     if missing:
         raise RunFailedError(f"the lake has no table {' and '.join(missing)}; the next ingest makes it")
     return tables
@@ -257,13 +259,14 @@ def _all_rows(tables: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ..
 
 
 def _versions(place: LakePlace) -> dict[str, Any]:
-    """Return what names the state of each table that readers see; None for one that is missing."""
+    """Return the version of each table that readers see; None for a table that is missing."""
+    names = layout.table_names()
     if place.is_glue:
         from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
 
-        tables = lake_tables(place)
-        return {table: tables[table].metadata if table in tables else None for table in TABLES}
-    return {table: current_version(Path(place.root) / place.database / table) for table in TABLES}
+        tables = lake_tables(place, names)
+        return {table: tables[table].metadata if table in tables else None for table in names}
+    return {table: current_version(Path(place.root) / place.database / table) for table in names}
 
 
 def _unfinished(place: LakePlace) -> tuple[str, ...]:
@@ -303,7 +306,7 @@ def _comments(place: LakePlace) -> dict[str, str]:
     if place.is_glue:
         from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
 
-        return dict(lake_tables(place)["instances"].comments)
+        return dict(lake_tables(place, ["instances"])["instances"].comments)
     folder = Path(place.root) / place.database / "instances"
     text = (folder / "metadata" / f"v{current_version(folder)}.metadata.json").read_text(encoding="utf-8")
     metadata = json.loads(text)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dicom_udf.aws.clients import aws_client, aws_faults
-from dicom_udf.config import TABLES, LakePlace
+from dicom_udf.config import LakePlace
 from dicom_udf.errors import ConfigurationError
 
 __all__ = ["GlueTable", "create_database", "database_exists", "find_table", "glue_client", "lake_tables", "table_names"]
@@ -85,14 +85,18 @@ def find_table(place: LakePlace, table: str) -> GlueTable | None:
     return GlueTable(table, location, str(metadata), comments)
 
 
-def lake_tables(place: LakePlace) -> dict[str, GlueTable]:
-    """Return the tables of a lake that the catalog knows, by name.
+def lake_tables(place: LakePlace, names: Iterable[str]) -> dict[str, GlueTable]:
+    """Return the tables of a lake that the catalog has, by name.
+
+    Args:
+        place: The lake.
+        names: Names of the tables to look for.
 
     Raises:
-        ConfigurationError: It knows none of them, or one is another lake's.
+        ConfigurationError: The catalog has none of them, or one is another lake's.
         RunFailedError: It can't be asked.
     """
-    found = {table: one for table in TABLES if (one := find_table(place, table)) is not None}
+    found = {table: one for table in names if (one := find_table(place, table)) is not None}
     if not found:
         raise ConfigurationError(
             f"the Glue catalog has no tables in the database {place.database} for the lake {place.root}; "

@@ -43,7 +43,7 @@ class View:
     """One view.
 
     Attributes:
-        name: One of :data:`dicom_udf.config.VIEWS`.
+        name: One of :data:`dicom_udf.lake.layout.VIEWS`.
         comment: "one row per ...".
         fields: Its columns in order, with types and comments as a table's.
         sql: A ``SELECT`` that gives them, under these names.

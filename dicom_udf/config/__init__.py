@@ -23,7 +23,7 @@ from dicom_udf.config.arguments import (
     parse_promote_arguments,
     to_arguments,
 )
-from dicom_udf.config.checks import TABLES, VIEWS, check_catalog, check_ingest, check_lake, check_new_lake, is_lake
+from dicom_udf.config.checks import check_catalog, check_ingest, check_lake, check_new_lake, is_lake
 from dicom_udf.config.ingest_settings import IngestConfig
 from dicom_udf.config.lake_options import CatalogOptions, LakeOptions, WriterOptions
 from dicom_udf.config.place import LakePlace, S3Access, service_endpoint
@@ -38,8 +38,6 @@ from dicom_udf.config.settings import (
 from dicom_udf.config.upkeep_settings import InitConfig, MaintainConfig, PromoteConfig, RegisterConfig
 
 __all__ = [
-    "TABLES",
-    "VIEWS",
     "CatalogOptions",
     "ColumnsConfig",
     "CommandConfig",

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from typing import Any
 
-from py4j.protocol import Py4JJavaError
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from dicom_udf.aws.s3 import default_region
 from dicom_udf.config import LakePlace
 from dicom_udf.errors import RunFailedError
+from dicom_udf.lake import iceberg
 from dicom_udf.lake.start import AWS_PACKAGE, ICEBERG_PACKAGE, start_spark
 
 __all__ = ["AWS_PACKAGE", "CATALOG", "ICEBERG_PACKAGE", "lake_session"]
@@ -93,17 +92,14 @@ def _glue_settings(place: LakePlace) -> dict[str, str]:
 
 
 def _check_aws(application: SparkSession) -> None:
-    """Make sure that a session of plain Python has AWS's library for Java: jars can't be added to a Spark that runs.
+    """Check that a session of plain Python has AWS's library for Java: jars can't be added to a running Spark.
 
     Raises:
-        RunFailedError: It hasn't.
+        RunFailedError: The library is missing.
     """
-    jvm: Any = application._jvm
-    try:
-        # Iceberg's own runtime has the catalog, and not the library for Java that it calls.
-        jvm.org.apache.spark.util.Utils.classForName("software.amazon.awssdk.services.glue.GlueClient", False, False)
-    except Py4JJavaError:
+    # Iceberg's runtime has the Glue catalog, but not the library for Java that the catalog calls.
+    if not iceberg.has_class(application, "software.amazon.awssdk.services.glue.GlueClient"):
         raise RunFailedError(
             f"the Spark application of this process was started without {AWS_PACKAGE}; open the lake in S3 first, or "
             "in a process of its own"
-        ) from None
+        )

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from dicom_udf.columns import arrow_schema, declared_attributes, instances_table
 from dicom_udf.columns.schema import arrow_type
 from dicom_udf.columns.views import DUCKDB, SPARK, TRINO, make_views
-from dicom_udf.config import VIEWS
+from dicom_udf.lake.layout import VIEWS
 
 ROOT = Path(__file__).parents[2]
 FIELDS = {field.name: field for field in instances_table().fields}
@@ -230,6 +230,6 @@ def test_each_dialect_quotes_its_own_way_and_names_its_table():
 
 def test_the_page_of_the_views_is_current():
     page = subprocess.run(
-        [sys.executable, "-m", "dicom_udf.columns.views_page"], cwd=ROOT, capture_output=True, check=True, text=True
+        [sys.executable, "-m", "reference_pages.views"], cwd=ROOT, capture_output=True, check=True, text=True
     ).stdout
     assert (ROOT / "docs/reference/views.md").read_text(encoding="utf-8") == page

@@ -12,11 +12,14 @@ import pytest
 from dicom_udf.answers.inspection import lake_status
 from dicom_udf.cli import main
 from dicom_udf.columns import failures_table, instances_table, objects_table
-from dicom_udf.config import TABLES, VIEWS, IngestConfig, MaintainConfig
+from dicom_udf.config import IngestConfig, MaintainConfig
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.ingest import ingest
-from dicom_udf.lake import commit, lake_lease, open_lake
+from dicom_udf.lake import commit
+from dicom_udf.lake.layout import VIEWS, table_names
+from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.maintenance import maintain
+from dicom_udf.lake.tables import open_lake
 from tests.servers.s3 import NO_VERSITYGW, S3Server, find_versitygw, moto_server, versitygw
 
 pytestmark = pytest.mark.spark
@@ -187,7 +190,7 @@ def test_init_makes_databases_tables_and_views_and_does_it_once(spark, s3, moto,
     for _ in range(2):
         assert main(["init", *arguments, "--partition-by", "month"]) == 0
     glue = moto.client("glue")
-    assert {one["Name"] for one in glue.get_tables(DatabaseName="dicom")["TableList"]} == {*TABLES, *VIEWS}
+    assert {one["Name"] for one in glue.get_tables(DatabaseName="dicom")["TableList"]} == {*table_names(), *VIEWS}
     assert main(["verify", *arguments]) == 0
 
 

@@ -10,7 +10,7 @@ from dicom_udf.answers.inspection import verify_lake
 from dicom_udf.config import IngestConfig
 from dicom_udf.errors import RunFailedError
 from dicom_udf.ingest import ingest
-from dicom_udf.lake import open_lake
+from dicom_udf.lake.tables import open_lake
 from tests.lake.test_glue import CT, forget, keys
 from tests.servers.proxy import proxy
 from tests.servers.rules import (

@@ -1,6 +1,6 @@
-"""The view reference (docs/reference/views.md), made from what the views are made from.
+"""The view reference (docs/reference/views.md), made from the definition of the views.
 
-``python -m dicom_udf.columns.views_page`` prints it; a test fails when it is stale.
+``python -m reference_pages.views`` prints it; a test fails when it is stale.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from dicom_udf.columns.views import DUCKDB, View, make_views
+from reference_pages.columns import escape_type
 
 __all__ = ["views_page"]
 
@@ -45,12 +46,8 @@ def _section(view: View) -> str:
     if view.name == "unique_instances":
         return text + "Columns as in [instances](columns.md#instances).\n"
     rows = ["| column | type | meaning |", "|---|---|---|"]
-    rows += [f"| `{field.name}` | {_type(field.type)} | {field.comment} |" for field in view.fields]
+    rows += [f"| `{field.name}` | {escape_type(field.type)} | {field.comment} |" for field in view.fields]
     return text + "\n".join(rows) + "\n"
-
-
-def _type(sql: str) -> str:
-    return "array of codes" if sql.startswith("array<struct") else sql.replace("<", "&lt;").replace(">", "&gt;")
 
 
 if __name__ == "__main__":
