@@ -35,20 +35,20 @@ class Phrase(NamedTuple):
 PHRASES = (
     # Code returns, sends, compares; it doesn't talk.
     Phrase("tell", r"tell|tells|told|telling", "return, send, print, report", 56),
-    Phrase("ask", r"ask|asks|asked|asking", "request, query, call; 'takes' of a parameter", 94),
-    Phrase("say", r"say|says|said|saying", "name, report, state, contain", 127),
+    Phrase("ask", r"ask|asks|asked|asking", "request, query, call; 'takes' of a parameter", 93),
+    Phrase("say", r"say|says|said|saying", "name, report, state, contain", 125),
     Phrase("hear", r"hear|hears|heard", "receive", 0),
     Phrase("know", r"know|knows|knew", "have, record, import, accept", 51),
     Phrase("stand", r"stand|stands|stood|standing", "be, be stored, be at", 58),
     Phrase("give", r"give|gives|gave|giving", "return, yield, produce", 90),
-    Phrase("hold against", r"(?:hold|holds|held) (?:\w+ ){0,3}against", "compare with", 6),
+    Phrase("hold against", r"(?:hold|holds|held) (?:\w+ ){0,3}against", "compare with", 5),
     Phrase("look at", r"(?:look|looks|looked) (?:at|into)", "read, examine, probe", 36),
     Phrase("take away", r"(?:take|takes|took|taken) (?:\w+ ){0,3}away", "remove, delete", 17),
     Phrase("let go", r"let go|lets go|leave alone|leaves alone|left alone", "release, keep, skip", 2),
     # The subject is a noun.
-    Phrase("who", r"who|whom|whoever|whose", "the user, the writer, the reader of the table", 106),
+    Phrase("who", r"who|whom|whoever|whose", "the user, the writer, the reader of the table", 107),
     Phrase("nobody", r"nobody|somebody|anybody", "no user, no process", 18),
-    Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 145),
+    Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 141),
     # Little words.
     Phrase("else", r"(?<!thing )(?<!where )(?<!body )(?<!one )(?<!ever )(?<!what )else", "otherwise", 24),
     Phrase("is no", r"(?<!there )(?:is|are|was|were) no(?= (?!longer|more|way|need)\w)", "is not a, has no", 27),
