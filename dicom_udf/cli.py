@@ -322,7 +322,7 @@ def _verify(config: VerifyConfig) -> None:
     if result.broken:
         hint = f"; a run writes or left {', '.join(result.unfinished)}: when that is finished, verify again"
         raise RunFailedError(
-            f"{len(result.broken)} of {len(result.findings)} invariants don't hold" + hint * bool(result.unfinished)
+            f"{len(result.broken)} of {len(result.results)} invariants don't hold" + hint * bool(result.unfinished)
         )
 
 

@@ -24,7 +24,7 @@ Made from `dicom_udf/columns/` by `make docs`; don't edit.
 * Types follow the VR and VM of the DICOM dictionary: VM 1 is a scalar, everything else an array, empty items null.
   [VR -> type](vr_types.md) has the rules.
 * Timestamps have no zone: `source_` and `ingest_` ones are UTC, attributes and `derived_` ones wall clock as written.
-* A path such as `A.B` looks into the **first** item of the sequence `A`; all items stand in `header`.
+* A path such as `A.B` looks into the **first** item of the sequence `A`; all items are in `header`.
 * *Action* is the basic profile's action of PS3.15 Table E.1-1 (2024b): what a de-identified view would do with the
   column: D replace, Z empty or replace, X remove, U replace the UID consistently; empty where the table doesn't
   name it.

@@ -32,7 +32,7 @@ SELECT series_description, instances, slice_location_min, slice_location_max FRO
 * In `unique_instances` a filter reaches the table, so `study_date` prunes there too. A series or study is made from all
   its instances: a filter on anything but its UIDs is applied after that.
 * A lake in S3 has them in the Glue catalog, where [Athena](../how_to/athena.md) and Trino read them; in a local one
-  `dicom-lake query` makes them where they are asked for.
+  `dicom-lake query` makes them when a query names them.
 """
 
 

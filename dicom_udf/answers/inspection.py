@@ -185,20 +185,20 @@ _VERIFY_TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found of each invariant of a lake.
+    """The results of the invariants of a lake.
 
     Attributes:
-        findings: One each, in the order of :data:`dicom_udf.columns.invariants.INVARIANTS`.
-        unfinished: Staging tables of batches that a run writes just now, or left.
+        results: One for each invariant: :data:`dicom_udf.columns.invariants.INVARIANTS`, then those of derived tables.
+        unfinished: Staging tables of batches that a run is writing, or left.
     """
 
-    findings: tuple[InvariantResult, ...]
+    results: tuple[InvariantResult, ...]
     unfinished: tuple[str, ...]
 
     @property
     def broken(self) -> tuple[InvariantResult, ...]:
-        """Findings of the invariants that don't hold."""
-        return tuple(finding for finding in self.findings if finding.wrong)
+        """Results of the invariants that don't hold."""
+        return tuple(one for one in self.results if one.wrong)
 
     def to_answer(self) -> Answer:
         """Return a row for each invariant."""
@@ -206,16 +206,16 @@ class Verification:
         rows = (
             (one.invariant.name, not one.wrong, one.checked, one.wrong, one.invariant.unit, one.invariant.meaning,
              list(one.source_uris))
-            for one in self.findings
+            for one in self.results
         )  # fmt: skip
         return Answer(columns, rows)
 
     def to_text(self) -> str:
-        """Write it for people: a line for each invariant, below it the objects that break it."""
-        counted = [f"{one.wrong:,} of " * bool(one.wrong) + f"{one.checked:,}" for one in self.findings]
+        """Return the text for people: a line for each invariant, followed by the objects that break it."""
+        counted = [f"{one.wrong:,} of {one.checked:,}" if one.wrong else f"{one.checked:,}" for one in self.results]
         width = max(map(len, counted))
         text = ""
-        for one, count in zip(self.findings, counted, strict=True):
+        for one, count in zip(self.results, counted, strict=True):
             sign = "WRONG" if one.wrong else "ok"
             text += f"{sign:<5}  {count:>{width}} {one.invariant.unit:<7}  {one.invariant.meaning}\n"
             text += "".join(f"         {visible(uri)}\n" for uri in one.source_uris)
@@ -225,7 +225,7 @@ class Verification:
 def verify_lake(place: LakePlace) -> Verification:
     """Check the invariants of a lake, without writing and without Spark.
 
-    Tables are committed one after the other: where one of them moved on meanwhile, what is wrong is looked at again.
+    Tables are committed one after the other. If a table changed during the check, broken invariants are checked again.
 
     Raises:
         ConfigurationError: There is no such lake.

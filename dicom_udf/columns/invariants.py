@@ -64,7 +64,7 @@ _EITHER = (
 INVARIANTS = (
     Invariant(
         "rows_as_counted",
-        "every object has as many rows of instances and of failures as the ledger says",
+        "every object has as many rows of instances and of failures as its counts in the ledger",
         "objects",
         _OBJECTS,
         "SELECT o.source_uri FROM {objects} o "

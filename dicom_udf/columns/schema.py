@@ -1,4 +1,4 @@
-"""A table's fields as Arrow schema and as Spark SQL."""
+"""A table's fields as an Arrow schema and as Spark SQL."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def check_tables(place: LakePlace) -> None:
     for table in layout.table_names():
         if find_table(place, table) is None and _has_metadata(place, table):
             raise ConfigurationError(
-                f"the Glue catalog doesn't know the table {place.database}.{table}, whose files are in "
+                f"the Glue catalog lacks the table {place.database}.{table}, whose files are in "
                 f"{place.location(place.database, table)}; attach it: dicom-lake register --lake {place.root} "
                 f"--catalog glue --database {place.database}"
             )

@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LakeUpkeep:
-    """What was done to a lake, or would be.
+    """The upkeep of a lake, done or planned.
 
     Attributes:
         batches_finished: Staged batches of dead runs that were committed.

@@ -77,7 +77,7 @@ def register(config: RegisterConfig) -> Registered:
         lost = [table for table in tables if find_table(place, table) is None]
         if not lost:
             raise ConfigurationError(
-                f"the Glue catalog knows every table of the lake {place.root} already; nothing was changed"
+                f"the Glue catalog has every table of the lake {place.root} already; nothing was changed"
                 if tables
                 else f"there are no tables in {place.location(place.database)}; 'dicom-lake init' makes them"
             )

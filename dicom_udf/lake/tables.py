@@ -172,8 +172,8 @@ def _bring_up_to_date(lake: Lake, table: Table) -> None:
     found = int(iceberg.properties(loaded).get(_VERSION, "1"))
     if found > SCHEMA_VERSION:
         raise RunFailedError(
-            f"the table {lake.database}.{table.name} has schema version {found}, this software knows {SCHEMA_VERSION} "
-            f"(dicom-lake {__version__}); install a newer one"
+            f"the table {lake.database}.{table.name} has schema version {found}, this software supports "
+            f"{SCHEMA_VERSION} (dicom-lake {__version__}); install a newer one"
         )
     present = iceberg.column_names(lake.spark, loaded)
     missing = [field for field in table.fields if field.name not in present]

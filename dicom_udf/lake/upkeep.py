@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TableUpkeep:
-    """What was done to a table, or would be.
+    """The upkeep of one table, done or planned.
 
     Attributes:
         table: Name of the table.

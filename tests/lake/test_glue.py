@@ -204,7 +204,7 @@ def test_a_catalog_that_lost_all_gets_the_same_rows_back(settings, arguments, s3
     forget(moto)
     assert main(["register", *arguments]) == 0
     assert main(["register", *arguments]) == 2
-    assert "knows every table of the lake s3://lake/in/here already" in capsys.readouterr().err
+    assert "has every table of the lake s3://lake/in/here already" in capsys.readouterr().err
     assert [row["source_uri"] for row in open_lake(config.place).table("instances").collect()] == ["s3://source/a.dcm"]
     assert ingest(config).objects_unchanged == 1
     assert main(["verify", *arguments]) == 0

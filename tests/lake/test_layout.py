@@ -15,6 +15,7 @@ from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
+from dicom_udf import columns
 from dicom_udf.answers.inspection import verify_lake
 from dicom_udf.answers.local import open_tables, run_query
 from dicom_udf.config import IngestConfig, LakePlace, MaintainConfig
@@ -34,7 +35,7 @@ def one_more(monkeypatch):
     example: dict[str, Any] = {}
     for block in re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
         exec(block, example)
-    monkeypatch.setattr("dicom_udf.columns.referenced_series_table", example["referenced_series_table"], raising=False)
+    monkeypatch.setattr(columns, "referenced_series_table", example["referenced_series_table"], raising=False)
     monkeypatch.setattr(layout, "LAKE_TABLES", (*LAKE_TABLES[:-1], example["REFERENCED_SERIES"], LAKE_TABLES[-1]))
 
 
@@ -88,7 +89,7 @@ def test_a_table_more_is_one_entry_of_the_declaration(spark, tmp_path, one_more,
 
     views = open_tables(place).execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
     assert ("referenced_series",) in views
-    [found] = [one for one in verify_lake(place).findings if one.invariant.name == "object_in_ledger_referenced_series"]
+    [found] = [one for one in verify_lake(place).results if one.invariant.name == "object_in_ledger_referenced_series"]
     assert (found.checked, found.wrong) == (2, 0)
     monkeypatch.undo()
     assert ingest(config).objects_new == 0, "a version without the table goes on"

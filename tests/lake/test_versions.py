@@ -44,7 +44,7 @@ def test_an_older_lake_gets_new_columns_and_a_newer_one_is_refused(spark, tmp_pa
     assert columns["kvp"].metadata["comment"].startswith("(0018,0060) KVP")
 
     lake.spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ('dicom-lake.schema-version' = '99')")
-    with pytest.raises(RunFailedError, match=r"instances has schema version 99, this software knows \d+ \("):
+    with pytest.raises(RunFailedError, match=r"instances has schema version 99, this software supports \d+ \("):
         ingest(config)
 
 
