@@ -148,14 +148,14 @@ def is_in_history(spark: SparkSession, table: Any, wap_id: str, *, since: int) -
     return False
 
 
-def cherry_pick(table: Any, snapshot: int) -> None:
-    """Make a staged snapshot current.
+def cherry_pick(spark: SparkSession, name: str, snapshot: int) -> None:
+    """Make a staged snapshot of a table current.
 
     Raises:
         CherryPickError: It was published already, it is not a child of the current snapshot, or the outcome is unknown.
     """
     try:
-        table.manageSnapshots().cherrypick(snapshot).commit()
+        load_table(spark, name).manageSnapshots().cherrypick(snapshot).commit()
     except Py4JJavaError as error:
         raise CherryPickError(_class_name(error)) from error
 

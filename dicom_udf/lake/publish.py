@@ -67,7 +67,7 @@ def _stage(lake: Lake, table: str, batch_id: str, write: Callable[[], None]) -> 
 
 
 def _publish(lake: Lake, table: str, snapshot: int) -> None:
-    iceberg.cherry_pick(lake.load(table), snapshot)
+    iceberg.cherry_pick(lake.spark, lake.name(table), snapshot)
 
 
 def _is_published(lake: Lake, table: str, batch_id: str, begun: datetime) -> bool:
