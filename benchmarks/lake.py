@@ -24,17 +24,11 @@ from benchmarks.corpus import make_series
 from benchmarks.job import machine, versions
 from dicom_udf.columns import arrow_schema, spark_ddl
 from dicom_udf.config import LakePlace
-from dicom_udf.lake import (
-    Batch,
-    Lake,
-    commit_batch,
-    drop_plan,
-    make_plan,
-    new_plan_id,
-    open_lake,
-    staged_counts,
-    write_listing,
-)
+from dicom_udf.lake.batch import Batch, drop_plan, new_plan_id
+from dicom_udf.lake.commit import commit_batch
+from dicom_udf.lake.plan import make_plan, write_listing
+from dicom_udf.lake.stage import staged_counts
+from dicom_udf.lake.tables import Lake, open_lake
 from dicom_udf.read import read_batches, staged_table
 from dicom_udf.sources import ObjectRef, open_store
 from dicom_udf.sources.model import object_batch

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, Literal, assert_never
 
 from dicom_udf.config import (
-    TABLES,
     ColumnsConfig,
     CommandConfig,
     FailuresConfig,
@@ -244,10 +243,11 @@ def _maintain(config: MaintainConfig) -> None:
 def _init(config: InitConfig) -> None:
     check_new_lake(config.place)
     check_shell(config.master)
+    from dicom_udf.lake.layout import table_names  # noqa: PLC0415
     from dicom_udf.lake.set_up import init  # noqa: PLC0415
 
     init(config)
-    print(f"lake {config.lake}, database {config.database}: {', '.join(TABLES)} are there")
+    print(f"lake {config.lake}, database {config.database}: {', '.join(table_names())} are there")
 
 
 def _register(config: RegisterConfig) -> None:
@@ -337,7 +337,7 @@ def _verify(config: VerifyConfig) -> None:
             answer = result.to_answer()
             _write(answer.columns, answer.rows, config.format)
     if result.broken:
-        message = f"{len(result.broken)} of {len(result.findings)} invariants don't hold"
+        message = f"{len(result.broken)} of {len(result.results)} invariants don't hold"
         if result.unfinished:
             message += f"; a run writes or left {', '.join(result.unfinished)}: when that is finished, verify again"
         raise RunFailedError(message)

@@ -13,27 +13,16 @@ from functools import partial
 
 from dicom_udf.config import IngestConfig, check_ingest
 from dicom_udf.errors import FailureCode, RunFailedError
-from dicom_udf.lake import (
-    Batch,
-    Lake,
-    LiveCounts,
-    Plan,
-    PlanRules,
-    StagedCounts,
-    commit_batch,
-    drop_plan,
-    fault_messages,
-    find_conflicts,
-    finish_left_batches,
-    lake_lease,
-    make_plan,
-    new_plan_id,
-    open_lake,
-    stage_batch,
-    staged_counts,
-    translate_spark_errors,
-    write_listing,
-)
+from dicom_udf.lake.batch import Batch, drop_plan, new_plan_id
+from dicom_udf.lake.commit import commit_batch
+from dicom_udf.lake.conflicts import find_conflicts
+from dicom_udf.lake.fault_messages import fault_messages
+from dicom_udf.lake.faults import translate_spark_errors
+from dicom_udf.lake.lease import lake_lease
+from dicom_udf.lake.plan import Plan, PlanRules, make_plan, write_listing
+from dicom_udf.lake.recovery import finish_left_batches
+from dicom_udf.lake.stage import LiveCounts, StagedCounts, stage_batch, staged_counts
+from dicom_udf.lake.tables import Lake, open_lake
 from dicom_udf.logs import set_run_id
 from dicom_udf.progress import Progress
 from dicom_udf.report import Report

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from enum import StrEnum
 from functools import cache
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote
@@ -20,10 +19,11 @@ from dicom_udf.archives import Member, MemberFault, members
 from dicom_udf.columns import Field, Promoted, Table, arrow_schema, fill_row, instances_table, selection
 from dicom_udf.errors import FileFault, RunFailedError, internal_error
 from dicom_udf.header import HeaderReader, thread_reader
+from dicom_udf.row_kind import RowKind
 from dicom_udf.sources import ObjectReader, open_ahead
 from dicom_udf.tasks import Item, ReadSettings
 
-__all__ = ["RowKind", "read_batches", "read_item", "staged_table"]
+__all__ = ["read_batches", "read_item", "staged_table"]
 
 Row = dict[str, Any]
 
@@ -33,15 +33,6 @@ BATCH_BYTES = 16 << 20
 "Reading a header"). A row of 250 values is some 50 kB as a Python dict."""
 
 _log = logging.getLogger(__name__)
-
-
-class RowKind(StrEnum):
-    """The kind of a staged row: the column ``kind``."""
-
-    INSTANCE = "instance"
-    FAILURE = "failure"
-    OBJECT = "object"
-    """No file was found in the item: the row has its cost only."""
 
 
 @cache

@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 
 from dicom_udf.columns import Table, arrow_schema, instances_table
 from dicom_udf.errors import DicomLakeError, RunFailedError
-from dicom_udf.read import RowKind, read_batches
+from dicom_udf.read import read_batches
+from dicom_udf.row_kind import RowKind
 from dicom_udf.tasks import Item, ReadSettings
 
 __all__ = ["SCAN_SCHEMA", "Worker", "to_scan_batch"]

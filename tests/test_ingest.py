@@ -14,7 +14,7 @@ from pydicom.data import get_testdata_files
 
 from dicom_udf import tasks
 from dicom_udf.config import IngestConfig, LakePlace
-from dicom_udf.lake import open_lake
+from dicom_udf.lake.tables import open_lake
 from dicom_udf.pipeline import ingest
 
 pytestmark = pytest.mark.spark

@@ -11,7 +11,7 @@ import pytest
 
 from dicom_udf.config import IngestConfig, LakePlace
 from dicom_udf.errors import ConfigurationError, RunFailedError
-from dicom_udf.lake import open_lake
+from dicom_udf.lake.tables import open_lake
 from dicom_udf.pipeline import ingest
 from dicom_udf.sources import queue as sources_queue
 from tests.servers.events import make_queue, notification

@@ -14,7 +14,7 @@ import pytest
 from dicom_udf import tasks
 from dicom_udf.config import IngestConfig, LakePlace
 from dicom_udf.errors import ConfigurationError, RunFailedError
-from dicom_udf.lake import open_lake
+from dicom_udf.lake.tables import open_lake
 from dicom_udf.pipeline import ingest
 from tests.servers.proxy import proxy
 from tests.servers.rules import EXPIRED_TOKEN, Rule

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dicom_udf.answers.local import Answer, run_query
 from dicom_udf.config import QueryConfig, check_catalog, service_endpoint
 from dicom_udf.errors import ConfigurationError
+from dicom_udf.lake.layout import table_names
 
 __all__ = ["answer_query"]
 
@@ -21,7 +22,7 @@ def answer_query(config: QueryConfig) -> Answer:
         from dicom_udf.answers.athena import AthenaAccess, run_on_athena  # noqa: PLC0415 - boto3 is a heavy import
         from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415
 
-        lake_tables(config.place)  # Athena has databases, not lakes: the database must be the lake's
+        lake_tables(config.place, table_names())  # Athena has databases, not lakes: the database must be the lake's
         endpoint = service_endpoint("ATHENA", config.aws_endpoint)
         access = AthenaAccess(config.workgroup, config.output_location, endpoint, config.s3_region)
         return run_on_athena(config.sql, config.database, access)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dicom_udf.answers.local import Answer, answer, current_version, open_tables
-from dicom_udf.config import TABLES, LakePlace, check_lake
+from dicom_udf.config import LakePlace, check_lake
 from dicom_udf.errors import FailureCode, RunFailedError
+from dicom_udf.lake import layout
 from dicom_udf.rendering import aligned, bytes_text, visible
 
 if TYPE_CHECKING:
@@ -184,20 +185,20 @@ _VERIFY_TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found of each invariant of a lake.
+    """The results of the invariants of a lake.
 
     Attributes:
-        findings: One each, in the order of :data:`dicom_udf.columns.invariants.INVARIANTS`.
-        unfinished: Staging tables of batches that a run writes just now, or left.
+        results: One for each invariant: :data:`dicom_udf.columns.invariants.INVARIANTS`, then those of derived tables.
+        unfinished: Staging tables of batches that a run is writing, or left.
     """
 
-    findings: tuple[InvariantResult, ...]
+    results: tuple[InvariantResult, ...]
     unfinished: tuple[str, ...]
 
     @property
     def broken(self) -> tuple[InvariantResult, ...]:
-        """Findings of the invariants that don't hold."""
-        return tuple(finding for finding in self.findings if finding.wrong)
+        """Results of the invariants that don't hold."""
+        return tuple(one for one in self.results if one.wrong)
 
     def to_answer(self) -> Answer:
         """Return a row for each invariant."""
@@ -205,16 +206,16 @@ class Verification:
         rows = (
             (one.invariant.name, not one.wrong, one.checked, one.wrong, one.invariant.unit, one.invariant.meaning,
              list(one.source_uris))
-            for one in self.findings
+            for one in self.results
         )  # fmt: skip
         return Answer(columns, rows)
 
     def to_text(self) -> str:
-        """Write it for people: a line for each invariant, below it the objects that break it."""
-        counted = [f"{one.wrong:,} of {one.checked:,}" if one.wrong else f"{one.checked:,}" for one in self.findings]
+        """Return the text for people: a line for each invariant, followed by the objects that break it."""
+        counted = [f"{one.wrong:,} of {one.checked:,}" if one.wrong else f"{one.checked:,}" for one in self.results]
         width = max(map(len, counted))
         text = ""
-        for one, count in zip(self.findings, counted, strict=True):
+        for one, count in zip(self.results, counted, strict=True):
             sign = "WRONG" if one.wrong else "ok"
             text += f"{sign:<5}  {count:>{width}} {one.invariant.unit:<7}  {one.invariant.meaning}\n"
             text += "".join(f"         {visible(uri)}\n" for uri in one.source_uris)
@@ -224,29 +225,30 @@ class Verification:
 def verify_lake(place: LakePlace) -> Verification:
     """Check the invariants of a lake, without writing and without Spark.
 
-    Tables are committed one after the other: where one of them moved on meanwhile, what is wrong is looked at again.
+    Tables are committed one after the other. If a table changed during the check, broken invariants are checked again.
 
     Raises:
         ConfigurationError: There is no such lake.
         RunFailedError: A table is missing, or could not be read.
     """
-    from dicom_udf.columns.invariants import check_invariants  # noqa: PLC0415 - imports Spark's Python side
+    from dicom_udf.columns.invariants import check_invariants  # noqa: PLC0415 - reads the DICOM dictionary
 
     check_lake(place)
     for _ in range(_VERIFY_TRIES):
         versions = _versions(place)
-        findings = check_invariants(partial(_all_rows, _open(place)))
-        result = Verification(findings, _unfinished(place))
+        names = {table: table for table in layout.table_names()}
+        results = check_invariants(partial(_all_rows, _open(place)), names)
+        result = Verification(results, _unfinished(place))
         if not result.broken or _versions(place) == versions:
             break
     return result
 
 
 def _open(place: LakePlace) -> duckdb.DuckDBPyConnection:
-    """Open the tables, all three: a run may have died before it made the last."""
+    """Open all tables: a run may have died before it made the last."""
     tables = open_tables(place)
     there = {name for (name,) in answer(tables, "SELECT view_name FROM duckdb_views()").rows}
-    missing = [table for table in TABLES if table not in there]
+    missing = [table for table in layout.table_names() if table not in there]
     if missing:
         raise RunFailedError(f"the lake has no table {' and '.join(missing)}; the next ingest makes it")
     return tables
@@ -257,13 +259,14 @@ def _all_rows(tables: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ..
 
 
 def _versions(place: LakePlace) -> dict[str, Any]:
-    """Return what names the state of each table that readers see; None for one that is missing."""
+    """Return the version of each table that readers see; None for a table that is missing."""
+    names = layout.table_names()
     if place.is_glue:
         from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
 
-        tables = lake_tables(place)
-        return {table: tables[table].metadata if table in tables else None for table in TABLES}
-    return {table: current_version(Path(place.root) / place.database / table) for table in TABLES}
+        tables = lake_tables(place, names)
+        return {table: tables[table].metadata if table in tables else None for table in names}
+    return {table: current_version(Path(place.root) / place.database / table) for table in names}
 
 
 def _unfinished(place: LakePlace) -> tuple[str, ...]:
@@ -303,7 +306,7 @@ def _comments(place: LakePlace) -> dict[str, str]:
     if place.is_glue:
         from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
 
-        return dict(lake_tables(place)["instances"].comments)
+        return dict(lake_tables(place, ["instances"])["instances"].comments)
     folder = Path(place.root) / place.database / "instances"
     text = (folder / "metadata" / f"v{current_version(folder)}.metadata.json").read_text(encoding="utf-8")
     metadata = json.loads(text)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dicom_udf.config import TABLES, VIEWS, LakePlace, check_lake
+from dicom_udf.config import LakePlace, check_lake
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
+from dicom_udf.lake import layout
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,7 +22,7 @@ __all__ = ["Answer", "answer", "current_version", "open_tables", "run_query"]
 
 _FETCH_ROWS = 1000
 
-_NAMES_VIEWS = re.compile(rf"\b({'|'.join(VIEWS)}|show|information_schema|duckdb_\w+)\b", re.IGNORECASE)
+_NAMES_VIEWS = re.compile(rf"\b({'|'.join(layout.VIEWS)}|show|information_schema|duckdb_\w+)\b", re.IGNORECASE)
 """SQL that may name a view: only then are they made, which takes as long as a query of a table."""
 
 
@@ -104,7 +105,7 @@ def _check_bucket(place: LakePlace) -> None:
 def _scans_in_folder(place: LakePlace) -> dict[str, str]:
     """Return the arguments of ``iceberg_scan`` for the tables that are there."""
     scans = {}
-    for table in TABLES:
+    for table in layout.table_names():
         folder = Path(place.root) / place.database / table
         version = current_version(folder)
         if version is not None:
@@ -116,7 +117,7 @@ def _scans_in_folder(place: LakePlace) -> dict[str, str]:
 def _scans_in_s3(place: LakePlace) -> dict[str, str]:
     from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
 
-    return {table: _text(found.metadata) for table, found in lake_tables(place).items()}
+    return {table: _text(found.metadata) for table, found in lake_tables(place, layout.table_names()).items()}
 
 
 def _add_credentials(connection: duckdb.DuckDBPyConnection, place: LakePlace) -> None:
@@ -240,7 +241,8 @@ def _to_error(error: duckdb.Error) -> DicomLakeError:
         return _to_s3_error(str(error), getattr(error, "status_code", 0))
     message = re.sub(r"\n\n+", "\n", str(error).strip())
     if isinstance(error, duckdb.CatalogException):
-        return ConfigurationError(f"{message}\nThe tables are {', '.join(TABLES)}, the views {', '.join(VIEWS)}.")
+        tables, views = ", ".join(layout.table_names()), ", ".join(layout.VIEWS)
+        return ConfigurationError(f"{message}\nThe tables are {tables}, the views {views}.")
     if isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.SyntaxException):
         return ConfigurationError(message)
     if isinstance(error, duckdb.DataError | duckdb.InvalidInputException):

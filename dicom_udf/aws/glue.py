@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dicom_udf.aws.clients import get_client
 from dicom_udf.aws.errors import translate_aws_errors
-from dicom_udf.config import TABLES, LakePlace
+from dicom_udf.config import LakePlace
 from dicom_udf.errors import ConfigurationError
 
 __all__ = ["GlueTable", "create_database", "database_exists", "find_table", "glue_client", "lake_tables", "table_names"]
@@ -86,14 +86,18 @@ def find_table(place: LakePlace, table: str) -> GlueTable | None:
     return GlueTable(table, location, str(metadata), comments)
 
 
-def lake_tables(place: LakePlace) -> dict[str, GlueTable]:
-    """Return the tables of a lake in the catalog, by name.
+def lake_tables(place: LakePlace, names: Iterable[str]) -> dict[str, GlueTable]:
+    """Return the tables of a lake that the catalog has, by name.
+
+    Args:
+        place: The lake.
+        names: Names of the tables to look for.
 
     Raises:
         ConfigurationError: The catalog has none of them, or one belongs to another lake.
         RunFailedError: Glue denies the request or does not answer.
     """
-    found = {table: one for table in TABLES if (one := find_table(place, table)) is not None}
+    found = {table: one for table in names if (one := find_table(place, table)) is not None}
     if not found:
         raise ConfigurationError(
             f"the Glue catalog has no tables in the database {place.database} for the lake {place.root}; "

@@ -1,4 +1,4 @@
-"""The declared attributes and the tables that are made of them."""
+"""The declared attributes, and the columns of the tables that are made from them."""
 
 from dicom_udf.columns.attributes import column_type, declared_attributes, selection
 from dicom_udf.columns.model import Attribute, Field, Table

@@ -1,4 +1,4 @@
-"""The declared attributes: attributes.tsv, one line each, from which schema, converters, comments and page are made."""
+"""The declared attributes: one line each in attributes.tsv, the source of schema, converters, comments and page."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def column_type(attribute: Attribute) -> str:
 
 @cache
 def selection(further: tuple[Wanted, ...] = ()) -> Selection:
-    """Return what a header reader is asked for, so that it can fill every column; one object for equal arguments.
+    """Return the elements that a header reader converts for the columns; one object for equal arguments.
 
     Args:
-        further: What is wanted besides the declared attributes: those that a lake promoted.
+        further: Elements besides the declared attributes: those that a lake promoted.
     """
     declared = (
         Wanted(

@@ -1,6 +1,6 @@
-"""The invariants of a lake (design.md, "Tables", "Exactly once") as SQL that DuckDB and Spark both take: it only reads.
+"""The invariants of a lake (design.md, "Tables", "Exactly once"), as queries that DuckDB and Spark both accept.
 
-Each is asked as its opposite: the ``source_uri`` of whatever breaks it. No value of a file is in any answer.
+Each query returns the ``source_uri`` of the rows or objects that break an invariant, and no value of a file.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import Any
 __all__ = ["EXAMPLES", "INVARIANTS", "Invariant", "InvariantResult", "check_invariants"]
 
 EXAMPLES = 10
-"""So many source URIs are told of each broken invariant."""
+"""Most source URIs in the result of a broken invariant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """What always holds between two commits of a lake.
+    """A condition that holds after each run.
 
     Attributes:
-        name: For programs.
-        meaning: One sentence.
-        unit: What is counted: ``objects`` or ``rows``.
-        total: Query whose one value is how many of them there are.
-        breaches: Query with the one column source_uri: a row for each of them that breaks it.
+        name: Name for programs.
+        meaning: The condition as one sentence.
+        unit: The counted things: ``objects`` or ``rows``.
+        total: Query with one value: the number of these things.
+        breaches: Query with the column source_uri: a row for each thing that breaks the condition.
     """
 
     name: str
@@ -36,13 +36,13 @@ class Invariant:
 
 @dataclass(frozen=True, slots=True)
 class InvariantResult:
-    """What was found of one invariant.
+    """The result of checking one invariant.
 
     Attributes:
-        invariant: Which.
-        checked: How many were looked at, in the invariant's unit.
-        wrong: How many of them break it.
-        source_uris: The first :data:`EXAMPLES` objects of these by name.
+        invariant: The invariant.
+        checked: Number of things that were checked, in the invariant's unit.
+        wrong: Number of those that break the invariant.
+        source_uris: Objects that break it: the first :data:`EXAMPLES` by name.
     """
 
     invariant: Invariant
@@ -51,6 +51,7 @@ class InvariantResult:
     source_uris: tuple[str, ...] = ()
 
 
+_TABLES = ("instances", "failures", "objects")
 _OBJECTS = "SELECT count(*) FROM {objects}"
 _INSTANCES = "SELECT count(*) FROM {instances}"
 _FAILURES = "SELECT count(*) FROM {failures}"
@@ -63,7 +64,7 @@ _EITHER = (
 INVARIANTS = (
     Invariant(
         "rows_as_counted",
-        "every object has as many rows of instances and of failures as the ledger says",
+        "every object has as many rows of instances and of failures as its counts in the ledger",
         "objects",
         _OBJECTS,
         "SELECT o.source_uri FROM {objects} o "
@@ -122,7 +123,7 @@ INVARIANTS = (
         "study_date_is_default is true where 1900-01-01 is the default, and only there",
         "rows",
         _INSTANCES,
-        # A file may really have that date: then its header says something in (0008,0020).
+        # A file may really have that date: its header then has a value in (0008,0020).
         "SELECT source_uri FROM {instances} WHERE study_date_is_default IS NULL "
         "OR (study_date_is_default AND study_date <> DATE '1900-01-01') "
         "OR (NOT study_date_is_default AND study_date = DATE '1900-01-01' "
@@ -137,29 +138,41 @@ INVARIANTS = (
         "WHERE i.study_date IS NOT NULL AND NOT coalesce(array_contains(o.study_dates, i.study_date), false)",
     ),
 )
-"""All of them, in the order in which they are told."""
+"""The invariants of the tables that each lake has, in the order of the results."""
 
 
 def check_invariants(
-    ask: Callable[[str], Sequence[Sequence[Any]]], tables: Mapping[str, str] | None = None
+    query: Callable[[str], Sequence[Sequence[Any]]], tables: Mapping[str, str]
 ) -> tuple[InvariantResult, ...]:
     """Check every invariant.
 
     Args:
-        ask: Answers one SQL query with its rows, on DuckDB or Spark.
-        tables: What ``instances``, ``failures`` and ``objects`` are called there; by default just that.
+        query: Runs one SQL query, on DuckDB or Spark; returns its rows.
+        tables: Name of each table of the lake -> its name in SQL.
     """
-    names = tables or {name: name for name in ("instances", "failures", "objects")}
-    return tuple(_check(ask, names, invariant) for invariant in INVARIANTS)
+    derived = (_in_ledger(name) for name in tables if name not in _TABLES)
+    return tuple(_check(query, tables, invariant) for invariant in (*INVARIANTS, *derived))
+
+
+def _in_ledger(name: str) -> Invariant:
+    """Return the invariant of a table that is derived from the staged rows."""
+    return Invariant(
+        f"object_in_ledger_{name}",
+        f"the object of every row of {name} is in the ledger",
+        "rows",
+        f"SELECT count(*) FROM {{{name}}}",
+        f"SELECT r.source_uri FROM {{{name}}} r LEFT JOIN {{objects}} o ON r.source_uri = o.source_uri "
+        "WHERE o.source_uri IS NULL",
+    )
 
 
 def _check(
-    ask: Callable[[str], Sequence[Sequence[Any]]], names: Mapping[str, str], invariant: Invariant
+    query: Callable[[str], Sequence[Sequence[Any]]], tables: Mapping[str, str], invariant: Invariant
 ) -> InvariantResult:
-    breaches = invariant.breaches.format(**names)
-    [[checked]] = ask(invariant.total.format(**names))
-    [[wrong]] = ask(f"SELECT count(*) FROM ({breaches}) breaches")
+    breaches = invariant.breaches.format(**tables)
+    [[checked]] = query(invariant.total.format(**tables))
+    [[wrong]] = query(f"SELECT count(*) FROM ({breaches}) breaches")
     if not wrong:
         return InvariantResult(invariant, checked, 0)
-    first = ask(f"SELECT DISTINCT source_uri FROM ({breaches}) breaches ORDER BY source_uri LIMIT {EXAMPLES}")
+    first = query(f"SELECT DISTINCT source_uri FROM ({breaches}) breaches ORDER BY source_uri LIMIT {EXAMPLES}")
     return InvariantResult(invariant, checked, wrong, tuple(row[0] for row in first))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Attribute", "Field", "Level", "Table"]
+__all__ = ["Attribute", "AttributeLevel", "Field", "Table"]
 
-Level = Literal["patient", "study", "series", "instance"]
+AttributeLevel = Literal["patient", "study", "series", "instance"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Attribute:
         vr: The dictionary's VR of the last element, e.g. ``DS``, ``US or SS``, ``SQ`` for a code sequence.
         vm: The dictionary's VM, e.g. ``1``, ``3``, ``1-n``.
         column: Name of the column.
-        level: Which of the views it belongs to.
+        level: Level of the DICOM model; it decides in which views the column is.
         unit: e.g. ``mm``; empty where there is none.
         action: PS3.15 Table E.1-1 basic profile action, e.g. ``X``, ``Z/D``, ``U``; empty where the table has none.
         description: One sentence.
@@ -60,7 +60,7 @@ class Attribute:
     vr: str
     vm: str
     column: str
-    level: Level
+    level: AttributeLevel
     unit: str
     action: str
     description: str

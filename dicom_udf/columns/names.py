@@ -1,4 +1,4 @@
-"""A column's name from a keyword: what the declared list does by hand, as a rule (design.md, "Tables")."""
+"""A column's name from a keyword, by the rule that the declared list follows by hand (design.md, "Tables")."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _AS_WORDS = {
     "InmGy": "InMgy",
     "InmA": "InMa",
 }
-"""Runs of letters whose capitals don't say where a word begins."""
+"""Runs of letters in which capitals do not mark the beginnings of words -> the same with one capital a word."""
 
 _WORD = re.compile(r"[A-Z]+s?(?=[A-Z][a-z]|[^A-Za-z]|$)|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 

@@ -1,7 +1,7 @@
 """Promoted attributes: columns that a lake's owner added to ``instances`` (design.md, "Tables").
 
-What is asked for is one text, ``PatientComments`` or ``0019,xx0c|SIEMENS MR HEADER:double:b_value``; what it means is
-a :class:`Promoted`, which the lake keeps as JSON beside the table, so that a newer dictionary changes no column.
+A user writes an attribute as text, e.g. ``PatientComments`` or ``0019,xx0c|SIEMENS MR HEADER:double:b_value``. The lake
+keeps its meaning, a :class:`Promoted`, as JSON with the table, so that a newer dictionary doesn't change a column.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PRIVATE_TYPES = {
     "timestamp": "DT",
     "decimal(20,0)": "UV",
 }
-"""What a private element's column may be -> the VR whose converter makes it."""
+"""Type of a private element's column -> VR whose converter makes its values."""
 
 _TYPES = ", ".join(_PRIVATE_TYPES)
 _PRIVATE = re.compile(r"\(?([0-9a-f]{4}),([0-9a-fx]{2})([0-9a-f]{2})\)?\|(.+)", re.IGNORECASE)
@@ -45,13 +45,13 @@ _NO_FILE_GROUPS = (0x0000, 0xFFFE)
 
 @dataclass(frozen=True, slots=True)
 class Promoted:
-    """An attribute that has a column because a lake's owner asked for it.
+    """An attribute with a column that a lake's owner added.
 
     Attributes:
-        attribute: What it is: a keyword, a dotted path of keywords through first items, or ``0019,xx0c|CREATOR``.
-        type: Spark SQL type of its column.
-        comment: Of its column.
-        wanted: What a reader is asked for; its name is the column.
+        attribute: The attribute: a keyword, a dotted path of keywords through first items, or ``0019,xx0c|CREATOR``.
+        type: Spark SQL type of the column.
+        comment: Comment of the column.
+        wanted: The element that a reader converts; its name is the column's.
     """
 
     attribute: str
@@ -61,31 +61,32 @@ class Promoted:
 
     @property
     def column(self) -> str:
-        """Name of its column."""
+        """Name of the column."""
         return self.wanted.name
 
     @property
     def field(self) -> Field:
-        """Its column."""
+        """The column as a field of the table."""
         return Field(self.column, self.type, self.comment)
 
     def to_json(self) -> str:
-        """Write it as the lake keeps it."""
+        """Return the JSON that the lake keeps."""
         return json.dumps({**asdict(self), "wanted": {**asdict(self.wanted), "path": list(self.wanted.path)}})
 
     @classmethod
     def from_json(cls, text: str) -> Promoted:
-        """Read what :meth:`to_json` wrote."""
-        told = json.loads(text)
-        wanted = told.pop("wanted")
-        return cls(wanted=Wanted(**{**wanted, "path": tuple(wanted["path"])}), **told)
+        """Read the JSON of :meth:`to_json`."""
+        values = json.loads(text)
+        wanted = values.pop("wanted")
+        return cls(wanted=Wanted(**{**wanted, "path": tuple(wanted["path"])}), **values)
 
 
 def parse_promoted(text: str) -> Promoted:
     """Read one attribute to promote: ``KEYWORD[:column]`` or ``gggg,xxee|CREATOR:type[:column]``.
 
     Raises:
-        ConfigurationError: It is none, is unknown, or can't be a column; says what to write instead.
+        ConfigurationError: The text is not an attribute, the attribute is unknown, or it can't be a column. The message
+            has the remedy.
     """
     found = _PRIVATE.fullmatch(text.strip())
     promoted = _public(text.strip()) if found is None else _private(text.strip(), *found.groups())
@@ -103,9 +104,7 @@ def _public(text: str) -> Promoted:
     path = tuple(_tag(keyword) for keyword in keywords)
     for tag, keyword in zip(path[:-1], keywords, strict=False):
         if public_vr(tag) != "SQ":
-            raise ConfigurationError(
-                f"{keyword} is no sequence, so that {attribute} has no place; give a keyword alone"
-            )
+            raise ConfigurationError(f"{keyword} is not a sequence, so {attribute} is not a path; give a keyword alone")
     vr = public_vr(path[-1]) or "UN"
     if vr == "SQ":
         raise ConfigurationError(
@@ -129,7 +128,7 @@ def _tag(keyword: str) -> int:
     """Return the tag of a keyword.
 
     Raises:
-        ConfigurationError: There is none; names the nearest.
+        ConfigurationError: There is no such keyword; the message has the nearest one.
     """
     tag = keyword_dict.get(keyword)
     if tag is None or not keyword:
@@ -137,7 +136,7 @@ def _tag(keyword: str) -> int:
         name = keyword_for_tag(int(number[1] + number[2], 16)) if number else ""
         nearest = [name] if name else difflib.get_close_matches(keyword, keyword_dict, n=1)
         hint = f"did you mean {nearest[0]}?" if nearest else "a private element is written gggg,xxee|CREATOR:type"
-        raise ConfigurationError(f"{keyword!r} is no keyword of the DICOM dictionary; {hint}")
+        raise ConfigurationError(f"{keyword!r} is not a keyword of the DICOM dictionary; {hint}")
     if tag >> 16 in _NO_FILE_GROUPS:
         raise ConfigurationError(f"{keyword} belongs to messages, not to files; no header has it")
     return tag
@@ -181,22 +180,22 @@ def _description(tag: int, creator: str) -> str:
         return ""
 
 
-def check_promotable(asked: Iterable[Promoted], taken: Iterable[str], known: Iterable[Promoted]) -> list[Promoted]:
-    """Return what is new of ``asked``, each once: what has this very column already is left out.
+def check_promotable(requested: Iterable[Promoted], taken: Iterable[str], known: Iterable[Promoted]) -> list[Promoted]:
+    """Return the attributes of ``requested`` that have no column yet, each once.
 
     Args:
-        asked: What to promote.
-        taken: Names of all columns there are, those of ``known`` too.
-        known: What is promoted already.
+        requested: Attributes to promote.
+        taken: Names of all columns of the table, those of ``known`` too.
+        known: Attributes that are promoted already.
 
     Raises:
         ConfigurationError: A name or an attribute clashes.
     """
-    columns, places = set(taken), {_place(one.wanted): one for one in known}
+    columns, promoted = set(taken), {_element(one.wanted): one for one in known}
     declared = {attribute.path: attribute.column for attribute in declared_attributes() if attribute.part == "value"}
     new: list[Promoted] = []
-    for one in asked:
-        earlier = places.get(_place(one.wanted))
+    for one in requested:
+        earlier = promoted.get(_element(one.wanted))
         if earlier is not None and (earlier.column, earlier.type) == (one.column, one.type):
             continue
         if earlier is not None:
@@ -213,10 +212,10 @@ def check_promotable(asked: Iterable[Promoted], taken: Iterable[str], known: Ite
                 f"the name {one.column} is taken; give {one.attribute} another one by adding :column"
             )
         columns.add(one.column)
-        places[_place(one.wanted)] = one
+        promoted[_element(one.wanted)] = one
         new.append(one)
     return new
 
 
-def _place(wanted: Wanted) -> tuple[tuple[int, ...], str | None]:
+def _element(wanted: Wanted) -> tuple[tuple[int, ...], str | None]:
     return wanted.path, wanted.creator

@@ -1,4 +1,4 @@
-"""A header as a row of ``instances``: its typed values, what is derived from them, and the header itself."""
+"""A header as a row of ``instances``: typed values, derived values, and the header itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dicom_udf.header import Header
 __all__ = ["DEFAULT_STUDY_DATE", "fill_row"]
 
 DEFAULT_STUDY_DATE = date(1900, 1, 1)
-"""Where there is no StudyDate: partitions are never null, and study_date_is_default says so."""
+"""Date of files without StudyDate, flagged by study_date_is_default: partitions are never null."""
 
 _AGE = re.compile(r"(\d{1,3})([YMWD])")
 _PER_YEAR = {"Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
@@ -20,9 +20,9 @@ _OLDEST = 150.0
 
 
 def fill_row(header: Header) -> dict[str, Any]:
-    """Return the columns of ``instances`` that come from the header; source_ and ingest_ columns are the caller's.
+    """Return the columns of ``instances`` that come from the header; the caller adds source_ and ingest_ columns.
 
-    Columns without a value are left out: an absent key is null.
+    Attributes without a value are left out: an absent key is null.
     """
     values = header.values
     row: dict[str, Any] = dict(values)
@@ -45,7 +45,10 @@ def fill_row(header: Header) -> dict[str, Any]:
 
 
 def _age_in_years(values: Mapping[str, Any]) -> float | None:
-    """PatientAge (045Y, 06Y, 018M, 003W, 010D) in years, else study date less birth date; never from a default date."""
+    """Return PatientAge (045Y, 06Y, 018M, 003W, 010D) in years, or otherwise the time from birth to study in years.
+
+    None without both, and never from a default date.
+    """
     found = _AGE.fullmatch(values.get("patient_age") or "")
     if found:
         age = int(found[1]) / _PER_YEAR[found[2]]
@@ -57,7 +60,7 @@ def _age_in_years(values: Mapping[str, Any]) -> float | None:
 
 
 def _moment(values: Mapping[str, Any], level: str) -> datetime | None:
-    """Date and time of a level as one wall-clock timestamp; None where either is missing: midnight would be made up."""
+    """Return date and time of a level as one wall-clock timestamp; None without either: midnight would be invented."""
     day, time = values.get(f"{level}_date"), values.get(f"{level}_time")
     if day is None or time is None:
         return None

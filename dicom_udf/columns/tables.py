@@ -1,4 +1,4 @@
-"""The three tables of the lake as data: every column with its type and comment (design.md, "Tables")."""
+"""The columns of the lake's tables, with types and comments (design.md, "Tables")."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ _HEADER = (
 
 @cache
 def instances_table(further: tuple[Field, ...] = ()) -> Table:
-    """One row per DICOM file found. Iceberg keeps min and max of the first 100 columns: what people filter by.
+    """One row per DICOM file found. Iceberg keeps min and max of the first 100 columns: those of frequent filters.
 
     Args:
-        further: Columns behind the declared ones: those that a lake promoted.
+        further: Columns after the declared ones: those that a lake promoted.
     """
     attributes = tuple(
         Field(attribute.column, column_type(attribute), attribute_comment(attribute))
@@ -85,7 +85,9 @@ def instances_table(further: tuple[Field, ...] = ()) -> Table:
     is_default = Field(
         "study_date_is_default", "boolean", "True where 1900-01-01 is the default and no date.", nullable=False
     )
-    member_size = Field("source_member_size", "bigint", "Bytes of the file itself. Null where its archive doesn't say.")
+    member_size = Field(
+        "source_member_size", "bigint", "Bytes of the file itself. Null where its archive doesn't state it."
+    )
     return Table(
         "instances",
         "one row per DICOM file found, loose or in an archive; key (source_uri, source_member)",
@@ -107,11 +109,11 @@ def instances_table(further: tuple[Field, ...] = ()) -> Table:
 
 @cache
 def failures_table() -> Table:
-    """One row per file or object that gave no header."""
+    """One row per file or object without a readable header."""
     codes = ", ".join(FailureCode)
     return Table(
         "failures",
-        "one row per file or object that gave no header; key (source_uri, source_member, code)",
+        "one row per file or object without a readable header; key (source_uri, source_member, code)",
         (
             _URI,
             _MEMBER,
@@ -152,5 +154,5 @@ def attribute_comment(attribute: Attribute) -> str:
 
 
 def _cut(comment: str) -> str:
-    """Keep a comment within the Glue catalog's 255 characters."""
+    """Cut a comment to the 255 characters of the Glue catalog."""
     return comment if len(comment) <= 255 else comment[:252].rstrip(", ") + "..."

@@ -1,7 +1,7 @@
-"""The views ``unique_instances``, ``series`` and ``studies``: made from the declared attributes, for three SQL engines.
+"""The views ``unique_instances``, ``series`` and ``studies``, made from the declared attributes for three SQL engines.
 
-One definition for DuckDB, Trino (Athena) and Spark: the text differs in how names are quoted and how a nested value is
-written as text (:class:`Dialect`); every function used is one that Athena documents.
+There is one definition for DuckDB, Trino (Athena) and Spark. Engines differ in the quotes of names and in the text of
+nested values (:class:`Dialect`). All functions are documented by Athena.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from dicom_udf.columns.attributes import declared_attributes
-from dicom_udf.columns.model import Field, Level
+from dicom_udf.columns.model import AttributeLevel, Field
 from dicom_udf.columns.tables import instances_table
 
 __all__ = ["DUCKDB", "TRINO", "Dialect", "View", "make_views"]
@@ -18,18 +18,18 @@ __all__ = ["DUCKDB", "TRINO", "Dialect", "View", "make_views"]
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What differs between the engines.
+    """The differences between the engines.
 
     Attributes:
-        quote: Put around the name of a column.
-        text: Turns an array or structure into text, so that two can be compared, nulls inside included.
+        quote: Quotation mark around the name of a column.
+        text: Expression that turns an array or structure into text, to compare two of them, nulls inside included.
     """
 
     quote: str
     text: str
 
     def name(self, column: str) -> str:
-        """Return a column's name, quoted: ``rows`` and ``columns`` mean something else to some engines."""
+        """Return a column's name in quotes: ``rows`` and ``columns`` are keywords of some engines."""
         return f"{self.quote}{column}{self.quote}"
 
 
@@ -42,10 +42,10 @@ class View:
     """One view.
 
     Attributes:
-        name: One of :data:`dicom_udf.config.VIEWS`.
+        name: One of :data:`dicom_udf.lake.layout.VIEWS`.
         comment: "one row per ...".
         fields: Its columns in order, with types and comments as a table's.
-        sql: A ``SELECT`` that gives them, under these names.
+        sql: A ``SELECT`` with these columns.
     """
 
     name: str
@@ -59,14 +59,14 @@ _CONSTANT = {
                "pixel_spacing", "image_orientation_patient"),
     "studies": (),
 }  # fmt: skip
-"""Columns of other levels that are usually the same all through."""
+"""Columns of other levels that usually have one value in all instances."""
 
-_DERIVED: dict[str, Level] = {
+_DERIVED: dict[str, AttributeLevel] = {
     "derived_patient_age_years": "study",
     "derived_study_datetime": "study",
     "derived_series_datetime": "series",
 }
-"""Levels of columns that are no attributes."""
+"""Levels of columns that are not attributes."""
 
 _RANGES = {
     "series": (
@@ -83,10 +83,13 @@ _RANGES = {
         "source_last_modified", "ingest_time",
     ),
 }  # fmt: skip
-"""Columns that vary: their least and greatest value."""
+"""Columns that vary: the views have their least and greatest values."""
 
 _KEYS = {"series": ("study_instance_uid", "series_instance_uid"), "studies": ("study_instance_uid",)}
-_LEVELS: dict[str, tuple[Level, ...]] = {"series": ("patient", "study", "series"), "studies": ("patient", "study")}
+_LEVELS: dict[str, tuple[AttributeLevel, ...]] = {
+    "series": ("patient", "study", "series"),
+    "studies": ("patient", "study"),
+}
 _COMMENTS = {
     "unique_instances": "one row per SOP instance: of files with the same SOPInstanceUID the one of the newest object; "
     "files without a UID all stay",
@@ -103,11 +106,11 @@ def make_views(
     """Return the three views over a table of instances.
 
     Args:
-        dialect: The engine's.
-        source: Name of the table as the engine knows it.
-        columns: Names of the table's columns in order, where they may differ from the declared ones: what the table
-            lacks is left out (a lake that an older version made), what it has beyond them (promoted columns) is in
-            ``unique_instances``. A view whose keys the table lacks is left out.
+        dialect: Dialect of the engine.
+        source: Name of the table in the engine.
+        columns: Names of the table's columns in order, if they may differ from the declared ones. Columns that the
+            table lacks are left out (older lakes), further ones (promoted columns) are in ``unique_instances``. A view
+            is left out if the table lacks its keys.
     """
     declared = {field.name: field for field in instances_table().fields}
     present = tuple(declared if columns is None else columns)
@@ -125,7 +128,7 @@ _IDENTITY = ("source_uri", "source_member", "source_last_modified", "ingest_time
 
 
 def _unique_instances(dialect: Dialect, source: str, fields: tuple[Field, ...]) -> View:
-    """Rank keys only and leave out the older of two: filters push down to the table, and ``header`` is never sorted."""
+    """Rank keys only, and leave out older duplicates: filters reach the table, and ``header`` is never sorted."""
     names = ", ".join(f"i.{dialect.name(field.name)}" for field in fields)
     older = (
         f"SELECT source_uri, coalesce(source_member, '') AS source_member FROM ("
@@ -164,14 +167,14 @@ def _constants(name: str) -> Iterator[str]:
 
 
 def _constant(dialect: Dialect, field: Field) -> _Column:
-    """Give the value that all instances with one agree on."""
+    """Return the value that is equal in all instances that have one; null if two differ."""
     column = dialect.name(field.name)
     if field.name == "study_date":
         column = f"CASE WHEN NOT study_date_is_default THEN {column} END"
         field = Field(field.name, field.type, "(0008,0020) StudyDate, DA. Null where absent or no date.")
     if field.type.startswith("array"):
         text = dialect.text.format(column)
-        # Trino can't order arrays that hold nulls, so their text is compared.
+        # Trino can't order arrays with nulls, so their texts are compared.
         return field, f"CASE WHEN min({text}) = max({text}) THEN max_by({column}, {text}) END"
     return field, f"CASE WHEN min({column}) = max({column}) THEN min({column}) END"
 
@@ -184,7 +187,7 @@ def _range(dialect: Dialect, field: Field) -> tuple[_Column, _Column]:
 
 
 def _counts(name: str, dialect: Dialect, fields: dict[str, Field]) -> Iterable[_Column]:
-    """Counts of what lies below, and of patients: more than one is a UID used twice."""
+    """Return the counts of series, instances and patients; more than one patient means that a UID is used twice."""
     counted = {
         "series": ("series_instance_uid", "Series of the study; files without a series UID aren't counted."),
         "unique_instances": ("sop_instance_uid", "Different SOPInstanceUIDs; less than instances where one is twice."),

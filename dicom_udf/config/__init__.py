@@ -17,7 +17,7 @@ Parsing reads the words alone. ``check_ingest`` and ``check_lake`` read the disk
 from __future__ import annotations
 
 from dicom_udf.config.arguments import CommandConfig, parse_command, parse_job
-from dicom_udf.config.checks import TABLES, VIEWS, check_catalog, check_ingest, check_lake, check_new_lake, is_lake
+from dicom_udf.config.checks import check_catalog, check_ingest, check_lake, check_new_lake, is_lake
 from dicom_udf.config.commands import (
     ColumnsConfig,
     FailuresConfig,
@@ -36,8 +36,6 @@ from dicom_udf.config.options import ScanFormat, location_of
 from dicom_udf.config.place import LakePlace, S3Access, service_endpoint
 
 __all__ = [
-    "TABLES",
-    "VIEWS",
     "ColumnsConfig",
     "CommandConfig",
     "FailuresConfig",

@@ -10,20 +10,17 @@ from dicom_udf.config.ingest_settings import IngestConfig
 from dicom_udf.config.place import LakePlace
 from dicom_udf.errors import ConfigurationError
 
-__all__ = ["TABLES", "VIEWS", "check_catalog", "check_ingest", "check_lake", "check_new_lake", "is_lake"]
+__all__ = ["check_catalog", "check_ingest", "check_lake", "check_new_lake", "is_lake"]
 
-TABLES = ("instances", "failures", "objects")
-"""The tables of a lake (design.md, "Tables"), in the order in which a batch is committed."""
+_TABLES_OF_EVERY_LAKE = ("instances", "failures", "objects")
+"""The tables by which a local lake is detected; :mod:`dicom_udf.lake.layout` declares all tables."""
 
 _SOURCES = ("source", "manifest", "inventory", "queue")
-
-VIEWS = ("unique_instances", "series", "studies")
-"""The views over them, defined in :mod:`dicom_udf.columns.views`."""
 
 
 def is_lake(lake: Path | str, database: str) -> bool:
     """Return True for a local folder with at least one table of ``database``: a run may have died before the third."""
-    return any((Path(lake) / database / table / "metadata").is_dir() for table in TABLES)
+    return any((Path(lake) / database / table / "metadata").is_dir() for table in _TABLES_OF_EVERY_LAKE)
 
 
 def check_ingest(config: IngestConfig) -> None:

@@ -18,28 +18,28 @@ RUN_TIME = "%Y%m%dt%H%M%S"
 
 
 def new_plan_id(begun: datetime) -> str:
-    """Return a key for a run that begins now (UTC): a suffix of table names that sorts by time."""
+    """Return the key of a plan that begins at a time (UTC): a suffix of table names that sorts by time."""
     return f"{begun:{RUN_TIME}}_{uuid4().hex[:8]}"
 
 
 def listing_name(plan_id: str) -> str:
-    """Staging table of a run's listing."""
+    """Return the name of the staging table of a plan's listing."""
     return f"listing_{plan_id}"
 
 
 def plan_name(plan_id: str) -> str:
-    """Staging table of a run's plan."""
+    """Return the name of the staging table of a plan."""
     return f"plan_{plan_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A part of a run's plan.
+    """A part of a plan.
 
     Attributes:
         plan_id: Key of the plan: the suffix of its staging tables.
-        number: Even where its objects change or disappear, odd where they are new.
-        objects: Objects to read.
+        number: Odd where its objects are new; even where they changed or were deleted.
+        objects: Number of objects to read.
     """
 
     plan_id: str
@@ -48,30 +48,30 @@ class Batch:
 
     @property
     def id(self) -> str:
-        """What the snapshots of this batch are published under."""
+        """The id that the snapshots of this batch are published under."""
         return f"{self.plan_id}_{self.number}"
 
     @property
     def begun(self) -> datetime:
-        """When the run began, UTC: its key says so."""
+        """When the plan began, UTC; its key begins with this time."""
         return datetime.strptime(self.plan_id.partition("_")[0], RUN_TIME)
 
     @property
     def is_new(self) -> bool:
-        """True where every object is new, so that its rows are appended and nothing is replaced."""
+        """Whether every object is new: its rows are then appended, and no row is replaced."""
         return self.number % 2 == 1
 
     @property
     def stage(self) -> str:
-        """Staging table of this batch's rows."""
+        """Name of the staging table of this batch's rows."""
         return f"stage_{self.id}"
 
-    def planned(self, lake: Lake) -> DataFrame:
-        """Return the rows of the plan that are this batch's."""
+    def planned_objects(self, lake: Lake) -> DataFrame:
+        """Return the plan's rows of this batch, one per object."""
         return lake.staging_table(plan_name(self.plan_id)).where(F.col("batch") == self.number)
 
 
 def drop_plan(lake: Lake, plan_id: str) -> None:
-    """Drop the listing and the plan of a run whose batches are all committed."""
+    """Drop the listing and the plan after all batches are committed."""
     lake.drop_staging(plan_name(plan_id))
     lake.drop_staging(listing_name(plan_id))

@@ -1,4 +1,4 @@
-"""Where the ledger contradicts events, so that S3 must decide."""
+"""Objects that the ledger and S3's events describe differently."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from dicom_udf.columns import spark_ddl
-from dicom_udf.lake.plan import LISTING, arrow_frame
+from dicom_udf.lake.plan import LISTING_TABLE, arrow_frame
 from dicom_udf.lake.tables import Lake
 
 __all__ = ["find_conflicts"]
 
 
 def find_conflicts(lake: Lake, described: Iterable[pa.RecordBatch], with_retries: bool) -> Iterator[str]:
-    """Yield the URIs of objects that the ledger describes otherwise than events do.
+    """Yield the URIs of objects whose size or etag differs between ledger and events.
 
-    The ledger holds no order of events: such an object was replaced, or an old event came late.
+    The ledger holds no order of events: such an object was replaced, or an old event came late. S3 decides.
 
     Args:
-        lake: Where the ledger is.
-        described: ``OBJECT_SCHEMA``, each object once.
-        with_retries: Also the objects of the ledger whose failure may be cured by now.
+        lake: The lake with the ledger.
+        described: Objects as the events describe them, of ``OBJECT_SCHEMA``; each object once.
+        with_retries: Also yield the objects of the ledger with a curable failure.
     """
-    found = arrow_frame(lake, list(described), spark_ddl(LISTING)).alias("found")
+    found = arrow_frame(lake, list(described), spark_ddl(LISTING_TABLE)).alias("found")
     known = lake.table("objects").alias("known")
     is_same = (F.col("found.source_size") == F.col("known.source_size")) & (
         F.col("found.source_etag") == F.col("known.source_etag")

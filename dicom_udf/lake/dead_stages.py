@@ -1,4 +1,4 @@
-"""Folders in the staging database that are no tables: of runs that died while they made or dropped one."""
+"""Folders in the staging database that are not tables: a run died while it made or dropped the table."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dicom_udf.aws.s3 import list_objects, request_bucket, s3_client
 from dicom_udf.config import LakePlace
 from dicom_udf.lake.tables import Lake
 
-__all__ = ["dead_stages", "remove_stage"]
+__all__ = ["find_dead_stages", "remove_stage"]
 
 _DELETED_AT_ONCE = 1_000
 """Keys in one request (S3's API, DeleteObjects)."""
 
 
-def dead_stages(lake: Lake, days: int) -> list[str]:
-    """Return the names of the folders that aren't tables and that nothing was written to for so many days."""
+def find_dead_stages(lake: Lake, days: int) -> list[str]:
+    """Return the names of the folders that are not tables and were not written to for ``days`` days."""
     oldest = time.time() - days * 86400
     written = _in_s3(lake.place) if lake.place.is_glue else _in_folder(lake.place)
     if not written:
@@ -30,7 +30,7 @@ def dead_stages(lake: Lake, days: int) -> list[str]:
 
 
 def remove_stage(place: LakePlace, name: str) -> None:
-    """Delete such a folder with all that is in it."""
+    """Delete such a folder and its content."""
     if not place.is_glue:
         shutil.rmtree(Path(place.root) / place.staging / name)
         return
@@ -47,7 +47,7 @@ def _delete(place: LakePlace, keys: Iterable[str]) -> None:
 
 
 def _in_folder(place: LakePlace) -> dict[str, float]:
-    """Return when each folder in the staging database was written to last, Unix time."""
+    """Return the time of the last write to each folder in the staging database, Unix time in seconds."""
     staging = Path(place.root) / place.staging
     if not staging.is_dir():
         return {}

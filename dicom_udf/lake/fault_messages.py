@@ -1,4 +1,4 @@
-"""A small message for each file of a batch that is a fault."""
+"""One message for each fault of a batch, for the error queue."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Iterator
 
 from dicom_udf.lake.batch import Batch
 from dicom_udf.lake.tables import Lake
-from dicom_udf.read import RowKind
+from dicom_udf.row_kind import RowKind
 
 __all__ = ["fault_messages"]
 
 _LONGEST_NAME = 20_000
-"""Characters of a member's name: a message has 256 KiB, and a character at most 12 bytes in JSON."""
+"""Characters of a member's name: a message of SQS has 256 KiB, and a character at most 12 bytes in JSON."""
 
 
 def fault_messages(lake: Lake, batch: Batch) -> Iterator[str]:
     """Yield a JSON object of ASCII for each failure of a staged batch whose severity is ``fault``.
 
-    Its fields are run_id, source_uri, source_member (null where the file is no member), code, severity, message (never
-    a value of the file) and time (ISO 8601, UTC).
+    Its fields are run_id, source_uri, source_member (null for a file outside archives), code, severity, message (never
+    with a value of the file) and time (ISO 8601, UTC).
     """
     rows = lake.staging_table(batch.stage).where(f"kind = '{RowKind.FAILURE}' AND severity = 'fault'")
     columns = ("ingest_run_id", "source_uri", "source_member", "code", "severity", "message", "ingest_time")

@@ -1,4 +1,4 @@
-"""A lake's databases and tables in the AWS Glue Data Catalog: made where they belong, and never another lake's."""
+"""A lake's databases in the AWS Glue Data Catalog, and checks of its tables there."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from functools import partial
 from dicom_udf.aws.glue import create_database, database_exists, find_table
 from dicom_udf.aws.s3 import request_bucket, s3_client
 from dicom_udf.columns import Table, quote_text
-from dicom_udf.config import TABLES, LakePlace
+from dicom_udf.config import LakePlace
 from dicom_udf.errors import ConfigurationError
+from dicom_udf.lake import layout
 
 __all__ = ["check_fits", "check_tables", "location_clause", "make_databases"]
 
 _TYPE_CHARACTERS = 131_072
 _COMMENT_CHARACTERS = 255
-"""What Glue takes of a column (its API, structure Column)."""
+"""Glue's limits for a column (its API, structure Column)."""
 
 
 def location_clause(place: LakePlace, database: str, table: str) -> str:
-    """Return the clause that puts a table into the lake, wherever its database in Glue may be; none for a folder."""
+    """Return the SQL clause that puts a table into the lake in S3; empty for a local lake."""
     return f"LOCATION {quote_text(place.location(database, table))}" if place.is_glue else ""
 
 
 def check_fits(table: Table) -> None:
-    """Check that Glue takes a table's columns, which it would refuse after the first files are written.
+    """Check that Glue accepts a table's columns: it would refuse them only after the first files are written.
 
     Raises:
-        ConfigurationError: It doesn't; names the column.
+        ConfigurationError: A column is beyond Glue's limits.
     """
     for field in table.fields:
         if len(field.type) > _TYPE_CHARACTERS:
@@ -42,11 +43,11 @@ def check_fits(table: Table) -> None:
 
 
 def make_databases(place: LakePlace) -> None:
-    """Make the lake's two databases where they are absent, with the lake's own folders as their locations.
+    """Make the lake's two databases where they are missing, with the lake's folders as their locations.
 
     Raises:
-        ConfigurationError: One is absent, and none may be made.
-        RunFailedError: The catalog can't be asked, or denies it.
+        ConfigurationError: A database is missing and may not be made.
+        RunFailedError: The catalog can't be reached, or denies access.
     """
     purposes = {place.database: "DICOM headers as tables", place.staging: "What a run is writing; not for readers"}
     for name, purpose in purposes.items():
@@ -61,23 +62,23 @@ def make_databases(place: LakePlace) -> None:
 
 
 def check_tables(place: LakePlace) -> None:
-    """Check that the catalog's tables and the lake's files belong together: maintenance deletes what it doesn't know.
+    """Check that the catalog's tables are those of the lake: maintenance deletes files that no table names.
 
     Raises:
-        ConfigurationError: A table is another lake's, or the files of one are there and the catalog doesn't know it.
-        RunFailedError: The catalog or S3 can't be asked.
+        ConfigurationError: A table belongs to another lake, or the lake has a table that the catalog lacks.
+        RunFailedError: The catalog or S3 can't be reached, or denies access.
     """
-    for table in TABLES:
+    for table in layout.table_names():
         if find_table(place, table) is None and _has_metadata(place, table):
             raise ConfigurationError(
-                f"the Glue catalog doesn't know the table {place.database}.{table}, whose files are in "
+                f"the Glue catalog lacks the table {place.database}.{table}, whose files are in "
                 f"{place.location(place.database, table)}; attach it: dicom-lake register --lake {place.root} "
                 f"--catalog glue --database {place.database}"
             )
 
 
 def _has_metadata(place: LakePlace, table: str) -> bool:
-    """Tell whether the files of a table are in the lake."""
+    """Return whether the lake has files of a table."""
     prefix = f"{place.prefix}{place.database}/{table}/metadata/"
     list_page = partial(s3_client(place.access).list_objects_v2, Bucket=place.bucket, Prefix=prefix, MaxKeys=1)
     return bool(request_bucket(place.bucket, list_page).get("Contents"))

@@ -1,6 +1,6 @@
-"""The views in the Glue catalog, in the form in which Athena stores its own: Presto's, as JSON in a comment.
+"""The views in the Glue catalog, as Athena stores its own views: the definition of Presto, as JSON in a comment.
 
-The SQL comes from :mod:`dicom_udf.columns.views`; the columns beyond the declared ones come from the catalog's table.
+The SQL comes from :mod:`dicom_udf.columns.views`, the columns besides the declared ones from the catalog's table.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ _CATALOG = "awsdatacatalog"
 
 
 def create_views(glue: Any, database: str) -> None:
-    """Make the three views over ``instances``; a view that is there is touched only if it differs.
+    """Make the three views over ``instances``; an existing view is updated only if it differs.
 
-    Call it whenever the table's columns have changed: ``unique_instances`` has them all.
+    Call it after each change of the table's columns: ``unique_instances`` has them all.
 
     Args:
         glue: A boto3 client of Glue.
         database: Name of the database that holds ``instances``.
 
     Raises:
-        RunFailedError: There is no such table, something else has a view's name, or Glue refuses a call.
+        RunFailedError: There is no such table, a table has the name of a view, or Glue refuses a call.
     """
-    there = _columns(glue, database)
-    for view in make_views(TRINO, columns=[field.name for field in there]):
-        _bring_up_to_date(glue, database, view_input(_typed(view, there), database))
+    present = _columns(glue, database)
+    for view in make_views(TRINO, columns=[field.name for field in present]):
+        _bring_up_to_date(glue, database, view_input(_add_types(view, present), database))
 
 
 def view_input(view: View, database: str) -> dict[str, Any]:
-    """Return what ``glue:CreateTable`` takes as ``TableInput``."""
+    """Return the ``TableInput`` of ``glue:CreateTable`` for a view."""
     definition = {
         "originalSql": view.sql,
         "catalog": _CATALOG,
         "schema": database,
         "columns": [{"name": one.name, "type": trino_type(one.type), "comment": one.comment} for one in view.fields],
         "comment": view.comment,
-        # As Athena does it anyway; Trino refuses a view that leaves it open whose permissions count.
+        # Athena runs each view with the invoker's permissions. Trino refuses a view that doesn't state this.
         "runAsInvoker": True,
         "path": [],
     }
@@ -66,7 +66,7 @@ def view_input(view: View, database: str) -> dict[str, Any]:
 
 
 def _columns(glue: Any, database: str) -> list[Field]:
-    """Return the columns that ``instances`` has now, with Hive's types. Iceberg lists dropped ones too, marked."""
+    """Return the current columns of ``instances``, with Hive's types. Iceberg lists dropped ones too, with a mark."""
     table = _table(glue, database, "instances")
     if table is None:
         raise RunFailedError(f"the Glue database {database} has no table instances; 'dicom-lake init' makes it")
@@ -77,9 +77,9 @@ def _columns(glue: Any, database: str) -> list[Field]:
     ]
 
 
-def _typed(view: View, there: list[Field]) -> View:
-    """Give the columns that only this lake has their types and comments."""
-    added = {field.name: field for field in there}
+def _add_types(view: View, present: list[Field]) -> View:
+    """Add the types and comments of the columns that are not declared."""
+    added = {field.name: field for field in present}
     return replace(view, fields=tuple(one if one.type else added[one.name] for one in view.fields))
 
 
@@ -88,7 +88,7 @@ def _bring_up_to_date(glue: Any, database: str, wanted: dict[str, Any]) -> None:
     found = _table(glue, database, name)
     if found is None:
         with translate_aws_errors("glue:CreateTable", f"the view {database}.{name}"):
-            # Two runs may do this at once, with the same view.
+            # Another run may make the same view at the same time.
             with contextlib.suppress(glue.exceptions.AlreadyExistsException):
                 glue.create_table(DatabaseName=database, TableInput=wanted)
             return
@@ -102,7 +102,7 @@ def _bring_up_to_date(glue: Any, database: str, wanted: dict[str, Any]) -> None:
 
 
 def _differs(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Compare what a reader sees; Glue adds parameters and empty values of its own."""
+    """Compare the fields that a reader of the view uses; Glue adds parameters and empty values."""
     columns = [
         {key: column.get(key) for key in ("Name", "Type", "Comment")}
         for column in found["StorageDescriptor"]["Columns"]

@@ -2,12 +2,12 @@
 
 ::
 
-    _ingest/lease/00000007      {"holder": "run-1", "expires": ..., ...}     made only if it isn't there
+    _ingest/lease/00000007      {"holder": "run-1", "expires": ..., ...}     made only if it does not exist
 
-The highest generation is the lease. Its holder renews it by making the next one; whoever finds it expired takes it over
-the same way, and of two who try one fails. Two clocks may differ by :data:`CLOCK_SKEW`: a taker waits that much longer
-than a holder works. The lease keeps writers from disturbing each other; what makes a batch land once, even if a holder
-slept through its lease, is the fence in :mod:`dicom_udf.lake.publish`.
+The highest generation is the lease. Its holder renews it by making the next one. Another run takes an expired lease
+over in the same way; of two runs that try, one fails. Two clocks may differ by :data:`CLOCK_SKEW`: a run that takes a
+lease over waits that much longer than the holder works. The lease keeps writers apart. The fence in
+:mod:`dicom_udf.lake.publish` makes a batch land once, even if a holder slept through its lease.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from dicom_udf.errors import RunFailedError
 __all__ = ["CLOCK_SKEW", "LEASE_SECONDS", "Lease", "LeaseLostError", "lake_lease", "take_lease"]
 
 LEASE_SECONDS = 120.0
-"""How long a lease holds without being renewed; it is renewed three times as often."""
+"""Seconds that a lease lasts; its holder renews it after a third of them."""
 
 CLOCK_SKEW = 30.0
 """Seconds by which the clocks of two writers may differ."""
@@ -48,18 +48,18 @@ _log = logging.getLogger(__name__)
 
 
 class LeaseLostError(RunFailedError):
-    """Another writer has taken the lease over; nothing more may be written."""
+    """The lease expired or was taken over; this run may not write any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Generation:
-    """What a generation's object says.
+    """The content of a generation's object.
 
     Attributes:
-        holder: Who: a run's key.
-        expires: Unix time, seconds; 0 where it was given back.
-        machine: Of the holder, as this module names it.
-        pid: The holder's process.
+        holder: Key of the run that holds the lease.
+        expires: Unix time in seconds; 0 after the lease was released.
+        machine: The holder's machine, as :func:`_machine` names it.
+        pid: Process id of the holder.
     """
 
     holder: str
@@ -69,10 +69,10 @@ class _Generation:
 
 
 class Lease:
-    """The right to write to a lake; a context manager that renews it until it is left.
+    """The right to write to a lake; a context manager that renews the lease, and releases it at its end.
 
     Attributes:
-        holder: Who holds it.
+        holder: Key of the run that holds the lease.
     """
 
     def __init__(self, store: Any, holder: str, number: int, *, seconds: float, clock: Callable[[], float]) -> None:
@@ -99,13 +99,13 @@ class Lease:
                 if self._lost is None and self._is_newest():
                     self._make(self._number + 1, expires=0.0)
             except (BaseError, OSError) as error:
-                _log.warning("the lease could not be given back (%s); it ends by itself", type(error).__name__)
+                _log.warning("the lease could not be released (%s); it will expire", type(error).__name__)
 
     def check(self) -> None:
-        """Make sure that the lease is still held.
+        """Check that the lease is still held.
 
         Raises:
-            LeaseLostError: It has expired, or another writer has taken it.
+            LeaseLostError: It has expired, or another run has taken it over.
         """
         with self._lock:
             if self._lost is None and self._clock() >= self._expires:
@@ -121,7 +121,7 @@ class Lease:
                 )
 
     def renew(self) -> None:
-        """Hold the lease for another :data:`LEASE_SECONDS`; where that fails, :meth:`check` will say so."""
+        """Extend the lease by :data:`LEASE_SECONDS`; if that fails for good, :meth:`check` raises."""
         with self._lock:
             if self._lost is not None:
                 return
@@ -156,20 +156,20 @@ class Lease:
 
 
 def lake_lease(place: LakePlace, holder: str, *, wait: float = 0.0) -> Lease:
-    """Take the lease of a lake; to be used as a context manager.
+    """Take the lease of a lake; use it as a context manager.
 
     Args:
         place: The lake; a local folder is made if missing.
-        holder: A run's key.
-        wait: Seconds to wait for another holder, as maintenance and promotion do; an ingest doesn't wait.
+        holder: Key of this run.
+        wait: Seconds to wait for another holder. Maintenance and promotion wait, an ingest does not.
 
     Raises:
         ConfigurationError: The lake's bucket doesn't exist.
-        RunFailedError: Another run holds it; or S3 denies it, or can't be reached.
+        RunFailedError: Another run holds the lease; or S3 denies access, or can't be reached.
     """
     store = _store(place)
     deadline = time.monotonic() + wait
-    is_told = False
+    is_logged = False
     while True:
         try:
             return take_lease(store, holder)
@@ -178,9 +178,9 @@ def lake_lease(place: LakePlace, holder: str, *, wait: float = 0.0) -> Lease:
         except RunFailedError as error:
             if time.monotonic() >= deadline:
                 raise
-            if not is_told:
+            if not is_logged:
                 _log.info("waiting up to %.0f s: %s", wait, error)
-                is_told = True
+                is_logged = True
         time.sleep(min(5.0, wait))
 
 
@@ -211,13 +211,13 @@ def take_lease(
 
     Args:
         store: An obstore store whose root is the lake's folder ``_ingest/lease``.
-        holder: A run's key.
-        seconds: How long it holds without being renewed.
+        holder: Key of this run.
+        seconds: Seconds that the lease lasts.
         skew: As :data:`CLOCK_SKEW`.
-        clock: Unix time in seconds.
+        clock: Returns the Unix time in seconds.
 
     Raises:
-        RunFailedError: Another run holds it; says which, and until when.
+        RunFailedError: Another run holds the lease; the message has its key and the time that is left.
     """
     newest = max(_numbers(store), default=0)
     if newest:
@@ -237,7 +237,7 @@ def _make(store: Any, number: int, generation: _Generation) -> bool:
     try:
         obstore.put(store, _name(number), json.dumps(asdict(generation)).encode(), mode="create")
     except AlreadyExistsError:
-        # It is ours where the answer to a first try was lost and the request was sent again.
+        # It is this run's if the response to the first request was lost and the request was sent again.
         return _read(store, number) == generation
     return True
 
@@ -246,7 +246,7 @@ def _read(store: Any, number: int) -> _Generation | None:
     try:
         return _Generation(**json.loads(bytes(obstore.get(store, _name(number)).bytes())))
     except (FileNotFoundError, ValueError, TypeError):
-        return None  # a writer that died while it wrote holds nothing
+        return None  # its writer died while it wrote, and doesn't hold the lease
 
 
 def _numbers(store: Any) -> list[int]:
@@ -259,7 +259,7 @@ def _name(number: int) -> str:
 
 
 def _has_died(held: _Generation) -> bool:
-    """True where the holder was a process on this machine that has exited: there is no need to wait for it."""
+    """Return whether the holder was a process on this machine that has exited: its lease can be taken over at once."""
     if held.machine != _machine() or held.pid == os.getpid():
         return False
     try:
@@ -272,7 +272,7 @@ def _has_died(held: _Generation) -> bool:
 
 
 def _machine() -> str:
-    """Name this machine and boot, and the container: a process id means something only there."""
+    """Return a name of this machine, its boot and its container: a process id is valid there only."""
     parts = [socket.gethostname()]
     with contextlib.suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())

@@ -1,7 +1,7 @@
-"""Upkeep of a lake: what dead runs left, then table by table; no row changes. A dry run writes nothing.
+"""Upkeep of a lake: batches of dead runs, then each table. No row changes, and a dry run writes nothing.
 
-A batch that is staged and not yet published is safe: its files belong to a snapshot of the table, so they are no
-orphans, and nothing is deleted while a batch is left unfinished (design.md, "Exactly once") or an invariant is broken.
+A batch that is staged and not yet published is safe. Its files belong to a snapshot of the table, so they are not
+orphans. Nothing is deleted while a batch is unfinished (design.md, "Exactly once") or an invariant is broken.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from pathlib import Path
 
 from dicom_udf.aws.glue import lake_tables
 from dicom_udf.columns.invariants import InvariantResult, check_invariants
-from dicom_udf.config import TABLES, MaintainConfig, check_lake
+from dicom_udf.config import MaintainConfig, check_lake
 from dicom_udf.errors import ConfigurationError, RunFailedError
+from dicom_udf.lake import iceberg, layout
 from dicom_udf.lake.batch import new_plan_id
-from dicom_udf.lake.dead_stages import dead_stages, remove_stage
+from dicom_udf.lake.dead_stages import find_dead_stages, remove_stage
 from dicom_udf.lake.faults import translate_spark_errors
+from dicom_udf.lake.layout import INSTANCES, LakeTable
 from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.recovery import finish_left_batches
 from dicom_udf.lake.session import CATALOG, lake_session
@@ -32,15 +34,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LakeUpkeep:
-    """What was done to a lake, or would be.
+    """The upkeep of a lake, done or planned.
 
     Attributes:
         batches_finished: Staged batches of dead runs that were committed.
-        batches_left: Batches that an earlier run planned and didn't read; the next run of its source goes on.
-        stages_removed: Folders in the staging database that are no tables: of runs that died while they made or dropped
-            one.
-        tables: One each.
-        broken: What was found of invariants that don't hold; then nothing was deleted.
+        batches_left: Batches that an earlier run planned and did not read; the next run of its source reads them.
+        stages_removed: Folders in the staging database that are not tables: a run died while it made or dropped one.
+        tables: The upkeep of each table.
+        broken: Results of the invariants that don't hold; nothing was deleted if there are any.
     """
 
     batches_finished: int
@@ -51,15 +52,15 @@ class LakeUpkeep:
 
 
 def maintain(config: MaintainConfig) -> LakeUpkeep:
-    """Bring a lake's files in order, or tell what that would do.
+    """Finish left batches and maintain each table of a lake; a dry run only counts.
 
     Raises:
-        ConfigurationError: There is no such lake, or it can't be sorted like that. Nothing has been written.
-        RunFailedError: Another run holds the lake longer than ``config.wait``, or a step failed; what was done stays.
+        ConfigurationError: There is no such lake, or ``config.sort_by`` names an unfit column. Nothing was written.
+        RunFailedError: Another run holds the lake longer than ``config.wait``, or a step failed; earlier steps stay.
     """
     check_lake(config.place)
     if config.place.is_glue:
-        lake_tables(config.place)
+        lake_tables(config.place, layout.table_names())
     with translate_spark_errors(config.place):
         return _maintain(config)
 
@@ -69,8 +70,8 @@ def _maintain(config: MaintainConfig) -> LakeUpkeep:
         lake = Lake(lake_session(config.place, master=config.master), config.place)
         _check(lake, config)
         staged, planned = _left_batches(lake)
-        tables = tuple(plan_table(lake, table, config) for table in _tables(lake))
-        return LakeUpkeep(staged, planned, len(dead_stages(lake, config.orphan_days)), tables)
+        tables = tuple(plan_table(lake, table.name, config) for table in _tables(lake))
+        return LakeUpkeep(staged, planned, len(find_dead_stages(lake, config.orphan_days)), tables)
     run = new_plan_id(datetime.now(UTC))
     set_run_id(run)
     with lake_lease(config.place, run, wait=config.wait) as lease:
@@ -80,7 +81,7 @@ def _maintain(config: MaintainConfig) -> LakeUpkeep:
         staged, planned = _left_batches(lake)
         if staged:
             _log.warning("%d staged batches are unfinished: nothing is deleted", staged)
-        dead = dead_stages(lake, config.orphan_days)
+        dead = find_dead_stages(lake, config.orphan_days)
         for name in dead:
             remove_stage(config.place, name)
         broken = _broken(lake) if config.verify and not staged else ()
@@ -89,37 +90,37 @@ def _maintain(config: MaintainConfig) -> LakeUpkeep:
         return LakeUpkeep(finished, staged + planned, len(dead), tables, broken)
 
 
-def _tables(lake: Lake) -> list[str]:
-    return [table for table in TABLES if lake.spark.catalog.tableExists(lake.name(table))]
+def _tables(lake: Lake) -> list[LakeTable]:
+    return [table for table in layout.LAKE_TABLES if lake.spark.catalog.tableExists(lake.name(table.name))]
 
 
 def _check(lake: Lake, config: MaintainConfig) -> None:
-    """Refuse a lake that is a copy, and columns that files can't be sorted by."""
+    """Refuse a lake that is a copy, and columns that can't sort files."""
     for setting in ("spark.wap.id", "spark.wap.branch"):
         lake.spark.conf.unset(setting)
-    for table in () if config.place.is_glue else _tables(lake):  # Glue's are looked at where they are found
-        place = Path(lake.load(table).location().removeprefix("file:")).resolve()
-        if place != (Path(config.lake) / config.database / table).resolve():
+    present = [table.name for table in _tables(lake)]
+    for name in () if config.place.is_glue else present:  # find_table has checked those of the Glue catalog
+        folder = Path(iceberg.location(lake.load(name)).removeprefix("file:")).resolve()
+        if folder != (Path(config.lake) / config.database / name).resolve():
             # Its metadata names the files of the lake that it was copied from: those would be deleted.
             raise RunFailedError(
-                f"the lake {config.lake} was moved or copied: the metadata of {config.database}.{table} names files in "
-                f"{place}; maintain it there, or move it back"
+                f"the lake {config.lake} was moved or copied: the metadata of {config.database}.{name} names files in "
+                f"{folder}; maintain it there, or move it back"
             )
-    if "instances" not in _tables(lake):
+    if INSTANCES.name not in present:
         return
-    schema = lake.load("instances").schema()
+    instances = lake.load(INSTANCES.name)
     for column in config.sort_by:
-        field = schema.findField(column)
-        if field is None or not field.type().isPrimitiveType() or "." in column:
+        if not iceberg.is_scalar_column(instances, column):
             raise ConfigurationError(
                 f"--sort-by: instances has no column {column} of one value; see dicom-lake columns"
             )
 
 
 def _broken(lake: Lake) -> tuple[InvariantResult, ...]:
-    names = {table: lake.name(table) for table in TABLES}
-    findings = check_invariants(lambda sql: lake.spark.sql(sql).collect(), names)
-    broken = tuple(finding for finding in findings if finding.wrong)
+    names = {table: lake.name(table) for table in layout.table_names()}
+    results = check_invariants(lambda sql: lake.spark.sql(sql).collect(), names)
+    broken = tuple(one for one in results if one.wrong)
     for one in broken:
         uris = ", ".join(map(named, one.source_uris))
         counted = f"{one.wrong:,} of {one.checked:,} {one.invariant.unit}"
@@ -128,7 +129,7 @@ def _broken(lake: Lake) -> tuple[InvariantResult, ...]:
 
 
 def _left_batches(lake: Lake) -> tuple[int, int]:
-    """Count the batches of earlier runs that are staged and not finished, and those that are only planned."""
+    """Count the batches of earlier runs that are staged and not committed, and those that are only planned."""
     if not lake.spark.catalog.databaseExists(f"{CATALOG}.{lake.place.staging}"):
         return 0, 0
     names = lake.staging_tables()

@@ -1,4 +1,4 @@
-"""What a run has to do: the listing held against the ledger, cut into batches."""
+"""The plan of a run: the listing compared with the ledger, cut into batches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
@@ -21,7 +21,7 @@ from dicom_udf.sources import Patterns
 __all__ = [
     "BATCH_BYTES",
     "BATCH_OBJECTS",
-    "LISTING",
+    "LISTING_TABLE",
     "Plan",
     "PlanRules",
     "arrow_frame",
@@ -30,10 +30,10 @@ __all__ = [
 ]
 
 BATCH_OBJECTS = 200_000
-"""Objects in one batch at the most: what a crash costs, and what a commit holds."""
+"""Most objects of one batch: a crash costs at most one batch."""
 
 BATCH_BYTES = 1 << 40
-"""Stored bytes in one batch, about: a zip's size says how many headers it may hold."""
+"""Stored bytes of one batch, about: the size of an archive bounds its headers."""
 
 _LISTING_ROWS = 200_000
 
@@ -42,13 +42,13 @@ _ALL = Patterns()
 
 @dataclass(frozen=True, slots=True)
 class PlanRules:
-    """What a plan takes for deleted, and how large its batches are.
+    """Rules for deleted objects and for the size of batches.
 
     Attributes:
-        patterns: What the listing was restricted to: the rest of the ledger isn't missing from it.
+        patterns: Patterns that the listing was restricted to: only ledger rows that match them can be deleted.
         deletes: False keeps the rows of objects that are gone.
-        mass_delete: True lets half of what the ledger has under the source go at once, or all.
-        batch_objects: Objects in one batch at the most.
+        mass_delete: True allows a plan that deletes half or more of the source's objects.
+        batch_objects: Most objects of one batch.
         batch_bytes: Stored bytes after which a batch is full; one object may be larger.
     """
 
@@ -73,10 +73,10 @@ _OBJECT_FIELDS = (
     Field("source_etag", "string", "as listed"),
     Field("source_last_modified", "timestamp_ntz", "UTC"),
 )
-LISTING = Table("listing", "one row per object listed; without size and etag where it is gone", _OBJECT_FIELDS)
-_PLAN = Table(
+LISTING_TABLE = Table("listing", "one row per object listed; without size and etag if it is gone", _OBJECT_FIELDS)
+_PLAN_TABLE = Table(
     "plan",
-    "one row per object to read or to take away",
+    "one row per object to read or to remove",
     (
         *_OBJECT_FIELDS,
         Field("action", "string", "new, changed, retried or deleted"),
@@ -88,15 +88,15 @@ _PLAN = Table(
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many objects a run found, and what is to be done with them.
+    """Counts of the objects of a plan by action, and its batches.
 
     Attributes:
-        listed: Objects in the listing, but for those that it says are gone.
-        new: In the listing, not in the ledger.
-        changed: In both, with another etag or size.
-        retried: In both and the same, but a curable failure asks for another try.
-        deleted: In the ledger; no longer in the listing of their source, or listed as gone.
-        batches: In the order in which they are to be ingested: changes before additions.
+        listed: Objects in the listing, without those that are gone.
+        new: Objects that are not in the ledger.
+        changed: Objects with another etag or size than in the ledger.
+        retried: Unchanged objects with a curable failure.
+        deleted: Objects of the ledger that are no longer in the listing of their source, or are listed as gone.
+        batches: The batches in the order in which they are ingested: changes before additions.
     """
 
     listed: int = 0
@@ -107,17 +107,17 @@ class Plan:
     batches: tuple[Batch, ...] = ()
 
     def __add__(self, other: Plan) -> Plan:
-        """Return the counts of both, and the batches."""
+        """Return the sums of the counts, and the batches of both."""
         return Plan(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     @property
     def to_read(self) -> int:
-        """Objects to read."""
+        """Number of objects to read."""
         return self.new + self.changed + self.retried
 
     @property
     def unchanged(self) -> int:
-        """Objects that need nothing."""
+        """Number of objects whose rows stay as they are."""
         return self.listed - self.to_read
 
 
@@ -128,7 +128,7 @@ def write_listing(lake: Lake, plan_id: str, batches: Iterator[pa.RecordBatch]) -
         The number of objects, without those that are gone.
     """
     name = listing_name(plan_id)
-    lake.create_staging(name, spark_ddl(LISTING))
+    lake.create_staging(name, spark_ddl(LISTING_TABLE))
     schema = lake.staging_table(name).schema
     total = 0
     for chunk in _chunks(batches, _LISTING_ROWS):
@@ -138,10 +138,11 @@ def write_listing(lake: Lake, plan_id: str, batches: Iterator[pa.RecordBatch]) -
 
 
 def arrow_frame(lake: Lake, batches: list[pa.RecordBatch], schema: StructType | str) -> DataFrame:
-    """Return Arrow batches as a frame without a detour over Python rows: one task is handed the batches themselves."""
+    """Return Arrow batches as a Spark frame, without a detour over Python rows: one task returns the batches."""
 
     def hand_over(own: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        deque(own, maxlen=0)  # Spark ends a worker that leaves its input unread, and the next one imports all anew
+        # Spark ends a worker that doesn't read its input, and the next one imports all modules again.
+        deque(own, maxlen=0)
         yield from batches
 
     return lake.spark.range(1, numPartitions=1).mapInArrow(hand_over, schema)
@@ -159,28 +160,50 @@ def _chunks(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[list[pa.Re
 
 
 def make_plan(lake: Lake, plan_id: str, *, listed: int, scope: str | None, rules: PlanRules = _DEFAULTS) -> Plan:
-    """Hold the listing of a run against the ledger, both ways, and write what is to be done to its plan.
+    """Compare the listing of a run with the ledger, both ways, and write the objects to read or remove to its plan.
 
     Args:
-        lake: Where.
+        lake: The lake.
         plan_id: Key of the plan.
-        listed: Objects in the listing.
-        scope: The source's URI. A ledger row under it that the listing lacks is deleted: a folder's URI ends in ``/``,
-            a single object's is its own; None: only what is listed as gone is deleted.
-        rules: What counts as deleted, and how large a batch may be.
+        listed: Number of objects in the listing.
+        scope: The source's URI: of a folder it ends in ``/``, of a single object it is the object's. A ledger row in
+            the scope that the listing lacks is deleted. None: only objects that are listed as gone are deleted.
+        rules: Which objects count as deleted, and the size of a batch.
 
     Raises:
-        RunFailedError: The listing is empty, or at most half as long as the ledger under the source.
+        RunFailedError: The listing is empty, or at most half as long as the ledger in the scope.
     """
-    known = lake.table("objects").select(
+    ledger = lake.table("objects").select(
         F.col("source_uri").alias("known_uri"), "source_size", "source_etag", "study_dates", "ingest_retry"
     )
-    found = lake.staging_table(listing_name(plan_id)).alias("found")
-    joined = found.join(
-        known.where(_in_scope(scope, rules.patterns)).alias("known"),
-        F.col("found.source_uri") == F.col("known_uri"),
-        "full_outer" if scope is not None and rules.deletes else "left_outer",
+    known = ledger.where(_in_scope(scope, rules.patterns))
+    found = lake.staging_table(listing_name(plan_id))
+    actions = _compare(found, known, rules, is_whole=scope is not None)
+    counts = _write_plan(lake, plan_id, _cut_into_batches(actions, rules))
+    by_action = _count_actions(counts)
+    if by_action["deleted"] and scope is not None and not rules.mass_delete:
+        _refuse_mass_delete(known.count(), listed, scope)
+    return Plan(
+        listed=listed,
+        new=by_action["new"],
+        changed=by_action["changed"],
+        retried=by_action["retried"],
+        deleted=by_action["deleted"],
+        batches=_batches(plan_id, counts),
     )
+
+
+def _compare(found: DataFrame, known: DataFrame, rules: PlanRules, *, is_whole: bool) -> DataFrame:
+    """Return the plan's rows without their batches: the listing joined with the ledger.
+
+    Args:
+        found: The listing.
+        known: The ledger in the scope.
+        rules: Whether objects are deleted.
+        is_whole: Whether the listing has all objects of the scope: objects that it lacks are then deleted.
+    """
+    how = "full_outer" if is_whole and rules.deletes else "left_outer"
+    joined = found.alias("found").join(known.alias("known"), F.col("found.source_uri") == F.col("known_uri"), how)
     is_same = (F.col("found.source_size") == F.col("known.source_size")) & (
         F.col("found.source_etag") == F.col("known.source_etag")
     )
@@ -191,7 +214,7 @@ def make_plan(lake: Lake, plan_id: str, *, listed: int, scope: str | None, rules
         .when(~is_same, "changed")
         .when(F.col("known.ingest_retry"), "retried")
     )
-    plan = joined.select(
+    return joined.select(
         F.coalesce("found.source_uri", "known_uri").alias("source_uri"),
         F.coalesce("found.source_size", "known.source_size").alias("source_size"),
         F.coalesce("found.source_etag", "known.source_etag").alias("source_etag"),
@@ -199,33 +222,43 @@ def make_plan(lake: Lake, plan_id: str, *, listed: int, scope: str | None, rules
         action.alias("action"),
         F.col("study_dates").alias("old_study_dates"),
     ).where("action IS NOT NULL")
-    # New objects are appended, the others merged: one batch never holds both. The two kinds take odd and even numbers.
+
+
+def _cut_into_batches(plan: DataFrame, rules: PlanRules) -> DataFrame:
+    """Add the column ``batch``: objects in the order of their names, cut by number and by bytes.
+
+    New objects are appended, the others merged, so a batch has objects of one kind: new ones have odd numbers.
+    """
     is_new = (F.col("action") == "new").cast("int")
     by_name = Window.partitionBy(is_new).orderBy("source_uri")
-    before = F.coalesce(F.sum("source_size").over(by_name.rowsBetween(Window.unboundedPreceding, -1)), F.lit(0))
-    filled = F.floor((F.row_number().over(by_name) - 1) / rules.batch_objects) + F.floor(before / rules.batch_bytes)
-    plan = plan.withColumn("batch", filled.cast("int") * 2 + is_new)
+    objects_before = F.row_number().over(by_name) - 1
+    bytes_before = F.coalesce(F.sum("source_size").over(by_name.rowsBetween(Window.unboundedPreceding, -1)), F.lit(0))
+    full_batches = F.floor(objects_before / rules.batch_objects) + F.floor(bytes_before / rules.batch_bytes)
+    return plan.withColumn("batch", full_batches.cast("int") * 2 + is_new)
+
+
+def _write_plan(lake: Lake, plan_id: str, plan: DataFrame) -> list[Row]:
+    """Write a plan to its staging table; return the number of objects by batch and action."""
     name = plan_name(plan_id)
-    lake.create_staging(name, spark_ddl(_PLAN))
+    lake.create_staging(name, spark_ddl(_PLAN_TABLE))
     plan.writeTo(lake.staging_name(name)).append()
-    rows = lake.staging_table(name).groupBy("batch", "action").count().collect()
-    counts: Counter[str] = Counter()
-    for row in rows:
-        counts[row["action"]] += row["count"]
-    if counts["deleted"] and scope is not None and not rules.mass_delete:
-        _refuse_mass_delete(known.where(_in_scope(scope, rules.patterns)).count(), listed, scope)
-    to_read = {row["batch"]: 0 for row in rows}
-    for row in rows:
+    return lake.staging_table(name).groupBy("batch", "action").count().collect()
+
+
+def _count_actions(counts: list[Row]) -> Counter[str]:
+    by_action: Counter[str] = Counter()
+    for row in counts:
+        by_action[row["action"]] += row["count"]
+    return by_action
+
+
+def _batches(plan_id: str, counts: list[Row]) -> tuple[Batch, ...]:
+    """Return the batches in the order in which they are ingested, also those that only delete."""
+    to_read = {row["batch"]: 0 for row in counts}
+    for row in counts:
         to_read[row["batch"]] += row["count"] if row["action"] != "deleted" else 0
     batches = [Batch(plan_id, number, objects) for number, objects in to_read.items()]
-    return Plan(
-        listed=listed,
-        new=counts["new"],
-        changed=counts["changed"],
-        retried=counts["retried"],
-        deleted=counts["deleted"],
-        batches=tuple(sorted(batches, key=lambda batch: (batch.is_new, batch.number))),
-    )
+    return tuple(sorted(batches, key=lambda batch: (batch.is_new, batch.number)))
 
 
 def _refuse_mass_delete(known: int, listed: int, scope: str | None) -> None:
@@ -238,7 +271,7 @@ def _refuse_mass_delete(known: int, listed: int, scope: str | None) -> None:
 
 
 def _in_scope(scope: str | None, patterns: Patterns) -> Column:
-    """Which ledger rows a listing speaks of: those below the source that pass the same patterns."""
+    """Return the condition for ledger rows that belong to a listing: below its source, with the same patterns."""
     uri = F.col("known_uri")
     if scope is None:
         return F.lit(True)

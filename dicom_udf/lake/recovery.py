@@ -1,4 +1,4 @@
-"""What an earlier run left behind, and how it is brought to its end."""
+"""Recovery: batches that an earlier run staged and did not commit."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _log = logging.getLogger(__name__)
 
 
 def finish_left_batches(lake: Lake, *, on_commit: Callable[[Batch], None] | None = None) -> int:
-    """Commit what an earlier run staged and didn't finish, and clear away its plans; return the number of batches.
+    """Commit the batches that an earlier run staged, and drop its plans; return the number of batches.
 
-    A stage is written by one atomic append, so one that has a snapshot is complete; the objects of one that hasn't
-    are still new or changed to the next plan.
+    A stage is written by one atomic append, so a stage with a snapshot is complete. The objects of a stage without one
+    are still new or changed in the next plan.
 
     Args:
-        lake: Where.
-        on_commit: Called with each batch between its commit and the end of its stage.
+        lake: The lake.
+        on_commit: Called with each batch after its commit, before its stage is dropped.
     """
     finished = 0
     left = lake.staging_tables()
@@ -37,7 +37,7 @@ def finish_left_batches(lake: Lake, *, on_commit: Callable[[Batch], None] | None
                 on_commit(batch)
             finished += 1
         lake.drop_staging(stage)
-    # Only now: a stage can't be merged without its plan.
+    # Plans are dropped last: a stage can't be merged without its plan.
     for name in left:
         if not name.startswith("stage_"):
             lake.drop_staging(name)

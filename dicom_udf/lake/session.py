@@ -1,25 +1,24 @@
-"""The Spark session that a lake is written with: made here on a laptop, found on Glue and EMR."""
+"""The Spark session of a lake: started here on one machine, provided by the platform on Glue and EMR."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
-from typing import Any
 
-from py4j.protocol import Py4JJavaError
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from dicom_udf.aws.clients import default_region
 from dicom_udf.config import LakePlace
 from dicom_udf.errors import RunFailedError
+from dicom_udf.lake import iceberg
 from dicom_udf.lake.start import AWS_PACKAGE, ICEBERG_PACKAGE, start_spark
 
 __all__ = ["AWS_PACKAGE", "CATALOG", "ICEBERG_PACKAGE", "lake_session"]
 
 CATALOG = "lake"
-"""Name of the Iceberg catalog inside the session; readers of the lake never see it."""
+"""Name of the Iceberg catalog in the session; readers of the lake don't see it."""
 
 _ICEBERG_EXTENSIONS = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
 
@@ -27,17 +26,17 @@ _ICEBERG_EXTENSIONS = "org.apache.iceberg.spark.extensions.IcebergSparkSessionEx
 def lake_session(place: LakePlace, *, master: str | None = None) -> SparkSession:
     """Return a session whose catalog :data:`CATALOG` is the lake's.
 
-    Each call gives a session of its own (catalog, ``spark.wap.id``) on the one Spark application of the process.
-    Started by ``spark-submit`` or Glue, the platform's master, jars and sizes stand; only Iceberg's extension and
-    catalog are set. Started by plain Python, the session is local: see :func:`dicom_udf.lake.start.start_spark`.
+    Each call returns a new session (catalog, ``spark.wap.id``) on the one Spark application of the process. Under
+    ``spark-submit`` or Glue, only Iceberg's extension and catalog are set: the platform chose master, jars and sizes.
+    In plain Python, the application is started locally: see :func:`dicom_udf.lake.start.start_spark`.
 
     Args:
-        place: The lake. A local one has a Hadoop catalog in its folder, one in S3 the Glue catalog.
-        master: Spark master for a session started by plain Python; default ``local[*]``.
+        place: The lake. A local lake has a Hadoop catalog in its folder, a lake in S3 uses the Glue catalog.
+        master: Spark master for an application that plain Python starts; default ``local[*]``.
 
     Raises:
         ConfigurationError: Spark can't be started in this environment; the message has cause and remedy.
-        RunFailedError: The lake is in S3, and the application that runs already has no Iceberg for AWS.
+        RunFailedError: The lake is in S3, and the running application lacks Iceberg's library for AWS.
     """
     builder = SparkSession.builder.appName("dicom-lake").config("spark.sql.extensions", _ICEBERG_EXTENSIONS)
     builder = builder.config("spark.serializer", "org.apache.spark.serializer.KryoSerializer")
@@ -50,7 +49,7 @@ def lake_session(place: LakePlace, *, master: str | None = None) -> SparkSession
     if is_own:
         application.sparkContext.setLogLevel("ERROR")
         if threading.current_thread() is threading.main_thread():
-            # Spark's own handler calls into Java, which fails in the middle of another call.
+            # Spark's own handler calls Java, which fails during another call of Java.
             signal.signal(signal.SIGINT, signal.default_int_handler)
         if place.is_glue:
             _check_aws(application)
@@ -66,17 +65,17 @@ def _catalog_settings(place: LakePlace) -> dict[str, str]:
     return {
         catalog: "org.apache.iceberg.spark.SparkCatalog",
         f"{catalog}.warehouse": place.root,
-        # A cached table would hide what another process committed between two steps of a batch.
+        # A cached table would hide commits of other processes between two steps of a batch.
         f"{catalog}.cache-enabled": "false",
         **{f"{catalog}.{name}": value for name, value in keeper.items()},
         "spark.sql.session.timeZone": "UTC",
-        # Batches of rows are bounded by bytes where they are made; this bounds those that Spark cuts for Python.
+        # Our batches are bounded by bytes; this bounds the batches that Spark makes for Python.
         "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
     }
 
 
 def _glue_settings(place: LakePlace) -> dict[str, str]:
-    """Return Iceberg's settings for Glue and S3; credentials come by the chain of AWS's library for Java."""
+    """Return Iceberg's settings for Glue and S3; AWS's library for Java finds the credentials."""
     settings = {
         "type": "glue",
         "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
@@ -93,17 +92,14 @@ def _glue_settings(place: LakePlace) -> dict[str, str]:
 
 
 def _check_aws(application: SparkSession) -> None:
-    """Make sure that a session of plain Python has AWS's library for Java: jars can't be added to a Spark that runs.
+    """Check that a session of plain Python has AWS's library for Java: jars can't be added to a running Spark.
 
     Raises:
-        RunFailedError: It hasn't.
+        RunFailedError: The library is missing.
     """
-    jvm: Any = application._jvm
-    try:
-        # Iceberg's own runtime has the catalog, and not the library for Java that it calls.
-        jvm.org.apache.spark.util.Utils.classForName("software.amazon.awssdk.services.glue.GlueClient", False, False)
-    except Py4JJavaError:
+    # Iceberg's runtime has the Glue catalog, but not the library for Java that the catalog calls.
+    if not iceberg.has_class(application, "software.amazon.awssdk.services.glue.GlueClient"):
         raise RunFailedError(
             f"the Spark application of this process was started without {AWS_PACKAGE}; open the lake in S3 first, or "
             "in a process of its own"
-        ) from None
+        )

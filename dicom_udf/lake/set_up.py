@@ -1,4 +1,4 @@
-"""A lake's tables without an ingest: made where they are absent, or attached again to a catalog that lost them."""
+"""Make a lake's tables without an ingest, or attach them again to a catalog that lost them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-
-from py4j.protocol import Py4JJavaError
-from pyspark.errors.exceptions.captured import CapturedException
 
 from dicom_udf.aws.glue import find_table, glue_client, table_names
 from dicom_udf.aws.s3 import list_objects
-from dicom_udf.config import TABLES, InitConfig, LakePlace, RegisterConfig, check_new_lake
+from dicom_udf.config import InitConfig, LakePlace, RegisterConfig, check_new_lake
 from dicom_udf.errors import ConfigurationError
+from dicom_udf.lake import iceberg, layout
 from dicom_udf.lake.batch import new_plan_id, plan_name
 from dicom_udf.lake.faults import translate_spark_errors
 from dicom_udf.lake.glue_tables import make_databases
@@ -33,11 +30,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What was attached.
+    """Tables that were attached to the Glue catalog.
 
     Attributes:
-        tables: The metadata file of each of the lake's tables that the catalog knows anew.
-        staging: Staging tables of a batch that an earlier run left; the next run finishes it.
+        tables: URLs of the metadata files of the lake's tables, by name.
+        staging: Names of the staging tables of batches that an earlier run left; the next run finishes them.
     """
 
     tables: dict[str, str]
@@ -45,11 +42,11 @@ class Registered:
 
 
 def init(config: InitConfig) -> None:
-    """Make a lake's database, tables and views; what is there stays.
+    """Make a lake's databases, tables and views where they are missing.
 
     Raises:
-        ConfigurationError: The lake can't be one. Nothing was written.
-        RunFailedError: Another run holds it, or S3 or Glue refuse.
+        ConfigurationError: There can't be a lake at this place. Nothing was written.
+        RunFailedError: Another run holds the lake, or S3 or Glue refuse.
     """
     check_new_lake(config.place)
     with translate_spark_errors(config.place), lake_lease(config.place, new_plan_id(datetime.now(UTC))) as lease:
@@ -59,11 +56,11 @@ def init(config: InitConfig) -> None:
 def register(config: RegisterConfig) -> Registered:
     """Attach the tables whose files are in the lake to the Glue catalog, each by its newest metadata file.
 
-    A table that the catalog knows is left as it is. A batch that was staged when the catalog was lost is attached too:
-    otherwise what it has published already would be ingested again.
+    Tables that are in the catalog stay as they are. A batch that was staged when the catalog was lost is attached too:
+    otherwise the rows that it has published would be ingested again.
 
     Raises:
-        ConfigurationError: It knows them all, or there are no tables in the lake; a database is absent and none may be
+        ConfigurationError: The catalog has all tables, or the lake has none; or a database is missing and may not be
             made.
         RunFailedError: Another run holds the lake, or S3 or Glue refuse.
     """
@@ -76,11 +73,12 @@ def register(config: RegisterConfig) -> Registered:
     check_new_lake(place)
     with translate_spark_errors(place), lake_lease(place, new_plan_id(datetime.now(UTC))):
         there = _newest_metadata(place, place.database)
-        lost = [table for table in TABLES if table in there and find_table(place, table) is None]
+        tables = [table for table in layout.table_names() if table in there]
+        lost = [table for table in tables if find_table(place, table) is None]
         if not lost:
             raise ConfigurationError(
-                f"the Glue catalog knows every table of the lake {place.root} already; nothing was changed"
-                if any(table in there for table in TABLES)
+                f"the Glue catalog has every table of the lake {place.root} already; nothing was changed"
+                if tables
                 else f"there are no tables in {place.location(place.database)}; 'dicom-lake init' makes them"
             )
         make_databases(place)
@@ -100,7 +98,7 @@ def _newest_metadata(place: LakePlace, database: str) -> dict[str, str]:
     for entry in list_objects(place.bucket, prefix, place.access):
         found = _METADATA.fullmatch(entry["Key"][len(prefix) :])
         if found:
-            # Two of one version: one was written and lost its race, or its writer died; the later has a snapshot more.
+            # Of two files of one version the earlier is of a writer that died or was too late to commit.
             one = (int(found["version"]), entry["LastModified"], f"s3://{place.bucket}/{entry['Key']}")
             newest[found["table"]] = max(newest.get(found["table"], one), one)
     return {table: url for table, (_, _, url) in newest.items()}
@@ -116,16 +114,17 @@ def _attach(lake: Lake, database: str, table: str, metadata: str) -> None:
 def _attach_staging(lake: Lake) -> Iterator[str]:
     """Attach the staged batches that an earlier run left, with their plans; yield the tables' names.
 
-    One that can't be read to its end was being dropped, which happens only once its batch is published.
+    A stage with missing files was being dropped, which happens only after its batch is published.
     """
     there = _newest_metadata(lake.place, lake.place.staging)
     known = table_names(lake.place, lake.place.staging)
     lost = [name for name in there if name.startswith("stage_") and name not in known]
     for plan, stages in _by_plan(lost).items():
-        if plan in known or (plan in there and _is_attached(lake, plan, there[plan])):
-            if plan not in known:
-                yield plan
-            yield from [stage for stage in stages if _is_attached(lake, stage, there[stage])]
+        if plan not in known:
+            if plan not in there or not _attach_whole(lake, plan, there[plan]):
+                continue
+            yield plan
+        yield from [stage for stage in stages if _attach_whole(lake, stage, there[stage])]
 
 
 def _by_plan(stages: Iterable[str]) -> dict[str, list[str]]:
@@ -135,15 +134,10 @@ def _by_plan(stages: Iterable[str]) -> dict[str, list[str]]:
     return plans
 
 
-def _is_attached(lake: Lake, name: str, metadata: str) -> bool:
-    """Attach a staging table if all of its files are there; else those that are left stay for maintenance."""
+def _attach_whole(lake: Lake, name: str, metadata: str) -> bool:
+    """Attach a staging table if all of its files exist; otherwise its files stay for maintenance."""
     _attach(lake, lake.place.staging, name, metadata)
-    table: Any = lake.staging_table(name)
-    try:
-        table.write.format("noop").mode("overwrite").save()
-    except (Py4JJavaError, CapturedException) as error:
-        if "NotFoundException" not in f"{error} {getattr(error, '_stackTrace', '')}":
-            raise
-        lake.spark.sql(f"DROP TABLE {lake.staging_name(name)}")
-        return False
-    return True
+    if iceberg.all_files_exist(lake.staging_table(name)):
+        return True
+    lake.spark.sql(f"DROP TABLE {lake.staging_name(name)}")
+    return False

@@ -19,9 +19,10 @@ from pyspark.sql import functions as F
 from dicom_udf.columns import spark_ddl
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake.batch import Batch
-from dicom_udf.lake.promoted import promoted_columns
+from dicom_udf.lake.promoted_columns import promoted_columns
 from dicom_udf.lake.tables import Lake
-from dicom_udf.read import RowKind, read_batches, staged_table
+from dicom_udf.read import read_batches, staged_table
+from dicom_udf.row_kind import RowKind
 from dicom_udf.sources import ObjectRef
 from dicom_udf.tasks import ReadSettings, make_tasks, split_objects
 
@@ -116,7 +117,7 @@ def stage_batch(lake: Lake, batch: Batch, settings: ReadSettings, *, live: LiveC
 
 def _to_read(lake: Lake, batch: Batch) -> DataFrame:
     """Return the batch's objects by name: the slices of a series are read together (design.md, "Reading a header")."""
-    planned = batch.planned(lake).where("action != 'deleted'").orderBy("source_uri")
+    planned = batch.planned_objects(lake).where("action != 'deleted'").orderBy("source_uri")
     return planned.select("source_uri", "source_size", "source_etag", "source_last_modified")
 
 

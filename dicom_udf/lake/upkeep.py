@@ -1,27 +1,25 @@
 """Upkeep of one table by Iceberg's own procedures: compaction, manifests, snapshots, orphan files.
 
-A compaction rewrites the small files of a partition into few of the target size, sorted by what people filter by. Its
-plan is asked of the planner that the procedure uses. Procedures publish what they do: no ``spark.wap.id`` is set.
+A compaction rewrites the small files of a partition into few files of the target size, sorted by the columns of
+frequent filters. Procedures publish their snapshots themselves: no ``spark.wap.id`` is set.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dicom_udf.config import MaintainConfig
 from dicom_udf.errors import RunFailedError
+from dicom_udf.lake import iceberg
+from dicom_udf.lake.layout import LakeTable
 from dicom_udf.lake.session import CATALOG
 from dicom_udf.lake.tables import Lake
 
 __all__ = ["TableUpkeep", "maintain_table", "plan_table"]
-
-_SORTED_BY = {"failures": ("code", "source_uri"), "objects": ("source_uri",)}
-"""The ledger is joined by source_uri, and a source is a prefix of it."""
 
 _COMMIT_BYTES = 8 << 30
 """A compaction commits after about so many bytes, ten times at the most: what a crash costs."""
@@ -34,17 +32,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TableUpkeep:
-    """What was done to a table, or would be.
+    """The upkeep of one table, done or planned.
 
     Attributes:
-        table: Its name.
+        table: Name of the table.
         files_rewritten: Data files that were compacted.
-        files_written: Data files that took their place.
-        bytes_rewritten: Size of the former.
-        manifests_rewritten: Manifests that were replaced by fewer.
+        files_written: Data files that replaced them.
+        bytes_rewritten: Size of the compacted files.
+        manifests_rewritten: Manifests that were replaced by fewer ones.
         snapshots_expired: Snapshots that can't be read any more.
-        files_deleted: Files that only those needed; None in a dry run.
-        orphan_files: Files that belong to no snapshot: deleted.
+        files_deleted: Files that only those snapshots needed; None in a dry run.
+        orphan_files: Files of no snapshot; they were deleted.
     """
 
     table: str
@@ -58,67 +56,52 @@ class TableUpkeep:
 
 
 def plan_table(lake: Lake, table: str, config: MaintainConfig) -> TableUpkeep:
-    """Tell what :func:`maintain_table` would do; writes nothing."""
-    files, written, size = _compaction(lake, table, config)
+    """Return what :func:`maintain_table` would do; writes nothing."""
+    files, written, size = _plan_compaction(lake, table, config)
     return TableUpkeep(
         table=table,
         files_rewritten=files,
         files_written=written,
         bytes_rewritten=size,
         manifests_rewritten=_surplus_manifests(lake, table),
-        snapshots_expired=_expiring(lake, table, config),
+        snapshots_expired=_count_expiring(lake, table, config),
         files_deleted=None,
         orphan_files=_remove_orphans(lake, table, config, dry_run=True),
     )
 
 
-def _compaction(lake: Lake, table: str, config: MaintainConfig) -> tuple[int, int, int]:
-    """Ask Iceberg's planner: files to rewrite, files to write, bytes to rewrite."""
-    jvm: Any = lake.spark._jvm
-    planner = jvm.org.apache.iceberg.actions.BinPackRewriteFilePlanner(lake.load(table))
-    planner.init(_rewrite_options(config))
-    files = written = size = 0
-    for group in _each(planner.plan().groups()):
-        files += group.inputFileNum()
-        written += group.expectedOutputFiles()
-        size += group.inputFilesSizeInBytes()
-    return files, written, size
+def _plan_compaction(lake: Lake, table: str, config: MaintainConfig) -> iceberg.Compaction:
+    return iceberg.plan_compaction(lake.spark, lake.load(table), _rewrite_options(config))
 
 
 def _surplus_manifests(lake: Lake, table: str) -> int:
-    """Count the manifests, 0 where they are about as few as they can be."""
-    iceberg = lake.load(table)
-    snapshot = iceberg.currentSnapshot()
-    if snapshot is None:
-        return 0
-    sizes = [manifest.length() for manifest in _each(snapshot.allManifests(iceberg.io()))]
+    """Return the number of manifests; 0 where there are about as few as possible."""
+    sizes = iceberg.manifest_sizes(lake.load(table))
     needed = -(-sum(sizes) // _MANIFEST_BYTES)
     return len(sizes) if len(sizes) > 2 * needed else 0
 
 
-def _expiring(lake: Lake, table: str, config: MaintainConfig) -> int:
-    """Ask Iceberg which snapshots would expire; applied, and not committed."""
+def _count_expiring(lake: Lake, table: str, config: MaintainConfig) -> int:
     millis = int(_days_ago(config.snapshot_days).timestamp() * 1000)
-    expiry = lake.load(table).expireSnapshots().expireOlderThan(millis).retainLast(config.keep_snapshots)
-    return sum(1 for _ in _each(expiry.apply()))
+    return iceberg.expiring_snapshots(lake.load(table), older_than=millis, keep=config.keep_snapshots)
 
 
-def maintain_table(lake: Lake, table: str, config: MaintainConfig, *, may_delete: bool) -> TableUpkeep:
-    """Bring a table's files in order; return what was done.
+def maintain_table(lake: Lake, declared: LakeTable, config: MaintainConfig, *, may_delete: bool) -> TableUpkeep:
+    """Compact a table's files, rewrite its manifests, expire snapshots and delete orphan files.
 
     Args:
-        lake: Where; its lease is looked at before each step.
-        table: Its name.
-        config: How.
-        may_delete: False leaves old snapshots and orphan files alone.
+        lake: The lake; its lease is checked before each step.
+        declared: The table.
+        config: Sizes, ages and limits.
+        may_delete: False keeps old snapshots and orphan files.
 
     Raises:
         LeaseLostError: Another run has taken the lake over.
         RunFailedError: Some files could not be compacted.
     """
-    began = time.monotonic()
+    began, table = time.monotonic(), declared.name
     lake.check_lease()
-    files, written, size = _compact(lake, table, config)
+    files, written, size = _compact(lake, declared, config)
     lake.check_lease()
     manifests = _rewrite_manifests(lake, table)
     lake.check_lease()
@@ -129,18 +112,19 @@ def maintain_table(lake: Lake, table: str, config: MaintainConfig, *, may_delete
     return TableUpkeep(table, files, written, size, manifests, expired, deleted, orphans)
 
 
-def _compact(lake: Lake, table: str, config: MaintainConfig) -> tuple[int, int, int]:
-    _, _, size = _compaction(lake, table, config)
+def _compact(lake: Lake, declared: LakeTable, config: MaintainConfig) -> iceberg.Compaction:
+    table = declared.name
+    _, _, size = _plan_compaction(lake, table, config)
     if not size:
         return 0, 0, 0
     options = _rewrite_options(config)
     options["max-concurrent-file-group-rewrites"] = str(lake.spark.sparkContext.defaultParallelism)
-    # New files are younger than every delete file, so those that hid rows of the old ones are seen to hide none and go.
+    # New files are younger than each delete file. Delete files of the old ones then hide no row, and are removed.
     options |= {"use-starting-sequence-number": "false", "remove-dangling-deletes": "true"}
     if size > _COMMIT_BYTES:
         commits = min(10, -(-size // _COMMIT_BYTES))
         options |= {"partial-progress.enabled": "true", "partial-progress.max-commits": str(commits)}
-    columns = config.sort_by if table == "instances" else _SORTED_BY[table]
+    columns = declared.sort_by or config.sort_by
     pairs = ", ".join(f"'{key}', '{value}'" for key, value in options.items())
     found = _call(
         lake, table, "rewrite_data_files",
@@ -161,8 +145,8 @@ def _rewrite_manifests(lake: Lake, table: str) -> int:
 
 
 def _expire(lake: Lake, table: str, config: MaintainConfig) -> tuple[int, int]:
-    """Expire snapshots; return how many, and how many files only they needed."""
-    expired = _expiring(lake, table, config)
+    """Expire snapshots; return their number, and the number of files that only they needed."""
+    expired = _count_expiring(lake, table, config)
     if not expired:
         return 0, 0
     moment = f"{_days_ago(config.snapshot_days):%Y-%m-%d %H:%M:%S}"
@@ -174,10 +158,10 @@ def _expire(lake: Lake, table: str, config: MaintainConfig) -> tuple[int, int]:
 
 
 def _remove_orphans(lake: Lake, table: str, config: MaintainConfig, *, dry_run: bool) -> int:
-    """Delete files below the table that no snapshot knows; those of a run that died before its commit."""
+    """Delete files in the table's folder that no snapshot names: a run that died before its commit left them."""
     moment = f"{_days_ago(config.orphan_days):%Y-%m-%d %H:%M:%S}"
-    # Listing S3 as folders takes a request for each partition; by prefix one for each thousand files.
-    prefix = str(lake.load(table).location().startswith("s3")).lower()
+    # A listing of S3 by folders takes a request for each partition, one by prefix a request for 1,000 files.
+    prefix = str(iceberg.location(lake.load(table)).startswith("s3")).lower()
     arguments = f"older_than => TIMESTAMP '{moment}', dry_run => {str(dry_run).lower()}, prefix_listing => {prefix}"
     return len(_call(lake, table, "remove_orphan_files", arguments))
 
@@ -202,10 +186,3 @@ def _rewrite_options(config: MaintainConfig) -> dict[str, str]:
 
 def _days_ago(days: int) -> datetime:
     return datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
-
-
-def _each(iterable: Any) -> Iterator[Any]:
-    """Go through a Java collection or stream."""
-    iterator = iterable.iterator()
-    while iterator.hasNext():
-        yield iterator.next()

@@ -1,6 +1,6 @@
-"""The column reference (docs/reference/columns.md), made from the declarations of the tables.
+"""The column reference (docs/reference/columns.md), made from the declaration of the tables.
 
-``python -m release.pages.columns_page`` prints it.
+``python -m release.pages.columns_page`` prints it; a test fails when it is stale.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ import sys
 
 from pydicom.datadict import keyword_for_tag
 
-from dicom_udf.columns.attributes import column_type, declared_attributes
-from dicom_udf.columns.model import Attribute, Table
-from dicom_udf.columns.tables import failures_table, instances_table, objects_table
+from dicom_udf.columns import Attribute, Table, column_type, declared_attributes
+from dicom_udf.lake import layout
 
-__all__ = ["columns_page", "markdown_type"]
+__all__ = ["columns_page", "escape_type"]
 
 _INTRO = """# Columns
 
@@ -25,7 +24,7 @@ Made from `dicom_udf/columns/` by `make docs`; don't edit.
 * Types follow the VR and VM of the DICOM dictionary: VM 1 is a scalar, everything else an array, empty items null.
   [VR -> type](vr_types.md) has the rules.
 * Timestamps have no zone: `source_` and `ingest_` ones are UTC, attributes and `derived_` ones wall clock as written.
-* A path such as `A.B` looks into the **first** item of the sequence `A`; all items stand in `header`.
+* A path such as `A.B` looks into the **first** item of the sequence `A`; all items are in `header`.
 * *Action* is the basic profile's action of PS3.15 Table E.1-1 (2024b): what a de-identified view would do with the
   column: D replace, Z empty or replace, X remove, U replace the UID consistently; empty where the table doesn't
   name it.
@@ -36,9 +35,10 @@ def columns_page() -> str:
     """Return the page as Markdown."""
     attributes = {attribute.column: attribute for attribute in declared_attributes()}
     parts = [_INTRO]
-    for table in (instances_table(), failures_table(), objects_table()):
+    for declared in layout.LAKE_TABLES:
+        table = declared.columns()
         parts.append(f"\n## {table.name}\n\n{table.comment[0].upper()}{table.comment[1:]}.\n\n")
-        parts.append(_instances(table, attributes) if table.name == "instances" else _plain(table))
+        parts.append(_instances(table, attributes) if declared.name == layout.INSTANCES.name else _plain(table))
     return "".join(parts)
 
 
@@ -50,26 +50,26 @@ def _instances(table: Table, attributes: dict[str, Attribute]) -> str:
     for field in table.fields:
         attribute = attributes.get(field.name)
         if attribute is None:
-            rows.append(f"| `{field.name}` | {markdown_type(field.type)} | | | | | | {field.comment} |")
+            rows.append(f"| `{field.name}` | {escape_type(field.type)} | | | | | | {field.comment} |")
             continue
         tags = " > ".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in attribute.path)
         keyword = keyword_for_tag(attribute.path[-1])
         rows.append(
-            f"| `{field.name}` | {markdown_type(column_type(attribute))} | {tags} {keyword} "
-            f"| {attribute.vr}, {attribute.vm} | {attribute.unit} "
-            f"| {attribute.level} | {attribute.action} | {attribute.description} |"
+            f"| `{field.name}` | {escape_type(column_type(attribute))} | {tags} {keyword} "
+            f"| {attribute.vr}, {attribute.vm} | {attribute.unit} | {attribute.level} | {attribute.action} "
+            f"| {attribute.description} |"
         )
     return "\n".join(rows) + "\n"
 
 
 def _plain(table: Table) -> str:
     rows = ["| column | type | meaning |", "|---|---|---|"]
-    rows += [f"| `{field.name}` | {markdown_type(field.type)} | {field.comment} |" for field in table.fields]
+    rows += [f"| `{field.name}` | {escape_type(field.type)} | {field.comment} |" for field in table.fields]
     return "\n".join(rows) + "\n"
 
 
-def markdown_type(sql: str) -> str:
-    """Return a Spark SQL type as a table of the page shows it."""
+def escape_type(sql: str) -> str:
+    """Return a Spark SQL type as Markdown."""
     return "array of codes" if sql.startswith("array<struct") else sql.replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -1,6 +1,6 @@
-"""The view reference (docs/reference/views.md), made from the definitions of the views.
+"""The view reference (docs/reference/views.md), made from the definition of the views.
 
-``python -m release.pages.views_page`` prints it.
+``python -m release.pages.views_page`` prints it; a test fails when it is stale.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from dicom_udf.columns.views import DUCKDB, View, make_views
-from release.pages.columns_page import markdown_type
+from release.pages.columns_page import escape_type
 
 __all__ = ["views_page"]
 
@@ -32,7 +32,7 @@ SELECT series_description, instances, slice_location_min, slice_location_max FRO
 * In `unique_instances` a filter reaches the table, so `study_date` prunes there too. A series or study is made from all
   its instances: a filter on anything but its UIDs is applied after that.
 * A lake in S3 has them in the Glue catalog, where [Athena](../how_to/athena.md) and Trino read them; in a local one
-  `dicom-lake query` makes them where they are asked for.
+  `dicom-lake query` makes them when a query names them.
 """
 
 
@@ -46,7 +46,7 @@ def _section(view: View) -> str:
     if view.name == "unique_instances":
         return text + "Columns as in [instances](columns.md#instances).\n"
     rows = ["| column | type | meaning |", "|---|---|---|"]
-    rows += [f"| `{field.name}` | {markdown_type(field.type)} | {field.comment} |" for field in view.fields]
+    rows += [f"| `{field.name}` | {escape_type(field.type)} | {field.comment} |" for field in view.fields]
     return text + "\n".join(rows) + "\n"
 
 

@@ -14,20 +14,19 @@ from dicom_udf.columns import (
     arrow_schema,
     column_type,
     declared_attributes,
-    failures_table,
     fill_row,
     instances_table,
-    objects_table,
     selection,
     spark_ddl,
 )
 from dicom_udf.columns.schema import arrow_type
 from dicom_udf.header import VRS, Header
+from dicom_udf.lake.layout import LAKE_TABLES
 from release.pages.columns_page import columns_page
 
 ROOT = Path(__file__).parents[2]
 ATTRIBUTES = declared_attributes()
-TABLES = (instances_table(), failures_table(), objects_table())
+TABLES = [table.columns() for table in LAKE_TABLES]
 
 MUST_HAVE = [
     "TimezoneOffsetFromUTC",

@@ -13,11 +13,13 @@ from dicom_udf.answers.local import open_tables
 from dicom_udf.cli import main
 from dicom_udf.columns.invariants import EXAMPLES, INVARIANTS, check_invariants
 from dicom_udf.config import IngestConfig, LakePlace
+from dicom_udf.lake.layout import table_names
 from dicom_udf.lake.session import lake_session
 from dicom_udf.pipeline import ingest
 from tests.local_lake import files
 
 SAMPLE = Path(__file__).parents[2] / "sample_dcm"
+NAMES = {table: table for table in table_names()}
 
 TABLES = """
 CREATE TABLE instances AS SELECT * FROM (VALUES
@@ -94,12 +96,12 @@ def tables():
 
 
 def broken(tables) -> dict[str, tuple[int, tuple[str, ...]]]:
-    found = check_invariants(lambda sql: tables.execute(sql).fetchall())
+    found = check_invariants(lambda sql: tables.execute(sql).fetchall(), NAMES)
     return {one.invariant.name: (one.wrong, one.source_uris) for one in found if one.wrong}
 
 
 def test_a_lake_that_is_right_breaks_none(tables):
-    found = check_invariants(lambda sql: tables.execute(sql).fetchall())
+    found = check_invariants(lambda sql: tables.execute(sql).fetchall(), NAMES)
     assert [one.invariant for one in found] == list(INVARIANTS)
     assert [(one.checked, one.wrong, one.source_uris) for one in found if one.invariant.unit == "objects"] == [
         (5, 0, ())
@@ -121,6 +123,16 @@ def test_every_invariant_has_a_breach():
     assert {invariant for invariant, _ in BREACHES.values()} == {one.name for one in INVARIANTS}
 
 
+def test_a_derived_table_has_rows_of_objects_in_the_ledger_only(tables):
+    tables.execute("CREATE TABLE items AS SELECT source_uri FROM instances")
+    names = {**NAMES, "items": "items"}
+    [*_, found] = check_invariants(lambda sql: tables.execute(sql).fetchall(), names)
+    assert (found.invariant.name, found.checked, found.wrong) == ("object_in_ledger_items", 5, 0)
+    tables.execute("INSERT INTO items VALUES ('file:///s/9')")
+    [*_, found] = check_invariants(lambda sql: tables.execute(sql).fetchall(), names)
+    assert (found.wrong, found.source_uris) == (1, ("file:///s/9",))
+
+
 def test_the_count_is_whole_where_the_list_is_cut(tables):
     tables.execute("INSERT INTO objects SELECT 's3://b/' || range, 1, 'e', 'ingested', 1, 0, NULL FROM range(25)")
     wrong, uris = broken(tables)["rows_as_counted"]
@@ -140,7 +152,7 @@ def test_spark_finds_what_duckdb_finds(spark, tables, tmp_path, breach):
         session.read.parquet(str(tmp_path / f"{table}.parquet")).createOrReplaceTempView(f"the_{table}")
     names = {table: f"the_{table}" for table in ("instances", "failures", "objects")}
     found = check_invariants(lambda sql: session.sql(sql).collect(), names)
-    assert found == check_invariants(lambda sql: tables.execute(sql).fetchall())
+    assert found == check_invariants(lambda sql: tables.execute(sql).fetchall(), NAMES)
 
 
 # --- The command, on a lake

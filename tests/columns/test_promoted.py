@@ -57,11 +57,11 @@ def test_a_comment_says_tag_keyword_and_vr():
     [
         ("PatientComment", "did you mean PatientComments?"),
         ("(0010,4000)", "did you mean PatientComments?"),
-        ("", "is no keyword"),
+        ("", "is not a keyword"),
         ("Foo:Bar", "gggg,xxee"),
         ("PixelData", "binary"),
         ("ReferencedImageSequence", "is a sequence"),
-        ("Modality.Rows", "Modality is no sequence"),
+        ("Modality.Rows", "Modality is not a sequence"),
         ("CommandField", "no header has it"),
         ("PatientComments:Remarks", "can't be a column's name"),
         ("PatientComments:", "can't be a column's name"),

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from dicom_udf.columns import arrow_schema, declared_attributes, instances_table
 from dicom_udf.columns.schema import arrow_type
 from dicom_udf.columns.views import DUCKDB, TRINO, Dialect, make_views
-from dicom_udf.config import VIEWS
+from dicom_udf.lake.layout import VIEWS
 
 ROOT = Path(__file__).parents[2]
 SPARK = Dialect("`", "to_json({})")

@@ -10,8 +10,10 @@ import pytest
 
 from dicom_udf.config import LakePlace
 from dicom_udf.errors import RunFailedError
-from dicom_udf.lake import finish_left_batches, lake_lease, open_lake, publish
-from dicom_udf.lake.lease import LeaseLostError
+from dicom_udf.lake import publish
+from dicom_udf.lake.lease import LeaseLostError, lake_lease
+from dicom_udf.lake.recovery import finish_left_batches
+from dicom_udf.lake.tables import open_lake
 from tests.lake.test_crashes import TABLES, change, fill, rows, run
 
 pytestmark = [pytest.mark.spark, pytest.mark.crash]

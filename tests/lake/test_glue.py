@@ -12,10 +12,13 @@ import pytest
 from dicom_udf.answers.inspection import lake_status
 from dicom_udf.cli import main
 from dicom_udf.columns import failures_table, instances_table, objects_table
-from dicom_udf.config import TABLES, VIEWS, IngestConfig, MaintainConfig
+from dicom_udf.config import IngestConfig, MaintainConfig
 from dicom_udf.errors import ConfigurationError, RunFailedError
-from dicom_udf.lake import commit, lake_lease, open_lake
+from dicom_udf.lake import commit
+from dicom_udf.lake.layout import VIEWS, table_names
+from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.maintenance import maintain
+from dicom_udf.lake.tables import open_lake
 from dicom_udf.pipeline import ingest
 from tests.servers.s3 import NO_VERSITYGW, S3Server, find_versitygw, moto_server, versitygw
 
@@ -187,7 +190,7 @@ def test_init_makes_databases_tables_and_views_and_does_it_once(spark, s3, moto,
     for _ in range(2):
         assert main(["init", *arguments, "--partition-by", "month"]) == 0
     glue = moto.client("glue")
-    assert {one["Name"] for one in glue.get_tables(DatabaseName="dicom")["TableList"]} == {*TABLES, *VIEWS}
+    assert {one["Name"] for one in glue.get_tables(DatabaseName="dicom")["TableList"]} == {*table_names(), *VIEWS}
     assert main(["verify", *arguments]) == 0
 
 
@@ -201,7 +204,7 @@ def test_a_catalog_that_lost_all_gets_the_same_rows_back(settings, arguments, s3
     forget(moto)
     assert main(["register", *arguments]) == 0
     assert main(["register", *arguments]) == 2
-    assert "knows every table of the lake s3://lake/in/here already" in capsys.readouterr().err
+    assert "has every table of the lake s3://lake/in/here already" in capsys.readouterr().err
     assert [row["source_uri"] for row in open_lake(config.place).table("instances").collect()] == ["s3://source/a.dcm"]
     assert ingest(config).objects_unchanged == 1
     assert main(["verify", *arguments]) == 0

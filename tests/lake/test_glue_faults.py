@@ -9,7 +9,7 @@ import pytest
 from dicom_udf.answers.inspection import verify_lake
 from dicom_udf.config import IngestConfig
 from dicom_udf.errors import RunFailedError
-from dicom_udf.lake import open_lake
+from dicom_udf.lake.tables import open_lake
 from dicom_udf.pipeline import ingest
 from tests.lake.test_glue import CT, forget, keys
 from tests.servers.proxy import proxy

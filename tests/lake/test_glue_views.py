@@ -13,9 +13,9 @@ from dicom_udf.columns import instances_table
 from dicom_udf.columns.model import Field
 from dicom_udf.columns.schema import hive_type, trino_type
 from dicom_udf.columns.views import TRINO, make_views
-from dicom_udf.config import VIEWS
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake.glue_views import create_views
+from dicom_udf.lake.layout import VIEWS
 from tests.servers.s3 import moto_s3
 
 PROMOTED = Field("vendor_shim", "array<bigint>", "(0019,xx10) EXAMPLE, SL. A private element.")

@@ -18,9 +18,10 @@ from dicom_udf.answers.inspection import verify_lake
 from dicom_udf.cli import main, maintain_job
 from dicom_udf.columns import instances_table
 from dicom_udf.config import IngestConfig, LakePlace, MaintainConfig
-from dicom_udf.lake import lake_lease, open_lake
+from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.maintenance import maintain
 from dicom_udf.lake.publish import publish
+from dicom_udf.lake.tables import open_lake
 from dicom_udf.pipeline import ingest
 from tests.local_lake import files
 

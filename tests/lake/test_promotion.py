@@ -12,9 +12,10 @@ from dicom_udf.columns import parse_promoted
 from dicom_udf.config import IngestConfig, LakePlace, PromoteConfig
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.header import Selection, read_header
-from dicom_udf.lake import open_lake, promotion, publish
-from dicom_udf.lake.promoted import filled, left_promotion
+from dicom_udf.lake import promotion, publish
+from dicom_udf.lake.promoted_columns import fill_columns, find_promotion
 from dicom_udf.lake.promotion import promote
+from dicom_udf.lake.tables import open_lake
 from dicom_udf.pipeline import ingest
 
 from ..header.files import encode, minimal
@@ -156,7 +157,7 @@ def test_rows_that_come_later_have_the_same_values_appended_or_merged(promoted):
 
 def test_rows_that_another_writer_adds_meanwhile_are_not_lost(promoted, monkeypatch):
     """A writer that knows of no lease commits between the reading of the rows and their rewriting."""
-    real, calls = promotion.filled, []
+    real, calls = promotion.fill_columns, []
     before = promoted.rows(*COLUMNS)
 
     def interrupted(rows, columns):
@@ -169,7 +170,7 @@ def test_rows_that_another_writer_adds_meanwhile_are_not_lost(promoted, monkeypa
             other.spark.createDataFrame([row], table.schema).writeTo(other.name("instances")).append()
         return given
 
-    monkeypatch.setattr(promotion, "filled", interrupted)
+    monkeypatch.setattr(promotion, "fill_columns", interrupted)
     promoted.promote("RegionOfResidence")
     after = promoted.rows(*COLUMNS)
     assert after.pop("foreign") in before.values()
@@ -200,13 +201,13 @@ def test_promotions_that_died_are_finished_by_the_next_one(lake, monkeypatch):
             patch.setattr(place, name, dying)
             with pytest.raises(Killed):
                 lake.promote(attribute)
-        assert left_promotion(lake.open()).columns == (column,)
+        assert find_promotion(lake.open()).columns == (column,)
         if column == "b_value":
             lake.add("new_")
             lake.ingest()
         done = lake.promote(attribute)
         assert (done.finished, done.added) == ((column,), ())
-        assert left_promotion(lake.open()) is None
+        assert find_promotion(lake.open()) is None
     assert lake.rows(*COLUMNS) == expected("old_", "new_")
 
 
@@ -243,7 +244,7 @@ def test_each_type_is_filled_as_the_reader_gives_it(spark):
     read = read_header(BytesIO(encode(data_set)), selection=Selection(tuple(one.wanted for one in asked)))
     row = (read.json, None, None, None)
     columns = "header string, header_file_meta string, header_omitted array<string>, invalid_values map<string,string>"
-    given = filled(spark.createDataFrame([row], columns), asked)
+    given = fill_columns(spark.createDataFrame([row], columns), asked)
     (values,) = given.select(*(one.column for one in asked)).collect()
     assert values.asDict() == read.values
     types = {field.name: field.dataType.simpleString() for field in given.schema}
@@ -255,6 +256,6 @@ def test_each_type_is_filled_as_the_reader_gives_it(spark):
 def test_a_header_that_another_program_wrote_costs_no_row(spark, text):
     columns = "header string, header_file_meta string, header_omitted array<string>, invalid_values map<string,string>"
     rows = spark.createDataFrame([(text, None, None, {"StudyDate": "not a date"})], columns)
-    (row,) = filled(rows, [parse_promoted("ReasonForVisit")]).collect()
+    (row,) = fill_columns(rows, [parse_promoted("ReasonForVisit")]).collect()
     assert row["reason_for_visit"] is None
     assert row["invalid_values"]["StudyDate"] == "not a date"

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
+from dicom_udf.answers.inspection import verify_lake
 from dicom_udf.answers.local import run_query
 from dicom_udf.columns import instances_table
-from dicom_udf.config import IngestConfig, LakePlace
+from dicom_udf.config import IngestConfig, LakePlace, MaintainConfig
 from dicom_udf.errors import RunFailedError
-from dicom_udf.lake import commit, open_lake
+from dicom_udf.lake import commit
+from dicom_udf.lake.maintenance import maintain
+from dicom_udf.lake.tables import open_lake
 from dicom_udf.pipeline import ingest
+from tests.lake.old_lakes.make_lake import unpack
 from tests.lake.test_crashes import write
 
 pytestmark = pytest.mark.spark
+
+OLD_LAKES = Path(__file__).with_name("old_lakes")
 
 
 def test_an_older_lake_gets_new_columns_and_a_newer_one_is_refused(spark, tmp_path):
@@ -37,7 +44,7 @@ def test_an_older_lake_gets_new_columns_and_a_newer_one_is_refused(spark, tmp_pa
     assert columns["kvp"].metadata["comment"].startswith("(0018,0060) KVP")
 
     lake.spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ('dicom-lake.schema-version' = '99')")
-    with pytest.raises(RunFailedError, match=r"instances has schema version 99, this software knows \d+ \("):
+    with pytest.raises(RunFailedError, match=r"instances has schema version 99, this software supports \d+ \("):
         ingest(config)
 
 
@@ -60,3 +67,37 @@ def test_a_batch_that_an_older_version_staged_is_committed(spark, tmp_path, monk
     assert ingest(config).objects_read == 0
     answer = run_query("SELECT sop_instance_uid, kvp, study_date FROM instances", LakePlace(root))
     assert list(answer.rows) == [("1.2.3.1", None, date(2024, 1, 1))]
+
+
+def test_a_lake_of_version_0_1_0_is_queried_ingested_into_and_maintained(spark, tmp_path):
+    root = unpack(OLD_LAKES / "0.1.0.tar.xz", tmp_path)
+    place, source = LakePlace(str(root)), tmp_path / "source"
+    assert answers(place) == (6, 1, 7)
+    assert not verify_lake(place).broken
+
+    source.mkdir()
+    write(source / "first.dcm", 11, "20240101")
+    write(source / "second.dcm", 12, "20240102")
+    write(source / "notes.txt", 13, "text")
+    config = IngestConfig(source=str(source), lake=str(root))
+    assert ingest(config).objects_new == 3
+    assert answers(place) == (8, 2, 10)
+
+    write(source / "first.dcm", 14, "20240105")
+    (source / "notes.txt").unlink()
+    done = ingest(config)
+    assert (done.objects_changed, done.objects_deleted, done.objects_new) == (1, 1, 0)
+    assert answers(place) == (8, 1, 9)
+    rows = run_query("SELECT sop_instance_uid, study_date FROM instances WHERE study_date > '2024-01-03'", place).rows
+    assert list(rows) == [("1.2.3.14", date(2024, 1, 5))]
+
+    done = maintain(MaintainConfig(lake=str(root), min_input_files=2, wait=0))
+    assert done.tables[0].files_rewritten > 0
+    assert not done.broken
+    assert answers(place) == (8, 1, 9)
+    assert not verify_lake(place).broken
+
+
+def answers(place):
+    sql = ", ".join(f"(SELECT count(*) FROM {table})" for table in ("instances", "failures", "objects"))
+    return next(run_query(f"SELECT {sql}", place).rows)

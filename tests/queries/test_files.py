@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dicom_udf.columns.views import TRINO, make_views
-from dicom_udf.config import TABLES, VIEWS
+from dicom_udf.lake.layout import VIEWS, table_names
 from tests.queries.answers import Run, answers
 
 ROOT = Path(__file__).parents[2]
@@ -64,8 +64,8 @@ def test_it_names_tables_and_views_of_the_lake_without_a_database(query):
     own = set(re.findall(r"(?:WITH|,)\s+(\w+) AS \(", query))
     body = re.sub(r"--[^\n]*|'[^']*'", "", query)
     sources = {name for name in re.findall(r"\b(?:FROM|JOIN)\s+([\w.]+)", body) if name != "UNNEST"}
-    assert sources <= {*TABLES, *VIEWS, *own}
-    assert sources & {*TABLES, *VIEWS}
+    assert sources <= {*table_names(), *VIEWS, *own}
+    assert sources & {*table_names(), *VIEWS}
 
 
 def test_it_reads_headers_of_a_period_alone(query):

@@ -16,7 +16,8 @@ import pytest
 from dicom_udf.answers.local import run_query
 from dicom_udf.columns import failures_table, instances_table, objects_table
 from dicom_udf.columns.views import TRINO, make_views
-from dicom_udf.config import VIEWS, IngestConfig, PromoteConfig
+from dicom_udf.config import IngestConfig, PromoteConfig
+from dicom_udf.lake.layout import VIEWS
 from dicom_udf.lake.promotion import promote
 from dicom_udf.pipeline import ingest
 from tests.queries.answers import Run, answers

@@ -1,0 +1,233 @@
+"""Calls of Iceberg's Java API, by Spark's gateway: the one module of the lake that sees Java objects.
+
+A question that SQL on Iceberg's metadata tables answers by a Spark job is one call here. A loaded table is a Java
+object, whose type Python doesn't have: ``Any``. It shows the table as it was when it was loaded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors.exceptions.captured import CapturedException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from dicom_udf.columns import Field
+
+__all__ = [
+    "CherryPickError",
+    "Compaction",
+    "add_columns",
+    "all_files_exist",
+    "cherry_pick",
+    "column_names",
+    "current_snapshot",
+    "expiring_snapshots",
+    "has_class",
+    "is_in_history",
+    "is_scalar_column",
+    "load_table",
+    "location",
+    "manifest_sizes",
+    "overwrite_table",
+    "plan_compaction",
+    "properties",
+    "remove_property",
+    "staged_snapshots",
+]
+
+Compaction = tuple[int, int, int]
+"""Files to rewrite, files to write in their place, bytes to rewrite."""
+
+
+class CherryPickError(Exception):
+    """A snapshot could not be made current; the message is the name of the exception that Java raised."""
+
+
+def has_class(spark: SparkSession, name: str) -> bool:
+    """Return whether Java finds a class by its full name."""
+    jvm: Any = spark._jvm
+    try:
+        jvm.org.apache.spark.util.Utils.classForName(name, False, False)
+    except Py4JJavaError:
+        return False
+    return True
+
+
+def load_table(spark: SparkSession, name: str) -> Any:
+    """Load a table, e.g. ``lake.dicom.objects``, as it is now."""
+    jvm: Any = spark._jvm
+    return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(spark._jsparkSession, name)
+
+
+def location(table: Any) -> str:
+    """Return the URL or path of a table's folder."""
+    return str(table.location())
+
+
+def properties(table: Any) -> dict[str, str]:
+    """Return a table's properties."""
+    return {str(key): str(value) for key, value in table.properties().items()}
+
+
+def remove_property(table: Any, key: str) -> None:
+    """Remove a property, in one commit."""
+    table.updateProperties().remove(key).commit()
+
+
+def column_names(spark: SparkSession, table: Any) -> set[str]:
+    """Return the names of a table's columns, by one call of Java instead of three for each column."""
+    jvm: Any = spark._jvm
+    schema = json.loads(jvm.org.apache.iceberg.SchemaParser.toJson(table.schema()))
+    return {field["name"] for field in schema["fields"]}
+
+
+def is_scalar_column(table: Any, name: str) -> bool:
+    """Return whether a table has a column of that name at top level, with one value a row."""
+    field = table.schema().findField(name)
+    return field is not None and field.type().isPrimitiveType() and "." not in name
+
+
+def add_columns(spark: SparkSession, table: Any, fields: Sequence[Field], further: Mapping[str, str]) -> None:
+    """Add empty columns behind the others and set properties, in one commit.
+
+    Args:
+        spark: The session.
+        table: The table.
+        fields: The columns.
+        further: The properties, by key.
+    """
+    jvm: Any = spark._jvm
+    ddl = ", ".join(f"`{field.name}` {field.type}" for field in fields)
+    types = jvm.org.apache.iceberg.spark.SparkSchemaUtil.convert(jvm.org.apache.spark.sql.types.StructType.fromDDL(ddl))
+    transaction = table.newTransaction()
+    schema = transaction.updateSchema()
+    for field in fields:
+        schema.addColumn(field.name, types.findType(field.name), field.comment)
+    schema.commit()
+    update = transaction.updateProperties()
+    for key, value in further.items():
+        update.set(key, value)
+    update.commit()
+    transaction.commitTransaction()
+
+
+def current_snapshot(table: Any) -> int | None:
+    """Return the id of the snapshot that readers see; None for a table that was never written to."""
+    snapshot = table.currentSnapshot()
+    return None if snapshot is None else int(snapshot.snapshotId())
+
+
+def staged_snapshots(table: Any, wap_id: str) -> set[int]:
+    """Return the ids of the snapshots that were written under ``wap_id``, published or not."""
+    return {int(one.snapshotId()) for one in _each(table.snapshots()) if one.summary().get("wap.id") == wap_id}
+
+
+def is_in_history(spark: SparkSession, table: Any, wap_id: str, *, since: int) -> bool:
+    """Return whether a snapshot in the table's current history was published under ``wap_id``.
+
+    A publish that was a fast-forward keeps ``wap.id``, another one has ``published-wap-id``. A snapshot that is only
+    staged has ``wap.id`` too, but is not an ancestor of the current one.
+
+    Args:
+        spark: The session.
+        table: The table.
+        wap_id: The id.
+        since: Unix time in milliseconds; older snapshots are not compared.
+    """
+    jvm: Any = spark._jvm
+    for snapshot in _each(jvm.org.apache.iceberg.util.SnapshotUtil.currentAncestors(table)):
+        if snapshot.timestampMillis() < since:
+            return False
+        summary = snapshot.summary()
+        if wap_id in (summary.get("wap.id"), summary.get("published-wap-id")):
+            return True
+    return False
+
+
+def cherry_pick(spark: SparkSession, name: str, snapshot: int) -> None:
+    """Make a staged snapshot of a table current.
+
+    Raises:
+        CherryPickError: It was published already, it is not a child of the current snapshot, or the outcome is unknown.
+    """
+    try:
+        load_table(spark, name).manageSnapshots().cherrypick(snapshot).commit()
+    except Py4JJavaError as error:
+        raise CherryPickError(_class_name(error)) from error
+
+
+def overwrite_table(rows: DataFrame, name: str, snapshot: int) -> bool:
+    """Replace all rows of a table, in one snapshot without a shuffle; return False where another writer was faster.
+
+    Args:
+        rows: The new rows, made from the table as it was at ``snapshot``.
+        name: The table's full name.
+        snapshot: Rows that were added since this one would be lost: Iceberg then refuses the commit.
+    """
+    writer = rows.writeTo(name).option("isolation-level", "serializable")
+    writer = writer.option("validate-from-snapshot-id", str(snapshot)).option("distribution-mode", "none")
+    try:
+        writer.overwrite(F.lit(True))
+    except Py4JJavaError as error:
+        if _class_name(error) != "ValidationException":
+            raise
+        return False
+    return True
+
+
+def plan_compaction(spark: SparkSession, table: Any, options: Mapping[str, str]) -> Compaction:
+    """Return what ``rewrite_data_files`` would do with these options, from the planner that it uses."""
+    jvm: Any = spark._jvm
+    planner = jvm.org.apache.iceberg.actions.BinPackRewriteFilePlanner(table)
+    planner.init(dict(options))
+    files = written = size = 0
+    for group in _each(planner.plan().groups()):
+        files += group.inputFileNum()
+        written += group.expectedOutputFiles()
+        size += group.inputFilesSizeInBytes()
+    return files, written, size
+
+
+def manifest_sizes(table: Any) -> list[int]:
+    """Return the sizes in bytes of the manifests of the current snapshot."""
+    snapshot = table.currentSnapshot()
+    return [] if snapshot is None else [int(one.length()) for one in _each(snapshot.allManifests(table.io()))]
+
+
+def expiring_snapshots(table: Any, *, older_than: int, keep: int) -> int:
+    """Count the snapshots that would expire; nothing is committed.
+
+    Args:
+        table: The table.
+        older_than: Unix time in milliseconds.
+        keep: So many of the newest snapshots stay.
+    """
+    expiry = table.expireSnapshots().expireOlderThan(older_than).retainLast(keep)
+    return sum(1 for _ in _each(expiry.apply()))
+
+
+def all_files_exist(rows: DataFrame) -> bool:
+    """Read all rows of a table; return False where one of its files is missing."""
+    table: Any = rows
+    try:
+        table.write.format("noop").mode("overwrite").save()
+    except (Py4JJavaError, CapturedException) as error:
+        if "NotFoundException" not in f"{error} {getattr(error, '_stackTrace', '')}":
+            raise
+        return False
+    return True
+
+
+def _class_name(error: Py4JJavaError) -> str:
+    return str(error.java_exception.getClass().getSimpleName())
+
+
+def _each(iterable: Any) -> Iterator[Any]:
+    """Yield the elements of a Java collection or stream."""
+    iterator = iterable.iterator()
+    while iterator.hasNext():
+        yield iterator.next()
