@@ -3,5 +3,5 @@
 Importing this package starts nothing and needs no Spark.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["__version__"]
