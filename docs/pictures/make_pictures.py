@@ -35,7 +35,8 @@ _MODALITIES = """dicom-lake query "SELECT modality, count(*) AS instances, \\
     count(DISTINCT study_instance_uid) AS studies, \\
     min(study_date) FILTER (NOT study_date_is_default) AS first_study \\
   FROM instances GROUP BY 1 ORDER BY 2 DESC, 1" --lake lake"""
-_SERIES = """dicom-lake query "SELECT study_date, modality, series_description, instances, slice_thickness_min AS mm \\
+_SERIES = """dicom-lake query "SELECT study_date, modality, series_description, instances, \\
+    slice_thickness_min AS mm \\
   FROM series WHERE modality = 'CT' ORDER BY 1, 3" --lake lake"""
 
 PICTURES: dict[str, tuple[str, ...]] = {
