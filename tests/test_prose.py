@@ -34,33 +34,33 @@ class Phrase(NamedTuple):
 
 PHRASES = (
     # Code returns, sends, compares; it doesn't talk.
-    Phrase("tell", r"tell|tells|told|telling", "return, send, print, report", 63),
-    Phrase("ask", r"ask|asks|asked|asking", "request, query, call; 'takes' of a parameter", 103),
-    Phrase("say", r"say|says|said|saying", "name, report, state, contain", 133),
+    Phrase("tell", r"tell|tells|told|telling", "return, send, print, report", 43),
+    Phrase("ask", r"ask|asks|asked|asking", "request, query, call; 'takes' of a parameter", 86),
+    Phrase("say", r"say|says|said|saying", "name, report, state, contain", 72),
     Phrase("hear", r"hear|hears|heard", "receive", 0),
-    Phrase("know", r"know|knows|knew", "have, record, import, accept", 62),
-    Phrase("stand", r"stand|stands|stood|standing", "be, be stored, be at", 58),
-    Phrase("give", r"give|gives|gave|giving", "return, yield, produce", 90),
-    Phrase("hold against", r"(?:hold|holds|held) (?:\w+ ){0,3}against", "compare with", 6),
-    Phrase("look at", r"(?:look|looks|looked) (?:at|into)", "read, examine, probe", 40),
-    Phrase("take away", r"(?:take|takes|took|taken) (?:\w+ ){0,3}away", "remove, delete", 18),
-    Phrase("let go", r"let go|lets go|leave alone|leaves alone|left alone", "release, keep, skip", 4),
+    Phrase("know", r"know|knows|knew", "have, record, import, accept", 43),
+    Phrase("stand", r"stand|stands|stood|standing", "be, be stored, be at", 37),
+    Phrase("give", r"give|gives|gave|giving", "return, yield, produce", 55),
+    Phrase("hold against", r"(?:hold|holds|held) (?:\w+ ){0,3}against", "compare with", 1),
+    Phrase("look at", r"(?:look|looks|looked) (?:at|into)", "read, examine, probe", 26),
+    Phrase("take away", r"(?:take|takes|took|taken) (?:\w+ ){0,3}away", "remove, delete", 5),
+    Phrase("let go", r"let go|lets go|leave alone|leaves alone|left alone", "release, keep, skip", 3),
     # The subject is a noun.
-    Phrase("who", r"who|whom|whoever|whose", "the user, the writer, the reader of the table", 109),
-    Phrase("nobody", r"nobody|somebody|anybody", "no user, no process", 21),
-    Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 160),
+    Phrase("who", r"who|whom|whoever|whose", "the user, the writer, the reader of the table", 93),
+    Phrase("nobody", r"nobody|somebody|anybody", "no user, no process", 12),
+    Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 135),
     # Little words.
-    Phrase("else", r"(?<!thing )(?<!where )(?<!body )(?<!one )(?<!ever )(?<!what )else", "otherwise", 25),
-    Phrase("is no", r"(?<!there )(?:is|are|was|were) no(?= (?!longer|more|way|need)\w)", "is not a, has no", 32),
-    Phrase("no more", r"(?:is|are|that's) no more", "no longer exists, has exited", 2),
+    Phrase("else", r"(?<!thing )(?<!where )(?<!body )(?<!one )(?<!ever )(?<!what )else", "otherwise", 19),
+    Phrase("is no", r"(?<!there )(?:is|are|was|were) no(?= (?!longer|more|way|need)\w)", "is not a, has no", 25),
+    Phrase("no more", r"(?:is|are|that's) no more", "no longer exists, has exited", 1),
     Phrase(
         "is there",
         r"(?:what|that|which|it|they|one|where) (?:is|are|isn't|aren't) there",
         "exists, is present, is stored",
-        32,
+        24,
     ),
     Phrase("an own", r"an own|own ones", "our own, its own", 0),
-    Phrase("such", r"one such|of such|such a one|such that", "name the thing", 3),
+    Phrase("such", r"one such|of such|such a one|such that", "name the thing", 1),
 )
 
 
