@@ -97,12 +97,12 @@ output "log_groups" {
 }
 
 output "start_ingest_command" {
-  description = "Lists the whole source and ingests what is new, changed or gone."
+  description = "Lists the whole source and brings the lake up to date with it."
   value       = "aws glue start-job-run --region ${local.region} --job-name ${aws_glue_job.this["ingest"].name} --arguments '${jsonencode(local.sweep_arguments)}'"
 }
 
 output "start_event_ingest_command" {
-  description = "Ingests what the queue has; null without events."
+  description = "Ingests the objects of the queue; null without events."
   value       = var.events_enabled ? "aws glue start-job-run --region ${local.region} --job-name ${aws_glue_job.this["ingest"].name} --arguments '${jsonencode(local.event_arguments)}'" : null
 }
 

@@ -51,7 +51,7 @@ variable "deletion_protection" {
 }
 
 variable "dist_path" {
-  description = "Folder with what make dist builds: dicom-lake-<version>.gluewheels.zip and waker-<version>.zip. Null: dist/ of this repository."
+  description = "Folder with the packages that make dist builds: dicom-lake-<version>.gluewheels.zip and waker-<version>.zip. Null: dist/ of this repository."
   type        = string
   default     = null
 }
@@ -352,7 +352,7 @@ variable "ingest_schedule" {
 }
 
 variable "sweep_schedule" {
-  description = "When the whole source is listed, to repair what events lost. Null: never."
+  description = "When the whole source is listed, to find objects whose events were lost. Null: never."
   type        = string
   default     = "cron(10 2 * * ? *)"
 
