@@ -352,7 +352,7 @@ variable "ingest_schedule" {
 }
 
 variable "sweep_schedule" {
-  description = "When the whole source is listed, to find objects whose events were lost. Null: never."
+  description = "When the whole source is listed, to find the objects of lost events. Null: never."
   type        = string
   default     = "cron(10 2 * * ? *)"
 

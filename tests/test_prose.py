@@ -46,7 +46,7 @@ PHRASES = (
     Phrase("take away", r"(?:take|takes|took|taken) (?:\w+ ){0,3}away", "remove, delete", 5),
     Phrase("let go", r"let go|lets go|leave alone|leaves alone|left alone", "release, keep, skip", 3),
     # The subject is a noun.
-    Phrase("who", r"who|whom|whoever|whose", "the user, the writer, the reader of the table", 93),
+    Phrase("who", r"who|whom|whoever|whose", "the user, the writer, the reader of the table", 80),
     Phrase("nobody", r"nobody|somebody|anybody", "no user, no process", 12),
     Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 135),
     # Little words.
