@@ -1,5 +1,5 @@
 -- Archives
--- Archives by the number of instances in them, the bytes these have unpacked, and the files that gave no header
+-- Archives by the number of instances in them, with unpacked bytes and files without a readable header
 SELECT
   packed.source_uri,
   packed.source_size,

@@ -1,5 +1,5 @@
 -- Headers that were not read to their end
--- Instances whose file is cut or corrupt, by reason and folder: what came before the fault is in the lake
+-- Instances whose file is cut or corrupt, by reason and folder: the elements before the fault are in the lake
 SELECT
   split_part(header_fault, '@', 1) AS code,
   regexp_extract(source_uri, '^.*/') AS folder,

@@ -1,9 +1,9 @@
 -- Duplicates by SOPInstanceUID
--- Instances that are stored more than once: where, and whether the copies say the same
+-- Instances that are stored more than once: where, and whether the copies are equal
 SELECT
   sop_instance_uid,
   count(*) AS files,
-  -- where long binary values lie is said by their URIs: they differ between copies
+  -- URIs name the place of long binary values, which differs between copies
   count(DISTINCT regexp_replace(header, '"BulkDataURI":"[^"]*"')) = 1 AS is_same_header,
   sum(source_member_size) - max(source_member_size) AS bytes_to_spare,
   array_agg(source_uri || coalesce('!' || source_member, '') ORDER BY source_uri, source_member) AS places

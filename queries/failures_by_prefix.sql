@@ -1,5 +1,5 @@
 -- Failures by prefix
--- Files that gave no header by the first two folders of their key and the reason
+-- Files without a readable header, by the first two folders of their key and the reason
 SELECT
   regexp_extract(source_uri, '^s3://[^/]+/(?:[^/]+/){0,2}') AS prefix,
   code,

@@ -1,5 +1,5 @@
 -- Instances that may identify a person
--- What speaks against giving files away: identity not removed, text in the picture, names of people, dates of birth
+-- Reasons not to pass files on: identity not removed, text in the image, names of people, dates of birth
 SELECT
   modality,
   count(*) AS instances,

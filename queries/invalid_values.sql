@@ -1,5 +1,5 @@
 -- Invalid values by attribute
--- Attributes whose value is null, altered or ignored although the file has one, why, and by which maker
+-- Attributes whose value is null, altered or ignored although the file has one, with reason and manufacturer
 SELECT attribute, why, manufacturer, count(*) AS instances
 FROM instances
 CROSS JOIN UNNEST(invalid_values) AS t (attribute, why)

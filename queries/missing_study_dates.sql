@@ -1,5 +1,5 @@
 -- Missing study dates
--- Instances without a usable StudyDate by modality and maker, why, and whether another date could stand in
+-- Instances without a usable StudyDate by modality and manufacturer, the reason, and whether another date exists
 SELECT
   modality,
   manufacturer,

@@ -1,5 +1,5 @@
 -- Objects that the next run tries again
--- Objects that could not be read whole for a reason that may pass: denied, archived, changed, gone
+-- Objects that could not be read completely for a reason that may pass: denied, archived, changed, gone
 SELECT
   objects.source_uri,
   objects.source_size,

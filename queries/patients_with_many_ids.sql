@@ -1,5 +1,5 @@
 -- One person under several PatientIDs
--- Equal name, birth date and sex under different PatientIDs: candidates for a merge, to be looked at
+-- Equal name, birth date and sex under different PatientIDs: candidates for a merge, to be reviewed
 SELECT
   patient_name,
   patient_birth_date,

@@ -1,5 +1,5 @@
 -- PET: radionuclide and dose
--- Activity given in MBq and MBq/kg, radionuclide and half life of each PET series, with what SUVs need besides
+-- Administered activity in MBq and MBq/kg, radionuclide and half life of each PET series, and other attributes for SUVs
 SELECT
   series_instance_uid,
   patient_id,

@@ -1,5 +1,5 @@
 -- Pixel data of a series
--- Where the pixel data of each slice lie in S3, in order, for a loader that reads byte ranges
+-- Place of each slice's pixel data in S3, in order, for a loader that reads byte ranges
 SELECT
   instance_number,
   source_uri,

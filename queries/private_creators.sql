@@ -1,5 +1,5 @@
--- Private elements: who wrote them
--- Creators of private blocks by maker and modality, with the instances that have them
+-- Private elements: their creators
+-- Creators of private blocks by manufacturer and modality, with the number of instances
 SELECT creator, manufacturer, modality, count(*) AS instances
 FROM instances
 CROSS JOIN UNNEST(private_creators) AS t (creator)

@@ -1,5 +1,5 @@
 -- Runs
--- What each run left in the lake: objects, bytes, instances, failures, and objects that it could not read
+-- The rows of each run in the lake: objects, bytes, instances, failures, and objects to be read again
 SELECT
   ingest_run_id,
   min(ingest_time) AS began,

@@ -1,4 +1,4 @@
--- Nested sequences: what segmentations and structure sets refer to
+-- Nested sequences: series that segmentations and structure sets refer to
 -- The series below ReferencedSeriesSequence (0008,1115), and whether the lake has it
 WITH links AS (
   SELECT

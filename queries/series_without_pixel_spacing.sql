@@ -1,5 +1,5 @@
 -- Series without pixel spacing
--- Image series that can't be measured in mm as they are, and what they have instead of PixelSpacing
+-- Image series that can't be measured in mm as they are, and their other attributes of spacing
 SELECT
   series_instance_uid,
   modality,

@@ -1,5 +1,5 @@
 -- Compressed transfer syntaxes
--- How pixel data are encoded, and how much of it was ever compressed with loss
+-- Encoding of pixel data by modality, and the number of files that were ever compressed with loss
 SELECT
   transfer_syntax_uid,
   CASE

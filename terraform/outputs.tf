@@ -28,7 +28,7 @@ output "kms_key_arn" {
 }
 
 output "kms_key_policy_statements" {
-  description = "What the policy of a given key must say, as JSON."
+  description = "Statements that the policy of a given key must have, as JSON."
   value       = jsonencode(local.kms_service_statements)
 }
 
@@ -53,7 +53,7 @@ output "dead_letter_queue_url" {
 }
 
 output "error_queue_url" {
-  description = "One message for each file that gave no header; null unless error_queue_enabled."
+  description = "One message for each file that is a fault; null unless error_queue_enabled."
   value       = one(aws_sqs_queue.errors[*].url)
 }
 
@@ -68,7 +68,7 @@ output "workgroup" {
 }
 
 output "reader_policy_arn" {
-  description = "IAM policy for people who query: attach it to their role."
+  description = "IAM policy for users of the tables: attach it to their role."
   value       = aws_iam_policy.reader.arn
 }
 
@@ -97,22 +97,22 @@ output "log_groups" {
 }
 
 output "start_ingest_command" {
-  description = "Lists the whole source and ingests what is new, changed or gone."
+  description = "Lists the whole source and brings the lake up to date with it."
   value       = "aws glue start-job-run --region ${local.region} --job-name ${aws_glue_job.this["ingest"].name} --arguments '${jsonencode(local.sweep_arguments)}'"
 }
 
 output "start_event_ingest_command" {
-  description = "Ingests what the queue has; null without events."
+  description = "Ingests the objects of the queue; null without events."
   value       = var.events_enabled ? "aws glue start-job-run --region ${local.region} --job-name ${aws_glue_job.this["ingest"].name} --arguments '${jsonencode(local.event_arguments)}'" : null
 }
 
 output "query_command" {
-  description = "Asks Athena how many instances of each modality there are."
+  description = "Queries Athena for the number of instances of each modality."
   value       = "aws athena start-query-execution --region ${local.region} --work-group ${aws_athena_workgroup.this.name} --query-execution-context Database=${var.database} --query-string 'SELECT modality, count(*) AS instances FROM instances GROUP BY 1 ORDER BY 2 DESC'"
 }
 
 output "source_bucket_policy_statements" {
-  description = "What the owner of a source bucket in another account adds to its policy, as JSON; null otherwise."
+  description = "Statements that the owner of a source bucket in another account adds to its policy, as JSON; null otherwise."
   value = local.source_is_foreign ? jsonencode([
     {
       Sid       = "DicomLakeList"

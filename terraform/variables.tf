@@ -51,7 +51,7 @@ variable "deletion_protection" {
 }
 
 variable "dist_path" {
-  description = "Folder with what make dist builds: dicom-lake-<version>.gluewheels.zip and waker-<version>.zip. Null: dist/ of this repository."
+  description = "Folder with the packages that make dist builds: dicom-lake-<version>.gluewheels.zip and waker-<version>.zip. Null: dist/ of this repository."
   type        = string
   default     = null
 }
@@ -201,7 +201,7 @@ variable "worker_type" {
 }
 
 variable "number_of_workers" {
-  description = "Workers of an ingest at most, the driver's included; auto scaling takes fewer where fewer do."
+  description = "Workers of an ingest at most, the driver's included; auto scaling uses fewer if they are enough."
   type        = number
   default     = 10
   nullable    = false
@@ -330,7 +330,7 @@ variable "events_enabled" {
 }
 
 variable "waker_schedule" {
-  description = "How often the queue is looked at. Null: never by itself."
+  description = "How often the queue is checked. Null: never."
   type        = string
   default     = "rate(5 minutes)"
 
@@ -352,7 +352,7 @@ variable "ingest_schedule" {
 }
 
 variable "sweep_schedule" {
-  description = "When the whole source is listed, to repair what events lost. Null: never."
+  description = "When the whole source is listed, to find the objects of lost events. Null: never."
   type        = string
   default     = "cron(10 2 * * ? *)"
 
@@ -374,7 +374,7 @@ variable "maintenance_schedule" {
 }
 
 variable "error_queue_enabled" {
-  description = "true: a queue takes one small message for each file that gave no header."
+  description = "true: a queue takes one small message for each file that is a fault."
   type        = bool
   default     = false
   nullable    = false
@@ -404,7 +404,7 @@ variable "lake_formation_enabled" {
 # --- Watching ------------------------------------------------------------------------------------------------------
 
 variable "log_retention_days" {
-  description = "Days that logs stay; a number that CloudWatch Logs knows."
+  description = "Days that logs stay; a number that CloudWatch Logs accepts."
   type        = number
   default     = 365
   nullable    = false

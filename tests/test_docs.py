@@ -1,6 +1,5 @@
 """What the documentation says is true: links lead somewhere, examples run, options and codes exist."""
 
-import io
 import json
 import os
 import re
@@ -17,7 +16,6 @@ from dicom_udf.config import IngestConfig, LakePlace, QueryConfig, parse_command
 from dicom_udf.config.arguments import PLATFORM_ARGUMENTS
 from dicom_udf.errors import ConfigurationError, FailureCode
 from dicom_udf.pipeline import ingest
-from dicom_udf.rendering import write_rows
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -214,15 +212,3 @@ def test_the_row_in_the_readme_is_a_row_of_the_lake(sample_lake: str) -> None:
     (values,) = answer.rows
     found = {column: shown(value) for column, value in zip(answer.columns, values, strict=True)}
     assert found | {"header": found["header"][: len(row["header"])]} == row
-
-
-@pytest.mark.spark
-def test_make_run_ends_with_the_answer_in_the_readme(sample_lake: str) -> None:
-    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
-    query = re.search(r'dicom-lake query "(.*?)" --lake', recipe)
-    assert query is not None
-    answer = run_query(query.group(1), LakePlace(sample_lake))
-    stream = io.StringIO()
-    write_rows(answer.columns, answer.rows, form="table", stream=stream)
-    (block,) = blocks(README, "text")
-    assert [line.rstrip() for line in stream.getvalue().splitlines()] == block.splitlines()

@@ -34,33 +34,33 @@ class Phrase(NamedTuple):
 
 PHRASES = (
     # Code returns, sends, compares; it doesn't talk.
-    Phrase("tell", r"tell|tells|told|telling", "return, send, print, report", 27),
-    Phrase("ask", r"ask|asks|asked|asking", "request, query, call; 'takes' of a parameter", 33),
-    Phrase("say", r"say|says|said|saying", "name, report, state, contain", 79),
+    Phrase("tell", r"tell|tells|told|telling", "return, send, print, report", 9),
+    Phrase("ask", r"ask|asks|asked|asking", "request, query, call; 'takes' of a parameter", 16),
+    Phrase("say", r"say|says|said|saying", "name, report, state, contain", 18),
     Phrase("hear", r"hear|hears|heard", "receive", 0),
-    Phrase("know", r"know|knows|knew", "have, record, import, accept", 23),
-    Phrase("stand", r"stand|stands|stood|standing", "be, be stored, be at", 34),
-    Phrase("give", r"give|gives|gave|giving", "return, yield, produce", 59),
-    Phrase("hold against", r"(?:hold|holds|held) (?:\w+ ){0,3}against", "compare with", 5),
-    Phrase("look at", r"(?:look|looks|looked) (?:at|into)", "read, examine, probe", 20),
-    Phrase("take away", r"(?:take|takes|took|taken) (?:\w+ ){0,3}away", "remove, delete", 14),
-    Phrase("let go", r"let go|lets go|leave alone|leaves alone|left alone", "release, keep, skip", 2),
+    Phrase("know", r"know|knows|knew", "have, record, import, accept", 4),
+    Phrase("stand", r"stand|stands|stood|standing", "be, be stored, be at", 13),
+    Phrase("give", r"give|gives|gave|giving", "return, yield, produce", 24),
+    Phrase("hold against", r"(?:hold|holds|held) (?:\w+ ){0,3}against", "compare with", 0),
+    Phrase("look at", r"(?:look|looks|looked) (?:at|into)", "read, examine, probe", 6),
+    Phrase("take away", r"(?:take|takes|took|taken) (?:\w+ ){0,3}away", "remove, delete", 1),
+    Phrase("let go", r"let go|lets go|leave alone|leaves alone|left alone", "release, keep, skip", 1),
     # The subject is a noun.
-    Phrase("who", r"who|whom|whoever|whose", "the user, the writer, the reader of the table", 81),
-    Phrase("nobody", r"nobody|somebody|anybody", "no user, no process", 10),
-    Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 56),
+    Phrase("who", r"who|whom|whoever|whose", "the user, the writer, the reader of the table", 52),
+    Phrase("nobody", r"nobody|somebody|anybody", "no user, no process", 3),
+    Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 31),
     # Little words.
-    Phrase("else", r"(?<!thing )(?<!where )(?<!body )(?<!one )(?<!ever )(?<!what )else", "otherwise", 16),
-    Phrase("is no", r"(?<!there )(?:is|are|was|were) no(?= (?!longer|more|way|need)\w)", "is not a, has no", 16),
-    Phrase("no more", r"(?:is|are|that's) no more", "no longer exists, has exited", 2),
+    Phrase("else", r"(?<!thing )(?<!where )(?<!body )(?<!one )(?<!ever )(?<!what )else", "otherwise", 10),
+    Phrase("is no", r"(?<!there )(?:is|are|was|were) no(?= (?!longer|more|way|need)\w)", "is not a, has no", 9),
+    Phrase("no more", r"(?:is|are|that's) no more", "no longer exists, has exited", 1),
     Phrase(
         "is there",
         r"(?:what|that|which|it|they|one|where) (?:is|are|isn't|aren't) there",
         "exists, is present, is stored",
-        17,
+        10,
     ),
     Phrase("an own", r"an own|own ones", "our own, its own", 0),
-    Phrase("such", r"one such|of such|such a one|such that", "name the thing", 3),
+    Phrase("such", r"one such|of such|such a one|such that", "name the thing", 1),
 )
 
 

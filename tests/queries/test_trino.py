@@ -26,6 +26,7 @@ from tests.servers.proxy import proxy
 from tests.servers.rules import ACCESS_DENIED, Rule
 from tests.servers.s3 import NO_VERSITYGW, find_versitygw, moto_server, place, versitygw
 from tests.servers.trino import NO_TRINO, Trino, find_trino, trino
+from tests.test_sql_pages import IN_ATHENA
 
 pytestmark = [
     pytest.mark.trino,
@@ -100,6 +101,11 @@ def later(lake) -> Lake:
 @pytest.mark.parametrize("query", QUERIES, ids=lambda path: path.stem)
 def test_a_saved_query_has_the_answer_that_the_corpus_implies(lake, query):
     assert lake.engine.ask(query.read_text(encoding="utf-8")) == answers(lake.run)[query.stem]
+
+
+@pytest.mark.parametrize("sql", IN_ATHENA)
+def test_a_text_of_the_pages_for_researchers_has_an_answer(lake, sql):
+    lake.engine.ask(sql)
 
 
 def by_duckdb(lake: Lake, name: str) -> list[dict[str, Any]]:

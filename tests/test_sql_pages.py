@@ -1,0 +1,81 @@
+"""SQL of the pages for researchers: each text runs, in DuckDB here and in Trino in ``tests/queries/test_trino.py``."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dicom_udf.answers.local import run_query
+from dicom_udf.config import IngestConfig, LakePlace
+from dicom_udf.errors import DicomLakeError
+from dicom_udf.pipeline import ingest
+from tests.queries.test_files import FUNCTIONS, QUERIES, calls
+
+ROOT = Path(__file__).parent.parent
+COOKBOOK = (ROOT / "docs/how_to/cookbook.md").read_text(encoding="utf-8")
+DIALECTS = (ROOT / "docs/reference/sql_dialects.md").read_text(encoding="utf-8")
+
+RECIPES = {
+    title: dict(re.findall(r"^```sql( athena)?\n(.*?)^```", body, re.DOTALL | re.MULTILINE))
+    for title, body in re.findall(r"^### (.+?)\n(.*?)(?=^##|\Z)", COOKBOOK, re.DOTALL | re.MULTILINE)
+}
+"""Texts by title of a recipe; the key is `` athena`` for Athena's own, which not every recipe has."""
+LINES = re.findall(r"^\| [^|]+ \| `(.+?)` \| `(.+?)` \|$", DIALECTS, re.MULTILINE)
+IN_ATHENA = [
+    *(texts.get(" athena", texts[""]) for texts in RECIPES.values()),
+    *(line if line.startswith("SELECT") else f"SELECT {line} FROM instances" for _, line in LINES),
+]
+"""All texts that Athena has to answer."""
+RUN_LOCALLY = re.findall(
+    r"`(\w+)`", DIALECTS.partition("## Saved queries")[2].partition("```\n\n")[2].partition("The others")[0]
+)
+
+
+@pytest.fixture(scope="module")
+def sample_lake(spark, tmp_path_factory: pytest.TempPathFactory) -> LakePlace:
+    lake = str(tmp_path_factory.mktemp("sql") / "lake")
+    ingest(IngestConfig(source=str(ROOT / "sample_dcm"), lake=lake))
+    return LakePlace(lake)
+
+
+def test_each_recipe_has_one_text_and_at_most_one_more_for_athena() -> None:
+    assert len(RECIPES) >= 15
+    for title, texts in RECIPES.items():
+        assert "" in texts, title
+        assert texts.keys() <= {"", " athena"}, title
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("title", RECIPES)
+def test_a_recipe_has_rows_on_the_sample(sample_lake: LakePlace, title: str) -> None:
+    assert list(run_query(RECIPES[title][""], sample_lake).rows)
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("line", [line for line, _ in LINES])
+def test_the_local_side_of_a_line_runs(sample_lake: LakePlace, line: str) -> None:
+    sql = line if line.startswith("SELECT") else f"SELECT {line} AS found FROM instances"
+    rows = list(run_query(f"SELECT * FROM ({sql}) WHERE COLUMNS(*) IS NOT NULL", sample_lake).rows)
+    assert rows, "every row is null"
+
+
+@pytest.mark.parametrize("sql", IN_ATHENA)
+def test_a_text_for_athena_calls_only_what_athena_documents(sql: str) -> None:
+    # Documented by Athena too, and in no saved query.
+    assert calls(sql) <= FUNCTIONS | {"to_hex", "sha256", "to_utf8"}
+
+
+@pytest.mark.spark
+def test_the_saved_queries_that_run_locally_are_those_of_the_page(sample_lake: LakePlace) -> None:
+    run = []
+    for query in QUERIES:
+        try:
+            list(run_query(query.read_text(encoding="utf-8"), sample_lake).rows)
+        except DicomLakeError:
+            continue
+        run.append(query.stem)
+    assert run == RUN_LOCALLY
+
+
+def test_the_cookbook_names_each_saved_query() -> None:
+    assert {query.stem for query in QUERIES} == set(re.findall(r"`queries/(\w+)\.sql`", COOKBOOK))
