@@ -138,7 +138,7 @@ def expected(rows: list[dict], name: str) -> list[dict]:
 
 
 @pytest.mark.parametrize("name", VIEWS)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 10**9), count=st.integers(0, 12))
 @example(seed=1, count=12)
 def test_a_view_has_the_rows_that_python_says_it_has(name, seed, count):
