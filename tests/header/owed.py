@@ -31,6 +31,7 @@ def read(content: bytes) -> Answer:
         return str(fault.code)
 
 
+@cache
 def site(variant: Variant) -> Site:
     return site_of(variant.nodes, variant.place, variant.syntax)
 
