@@ -21,6 +21,7 @@ from dicom_udf.columns import arrow_schema, declared_attributes, instances_table
 from dicom_udf.columns.schema import arrow_type
 from dicom_udf.columns.views import DUCKDB, SPARK, TRINO, make_views
 from dicom_udf.config import VIEWS
+from tests.each import for_each
 
 ROOT = Path(__file__).parents[2]
 FIELDS = {field.name: field for field in instances_table().fields}
@@ -190,9 +191,7 @@ def test_every_column_has_a_comment_that_the_glue_catalog_takes(name):
         assert "\n" not in field.comment
 
 
-@pytest.mark.parametrize(
-    "attribute", [one for one in declared_attributes() if one.level != "instance"], ids=lambda one: one.column
-)
+@for_each([one for one in declared_attributes() if one.level != "instance"], name=lambda one: one.column)
 def test_every_attribute_of_a_level_is_in_the_views_of_that_level(attribute):
     has = {view.name for view in DECLARED.values() if attribute.column in {field.name for field in view.fields}}
     assert has >= {"unique_instances", "series"}
