@@ -20,8 +20,11 @@ TOOLS := dcmtk or archivers or versitygw
 ATHENA := trino
 # Tests that kill the job at every step: minutes.
 CRASHES := crash
-# Two processes at once, a file of tests in one: the tests with Spark mostly wait for one thread that plans queries.
+# Two processes at once. Tests with Spark stay with their file, whose lakes they share; others go to the idle process.
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
+PYTEST_FAST := $(BIN)/python -m pytest -q -n 2 --dist worksteal
+# Tests start Python a hundred times, and each start would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: run test test-fast test-spark test-tools test-athena test-crashes test-terraform test-dist test-glue6 tools check format docs dist bench clean help
@@ -71,9 +74,9 @@ clean:  ## [1 s] Remove the environment, the sample lake and caches
 test: test-fast test-spark  ## [about 12 min] Run all tests that need nothing but PyPI and Maven Central
 
 test-fast: $(READY)  ## [about 2 min] Run the tests without Spark
-	$(PYTEST) -m "not spark and not ($(TOOLS) or dist or terraform)"
+	$(PYTEST_FAST) -m "not spark and not ($(TOOLS) or dist or terraform)"
 
-test-spark: $(READY)  ## [about 10 min] Run the tests with Spark
+test-spark: $(READY) $(CLASSES)  ## [about 10 min] Run the tests with Spark
 	$(PYTEST) -m "spark and not ($(TOOLS) or $(ATHENA) or $(CRASHES) or terraform)"
 
 ##@ Tests that need more

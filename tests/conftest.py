@@ -1,4 +1,4 @@
-"""One Spark session for all tests that need one."""
+"""What all tests share: Hypothesis's profile, the order, and one Spark session for those that need one."""
 
 import fcntl
 import os
@@ -6,8 +6,14 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.class_archive import java_options
+
+# No deadline: a core that others use makes any example slow. In CI the examples are the same in every run, so a change
+# fails by its own fault only; elsewhere each run has new ones.
+settings.register_profile("tests", deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True)
+settings.load_profile("tests")
 
 
 def pytest_configure():

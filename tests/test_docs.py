@@ -16,6 +16,7 @@ from dicom_udf.config import IngestConfig, LakePlace, QueryConfig, parse_command
 from dicom_udf.config.arguments import PLATFORM_ARGUMENTS
 from dicom_udf.errors import ConfigurationError, FailureCode
 from dicom_udf.pipeline import ingest
+from tests.each import for_each
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -55,8 +56,9 @@ def relative_links(page: Path) -> list[str]:
 LINKS = [(page, link) for page in PAGES for link in relative_links(page)]
 
 
-@pytest.mark.parametrize(("page", "link"), LINKS, ids=[f"{name(page)}->{link}" for page, link in LINKS])
-def test_a_relative_link_leads_to_a_page_and_its_heading(page: Path, link: str) -> None:
+@for_each(LINKS, name=lambda case: f"{name(case[0])}->{case[1]}")
+def test_a_relative_link_leads_to_a_page_and_its_heading(case: tuple[Path, str]) -> None:
+    page, link = case
     path, _, anchor = link.partition("#")
     target = (page.parent / path).resolve() if path else page
     assert target.exists(), f"{name(page)} links to {link}"

@@ -251,7 +251,7 @@ STORED = [make([(str(i), some_data(i, 700)) for i in range(3)]) for make in KIND
 STORED += [pack(some_data(1)) for pack in SINGLE.values()] + [pack_zip([("in", data)]) for data in STORED[1:8:3]]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(
     stored=st.sampled_from(STORED),
     changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=8),

@@ -155,7 +155,7 @@ def test_a_file_whose_name_ends_in_the_byte_of_a_backslash_is_a_file(encoding: N
     assert _by_ranges(_zip([(raw, b"", 0), (b"b", b"", 0)]), encoding)[0][1] == b"1"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     names=st.lists(st.sampled_from([*JAPANESE, "a", "a\\"]), min_size=2, max_size=6),
     encoding=st.sampled_from(["auto", "shift_jis", "gbk"]),

@@ -147,7 +147,7 @@ def _is_dicom(stored: bytes) -> bool:
     return True
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     tags=st.lists(st.sampled_from(TAGS), min_size=2, max_size=2, unique=True).map(sorted),
     is_explicit=st.booleans(),
@@ -174,7 +174,7 @@ def test_a_file_without_preamble_is_no_packer_whatever_stands_in_it(
     assert seen(stored, "a.dmg") == [(None, stored)]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(
     kind=st.sampled_from([*PACKED]),
     changes=st.lists(st.tuples(st.integers(0, 30), st.sampled_from([0, 1, 2, 4, 8, 0x10, 0x28, 0x41, 0x53, 255]))),

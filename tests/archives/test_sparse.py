@@ -137,7 +137,7 @@ def test_a_sparse_file_comes_out_whole_between_others(form: str, file: str, pack
     assert (found.size, found.offset) == (size, None)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     form=st.sampled_from([*FORMS]),
     lengths=st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 3000)), max_size=30),

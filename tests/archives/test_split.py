@@ -32,7 +32,7 @@ NAMES = st.sampled_from(["a", "b", "a#2", "dir/", "dir/c", "__MACOSX/x", "é"])
 CONTENTS = st.sampled_from([b"", b"1", some_data(1), KINDS["tar-pax"]([("t", b"2")]), pack_zip([]), bytes(5000)])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     kind=st.sampled_from(ZIPS),
     files=st.lists(st.tuples(NAMES, CONTENTS), max_size=14),

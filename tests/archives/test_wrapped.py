@@ -156,7 +156,7 @@ def test_one_with_a_longer_member_is_not_split(case: str) -> None:
     assert not split_zip(_archive_utility(LONG[case]).file, members=1, packed_bytes=1)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     lengths=st.lists(
         st.sampled_from([900, 70_000, GIB, 3 * GIB, 4 * GIB - 100, 4 * GIB, 9 * GIB]), min_size=1, max_size=8

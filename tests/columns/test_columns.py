@@ -23,6 +23,7 @@ from dicom_udf.columns.schema import arrow_type
 from dicom_udf.header import VRS, Header
 from dicom_udf.lake.layout import LAKE_TABLES
 from release.pages.columns_page import columns_page
+from tests.each import for_each
 
 ROOT = Path(__file__).parents[2]
 ATTRIBUTES = declared_attributes()
@@ -70,7 +71,7 @@ def by_column(attribute):
     return attribute.column
 
 
-@pytest.mark.parametrize("attribute", ATTRIBUTES, ids=by_column)
+@for_each(ATTRIBUTES, name=by_column)
 def test_a_line_agrees_with_the_dictionary(attribute):
     keywords = attribute.keyword.split(".")
     assert tuple(tag_for_keyword(keyword) for keyword in keywords) == attribute.path
@@ -80,7 +81,7 @@ def test_a_line_agrees_with_the_dictionary(attribute):
     assert (attribute.part == "codes") == (attribute.vr == "SQ")
 
 
-@pytest.mark.parametrize("attribute", ATTRIBUTES, ids=by_column)
+@for_each(ATTRIBUTES, name=by_column)
 def test_a_line_reads_well(attribute):
     assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", attribute.column)
     assert re.fullmatch(r"[A-Z].*[^.\s]\.", attribute.description)
@@ -88,7 +89,7 @@ def test_a_line_reads_well(attribute):
     assert re.fullmatch(r"([XZDUKC](/[XZDU])*\*?)?", attribute.action)
 
 
-@pytest.mark.parametrize("attribute", ATTRIBUTES, ids=by_column)
+@for_each(ATTRIBUTES, name=by_column)
 def test_the_type_follows_vr_and_vm(attribute):
     sql = column_type(attribute)
     if attribute.part == "codes":

@@ -7,12 +7,13 @@ from dicom_udf.columns.names import column_name
 from dicom_udf.columns.schema import arrow_type
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.header import Wanted
+from tests.each import for_each
 
 PLAIN = [one for one in declared_attributes() if "." not in one.keyword and one.part == "value"]
 B_VALUE = "0019,xx0c|SIEMENS MR HEADER"
 
 
-@pytest.mark.parametrize("attribute", PLAIN, ids=lambda attribute: attribute.column)
+@for_each(PLAIN, name=lambda attribute: attribute.column)
 def test_the_rule_names_each_declared_attribute_as_the_list_does(attribute):
     assert column_name(attribute.keyword) == attribute.column
 

@@ -21,6 +21,7 @@ from dicom_udf.columns import arrow_schema, declared_attributes, instances_table
 from dicom_udf.columns.schema import arrow_type
 from dicom_udf.columns.views import DUCKDB, TRINO, Dialect, make_views
 from dicom_udf.lake.layout import VIEWS
+from tests.each import for_each
 
 ROOT = Path(__file__).parents[2]
 SPARK = Dialect("`", "to_json({})")
@@ -139,7 +140,7 @@ def expected(rows: list[dict], name: str) -> list[dict]:
 
 
 @pytest.mark.parametrize("name", VIEWS)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 10**9), count=st.integers(0, 12))
 @example(seed=1, count=12)
 def test_a_view_has_the_rows_that_python_says_it_has(name, seed, count):
@@ -191,9 +192,7 @@ def test_every_column_has_a_comment_that_the_glue_catalog_takes(name):
         assert "\n" not in field.comment
 
 
-@pytest.mark.parametrize(
-    "attribute", [one for one in declared_attributes() if one.level != "instance"], ids=lambda one: one.column
-)
+@for_each([one for one in declared_attributes() if one.level != "instance"], name=lambda one: one.column)
 def test_every_attribute_of_a_level_is_in_the_views_of_that_level(attribute):
     has = {view.name for view in DECLARED.values() if attribute.column in {field.name for field in view.fields}}
     assert has >= {"unique_instances", "series"}

@@ -36,6 +36,7 @@ def read_cold(content: bytes) -> Answer:
     return read(content, HeaderReader(selection()))
 
 
+@cache
 def site(variant: Variant) -> Site:
     return site_of(variant.nodes, variant.place, variant.syntax)
 

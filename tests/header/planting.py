@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from pydicom.datadict import dictionary_keyword
 
@@ -97,6 +98,7 @@ def encode_nodes(nodes: Sequence[Node], syntax: Syntax) -> bytes:
     return b"".join(encode_node(node, syntax) for node in nodes)
 
 
+@lru_cache(4096)
 def encode_node(node: Node, syntax: Syntax) -> bytes:
     if isinstance(node, Raw):
         return node.content

@@ -172,7 +172,7 @@ def test_a_broken_deflated_stream_keeps_what_was_inflated() -> None:
     assert "00100020" in json.loads(header.json)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(chance=st.randoms(use_true_random=False), syntax=st.sampled_from(list(SYNTAXES.values())))
 def test_any_mutation_gives_a_header_or_a_named_failure(chance, syntax: str) -> None:
     inner = minimal(CodeValue="1", BitsAllocated=8)
@@ -180,7 +180,7 @@ def test_any_mutation_gives_a_header_or_a_named_failure(chance, syntax: str) -> 
     assert outcome(mutate(encode(data_set, syntax), chance))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(content=st.binary(max_size=400), prefix=st.sampled_from([b"", bytes(128) + b"DICM", raw_file()]))
 def test_any_bytes_give_a_header_or_a_named_failure(content: bytes, prefix: bytes) -> None:
     assert outcome(prefix + content)

@@ -66,7 +66,7 @@ ELEMENTS = st.sampled_from(TAGS).flatmap(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(files=st.lists(st.lists(ELEMENTS, max_size=8), min_size=2, max_size=6))
 def test_files_in_any_order_with_elements_in_any_order_read_as_if_they_were_alone(files: list[list[bytes]]) -> None:
     reader = HeaderReader(selection())

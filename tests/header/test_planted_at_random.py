@@ -57,7 +57,6 @@ def trees(draw: st.DrawFn, depth: int = 3, *, is_top: bool = True) -> Nodes:
 
 @settings(
     max_examples=100,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 @given(data=st.data(), nodes=trees(), syntax=st.sampled_from(SYNTAXES))

@@ -72,7 +72,6 @@ def data_sets(draw: st.DrawFn, depth: int = 2) -> Dataset:
 
 @settings(
     max_examples=25,
-    deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking a whole data set takes minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

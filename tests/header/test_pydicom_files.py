@@ -12,6 +12,7 @@ import pytest
 from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.header import read_header
 from dicom_udf.header.quiet import quiet_pydicom
+from tests.each import for_each
 from tests.header.files import DATA, CountingFile, shipped
 
 PIXELS_END = 0x7FE00010
@@ -92,7 +93,7 @@ def test_a_file_reads_as_pydicom_reads_it(path: Path) -> None:
     assert same(json.loads(header.json), by_pydicom(content)) == []
 
 
-@pytest.mark.parametrize("path", COMPARED, ids=name)
+@for_each(COMPARED, name=name)
 def test_keys_stand_in_tag_order(path: Path) -> None:
     tags = list(json.loads(read_header(io.BytesIO(path.read_bytes())).json))
     assert tags == sorted(tags)

@@ -206,7 +206,7 @@ def tails(draw: st.DrawFn) -> tuple[Syntax, bytes]:
     return syntax, b"".join(draw(st.lists(st.one_of(some, st.binary(max_size=24), zeros), max_size=5)))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(tail=tails(), count=st.sampled_from(cuts(whole_tree(2))))
 def test_no_bytes_at_all_hide_what_follows(tail: tuple[Syntax, bytes], count: int) -> None:
     assert_not_silent(tail[0], count, tail[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from tests.header.files import CT, INSTANCE
 from tests.header.planting import (
@@ -35,6 +36,7 @@ AROUND = {
 CONTAINERS = (0x00081115, 0x00081199, 0x0008114A)
 
 
+@cache
 def whole_tree(depth: int = 0, around: str = "all defined", *, has_pixels: bool = False) -> Nodes:
     """A data set with sequences inside each other, each of three items; the middle one holds the next."""
     return _top(depth, AROUND[around], has_pixels)
@@ -71,6 +73,7 @@ def _plain_nodes(level: int) -> Nodes:
     return (Leaf(0x00080060, "CS", b"MR"), Leaf(0x00100020, "LO", b"%06d" % level), Leaf(0x00280010, "US", 7 + level))
 
 
+@cache
 def place_in(depth: int, position: str, *, has_pixels: bool = False) -> Place:
     """A place in a whole tree: the first, one in the middle, or the last of its scope."""
     steps = tuple((4 if not level else 1, 1) for level in range(depth))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -20,10 +21,17 @@ TRUSTED = {"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter"
 
 
 @pytest.fixture(scope="session")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder ``dist/``."""
-    folder = tmp_path_factory.mktemp("dist")
-    make_dist(folder)
+def dist(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder ``dist/``, which the first of the processes that run these tests makes for all."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent
+    folder = shared / "dist"
+    with (shared / "dist.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            aside = shared / "dist.unfinished"
+            make_dist(aside)
+            aside.rename(folder)
     return folder
 
 

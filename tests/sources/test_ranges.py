@@ -66,7 +66,7 @@ def test_a_read_elsewhere_begins_small_again_and_few_blocks_are_kept() -> None:
     assert reader._kept_bytes == sum(map(len, reader._blocks.values())) <= KEPT_BYTES
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.tuples(st.integers(0, len(DATA) + 10), st.integers(-1, 300_000)), max_size=12),
     st.lists(st.tuples(st.integers(-5, len(DATA) + 10), st.integers(0, 200_000)), max_size=12),
