@@ -57,7 +57,7 @@ PHRASES = (
         "is there",
         r"(?:what|that|which|it|they|one|where) (?:is|are|isn't|aren't) there",
         "exists, is present, is stored",
-        10,
+        9,
     ),
     Phrase("an own", r"an own|own ones", "our own, its own", 0),
     Phrase("such", r"one such|of such|such a one|such that", "name the thing", 1),

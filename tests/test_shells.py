@@ -53,7 +53,7 @@ class Row:
 ANOTHER_SPARK, NAMELESS, ASCII_NAMES = "another Spark", "nameless", "ASCII"
 WORKS = [
     Row("`PYSPARK_PYTHON` or `PYSPARK_DRIVER_PYTHON` names another Python, none, or `jupyter`", "works: `PYSPARK_PYTHON ... left out: a local run uses ...`", ANOTHER_SPARK),
-    Row("`SPARK_HOME` names a folder that isn't there, has no Spark, or has one of another version than pyspark", "works: `SPARK_HOME ... holds no Spark: Spark ... is used`", ANOTHER_SPARK),
+    Row("`SPARK_HOME` names a folder that does not exist, has no Spark, or has one of another version than pyspark", "works: `SPARK_HOME ... holds no Spark: Spark ... is used`", ANOTHER_SPARK),
     Row("`SPARK_CONF_DIR`, or the `conf` of `SPARK_HOME`, has a `spark-defaults.conf` or `spark-env.sh`", "works: `spark-defaults.conf and spark-env.sh of ... left out: only ... count in a local run`", ANOTHER_SPARK),
     Row("`PYTHONPATH` has a pyspark that doesn't fit, and one that fits is installed", "works: `PYTHONPATH has pyspark ... is left out, pyspark ... is used`", ANOTHER_SPARK),
     Row("`HADOOP_CONF_DIR`, `YARN_CONF_DIR`, `SPARK_LOCAL_HOSTNAME`, or a variable of Spark Connect (`SPARK_REMOTE`)", "works: `left out, because a local run needs none of them: ...`", ANOTHER_SPARK),
