@@ -184,7 +184,7 @@ def test_a_sql_example_has_an_answer(sample_lake: str, page: Path, number: int) 
 def test_a_query_on_a_command_line_has_an_answer(sample_lake: str, page: Path, query: QueryConfig) -> None:
     file = re.fullmatch(r"\$\(cat (\S+)\)", query.sql)  # the shell puts its text here
     sql = (ROOT / file[1]).read_text(encoding="utf-8") if file else query.sql
-    assert list(run_query(query.sql, LakePlace(sample_lake)).rows)
+    assert list(run_query(sql, LakePlace(sample_lake)).rows)
 
 
 def shown(value: object) -> str:

@@ -22,25 +22,56 @@ pytestmark = pytest.mark.spark
 SAMPLE = Path(__file__).parents[1] / "sample_dcm"
 
 
+def copy_sample(folder):
+    shutil.copytree(SAMPLE, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+@pytest.fixture(scope="module")
+def template(spark, tmp_path_factory):
+    """A folder with the sample and the lake of its first run, and the report of that run; a copy is beside it."""
+    folder = tmp_path_factory.mktemp("first")
+    copy_sample(folder)
+    report = ingest(IngestConfig(source=str(folder / "source"), lake=str(folder / "lake")))
+    shutil.copytree(folder, f"{folder}.saved")
+    return folder, report
+
+
 @pytest.fixture
-def source(tmp_path):
+def first(template):
+    """The report of the first run. A test that takes it begins after that run, which is made once for all of them."""
+    folder, report = template
+    shutil.rmtree(folder)
+    shutil.copytree(f"{folder}.saved", folder)  # at the same place: the lake's metadata holds absolute paths
+    return report
+
+
+@pytest.fixture
+def folder(request, tmp_path):
+    """The folder of source and lake."""
+    if "first" in request.fixturenames:
+        request.getfixturevalue("first")
+        return request.getfixturevalue("template")[0]
+    copy_sample(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def source(folder):
     """A copy of the sample that a test may change."""
-    folder = tmp_path / "source"
-    shutil.copytree(SAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    return folder
+    return folder / "source"
 
 
 @pytest.fixture
-def run(spark, tmp_path, source):
+def run(spark, folder):
     """Ingest the source into one lake; each call is a run of the job."""
-    config = IngestConfig(source=str(source), lake=str(tmp_path / "lake"))
+    config = IngestConfig(source=str(folder / "source"), lake=str(folder / "lake"))
     return lambda **changes: ingest(replace(config, **changes))
 
 
 @pytest.fixture
-def lake(spark, tmp_path):
-    """The lake as a reader sees it, opened when it is asked for."""
-    return lambda: open_lake(LakePlace(str(tmp_path / "lake")))
+def lake(spark, folder):
+    """The lake as a reader sees it, opened by each call."""
+    return lambda: open_lake(LakePlace(str(folder / "lake")))
 
 
 def rows_by_file(lake, table):
@@ -55,9 +86,9 @@ def snapshots(lake):
     }
 
 
-def test_every_file_of_the_sample_is_in_exactly_one_place(run, lake, source):
+def test_every_file_of_the_sample_is_in_exactly_one_place(first, lake, source):
     expected = json.loads((source / "expected.json").read_text())
-    report = run()
+    report = first
     found = {
         row["source_uri"].removeprefix(f"file://{source}/"): (row["instances"], row["failures"])
         for row in lake().table("objects").collect()
@@ -70,8 +101,7 @@ def test_every_file_of_the_sample_is_in_exactly_one_place(run, lake, source):
     assert Counter(row["code"] for row in lake().table("failures").collect()) == expected["failures"]
 
 
-def test_a_second_run_opens_nothing_and_makes_no_snapshot(run, lake, source):
-    first = run()
+def test_a_second_run_opens_nothing_and_makes_no_snapshot(first, run, lake, source):
     before = snapshots(lake())
     # Whoever opens one of these now reads rubbish; etag and size are what they were.
     for path in source.rglob("*"):
@@ -85,8 +115,7 @@ def test_a_second_run_opens_nothing_and_makes_no_snapshot(run, lake, source):
     assert snapshots(lake()) == before
 
 
-def test_changed_deleted_and_new_objects_replace_remove_and_add_rows(run, lake, source):
-    run()
+def test_changed_deleted_and_new_objects_replace_remove_and_add_rows(first, run, lake, source):
     before = rows_by_file(lake(), "instances")
     loose = sorted(path for path in source.rglob("*") if path.is_file() and before.get(path.name) == 1)
     changed, deleted, kept = loose[:3]
@@ -106,8 +135,7 @@ def test_changed_deleted_and_new_objects_replace_remove_and_add_rows(run, lake, 
     assert lake().table("objects").where(f"source_uri LIKE '%{deleted.name}'").isEmpty()
 
 
-def test_a_file_that_turns_into_text_moves_from_instances_to_failures(run, lake, source):
-    run()
+def test_a_file_that_turns_into_text_moves_from_instances_to_failures(first, run, lake, source):
     name = next(name for name, count in rows_by_file(lake(), "instances").items() if count == 1)
     path = next(source.rglob(name))
     path.write_text("no header here\n" * 20)
@@ -169,7 +197,7 @@ def test_a_worker_killed_amid_its_task_costs_a_retry_and_no_row(run, lake, sourc
     assert lake().table("instances").count() == expected["instances"]
 
 
-def test_a_reader_sees_the_old_table_or_the_new_one(run, tmp_path, monkeypatch, source):
+def test_a_reader_sees_the_old_table_or_the_new_one(first, run, folder, monkeypatch, source):
     from dicom_udf.answers.local import run_query
     from dicom_udf.lake import publish
 
@@ -177,19 +205,18 @@ def test_a_reader_sees_the_old_table_or_the_new_one(run, tmp_path, monkeypatch, 
     real = publish._publish
 
     def count():
-        return next(iter(run_query("SELECT count(*) FROM instances", LakePlace(str(tmp_path / "lake"))).rows))[0]
+        return next(iter(run_query("SELECT count(*) FROM instances", LakePlace(str(folder / "lake"))).rows))[0]
 
     def watched(lake, table, snapshot):
         before = count()
         real(lake, table, snapshot)
         seen.append((table, before, count()))
 
-    first = run().instances
     monkeypatch.setattr(publish, "_publish", watched)
     shutil.copytree(source / "ct_abdomen", source / "more")
-    added = run().instances
+    before, added = first.instances, run().instances
     assert added > 1
-    assert seen == [("instances", first, first + added), ("objects", first + added, first + added)]
+    assert seen == [("instances", before, before + added), ("objects", before + added, before + added)]
 
 
 @pytest.mark.parametrize("partition_by", ["day", "month", "year"])
