@@ -31,7 +31,7 @@ from dicom_udf.lake.stage import staged_counts
 from dicom_udf.lake.tables import Lake, open_lake
 from dicom_udf.read import read_batches, staged_table
 from dicom_udf.sources import ObjectRef, open_store
-from dicom_udf.sources.model import object_batch
+from dicom_udf.sources.objects import object_batch
 from dicom_udf.tasks import Item, ReadSettings, Stamp
 
 __all__ = ["main"]

@@ -1,7 +1,7 @@
-"""Decompressors that give the bytes before a damaged place; the standard library's drop what a failing call has.
+"""Decompressors that return the bytes before a damaged place; the standard library's lose those of a failing call.
 
-zlib's can be copied: a failed call is done again in small steps. bz2's and lzma's can't: they are asked for so little
-at once that less than a tar's block is lost.
+zlib's can be copied, so a failed call is repeated in small steps. bz2's and lzma's can't: each call requests so few
+bytes that less than a tar's block is lost.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ class Decoder(Protocol):
     """One compressed stream.
 
     Attributes:
-        is_sound: False once its checksum or length was found wrong, though nothing was lost.
+        is_sound: False once its checksum or length was wrong, although no byte is lost.
     """
 
     is_sound: bool
 
     @property
     def needs_input(self) -> bool:
-        """True when it gives nothing more without input."""
+        """True if it returns no more bytes without input."""
         ...
 
     @property
@@ -46,11 +46,11 @@ class Decoder(Protocol):
         ...
 
     def decompress(self, data: bytes, most: int, /) -> bytes:
-        """Take input and return up to ``most`` bytes; before damage what comes before it, then raise."""
+        """Take input and return up to ``most`` bytes. Bytes before damage are returned, and the next call raises."""
         ...
 
     def cut(self) -> None:
-        """Note that there is no more input.
+        """Note that the input has ended.
 
         Raises:
             EOFError: Content is missing.
@@ -97,7 +97,7 @@ class _Deflate:
 
 
 def _before_damage(decoder: zlib._Decompress, data: bytes, most: int) -> bytes:
-    """Return what comes out before the input fails, which is less than ``most`` bytes."""
+    """Return the output before the input fails, less than ``most`` bytes."""
     out = b""
     for step in (1024, 1):
         while data and len(out) < most:
@@ -112,7 +112,7 @@ def _before_damage(decoder: zlib._Decompress, data: bytes, most: int) -> bytes:
 
 
 class _Gzip:
-    """A gzip member (RFC 1952). Its checksum is looked at, but a wrong one costs nothing."""
+    """A gzip member (RFC 1952). Its checksum is compared, but a wrong one loses no byte."""
 
     def __init__(self) -> None:
         self.needs_input = True
@@ -134,7 +134,7 @@ class _Gzip:
             data, self._head, self._body = self._head[length:], b"", _Deflate()
         if self._body.eof:
             self._trailer += data
-            self._look_at_trailer()
+            self._check_trailer()
             return b""
         out = self._body.decompress(data, most)
         self.needs_input = self._body.needs_input
@@ -142,7 +142,7 @@ class _Gzip:
         self._length += len(out)
         if self._body.eof:
             self._trailer = self._body.unused_data
-            self._look_at_trailer()
+            self._check_trailer()
         return out
 
     def cut(self) -> None:
@@ -151,7 +151,7 @@ class _Gzip:
         self.is_sound = False
         self.eof = True
 
-    def _look_at_trailer(self) -> None:
+    def _check_trailer(self) -> None:
         self.needs_input = len(self._trailer) < 8
         if not self.needs_input:
             self.is_sound = struct.unpack_from("<LL", self._trailer) == (self._crc, self._length & 0xFFFFFFFF)
@@ -160,13 +160,13 @@ class _Gzip:
 
 
 def _gzip_header_length(head: bytes) -> int | None:
-    """Return how long a gzip member's header is; None while more of it is needed."""
+    """Return the length of a gzip member's header; None while more of it is needed."""
     if len(head) > _LARGEST_GZIP_HEADER:
         raise ValueError("a gzip header of more than a MiB")
     if len(head) < 12:
         return None
     if head[:3] != b"\x1f\x8b\x08" or head[3] & 0xE0:
-        raise ValueError("no gzip header")
+        raise ValueError("not a gzip header")
     flags, end = head[3], 10
     if flags & 4:
         end += 2 + int(struct.unpack_from("<H", head, end)[0])
@@ -180,7 +180,7 @@ def _gzip_header_length(head: bytes) -> int | None:
 
 
 class _Stepwise:
-    """bz2's and lzma's decompressors, asked for little at once."""
+    """bz2's and lzma's decompressors, with few bytes for each call."""
 
     is_sound = True
 
@@ -225,7 +225,7 @@ class _Stepwise:
 
 
 class _ZipLzma:
-    """LZMA as zip has it (APPNOTE 5.8.8): version, length of the properties, the properties, the raw stream."""
+    """LZMA in a zip (APPNOTE 5.8.8): version, length of the properties, the properties, the raw stream."""
 
     is_sound = True
 
@@ -248,7 +248,7 @@ class _ZipLzma:
             self._head += data
             if len(self._head) < 9:
                 return b""
-            data, self._body = self._head[9:], self._begun()
+            data, self._body = self._head[9:], self._begin()
         if self._left is not None:
             most = min(most, self._left)
         out = self._body.decompress(data, most)
@@ -260,7 +260,7 @@ class _ZipLzma:
     def cut(self) -> None:
         raise EOFError
 
-    def _begun(self) -> _Stepwise:
+    def _begin(self) -> _Stepwise:
         length, packed, dictionary = struct.unpack_from("<2xHBL", self._head)
         if self._left is not None:
             dictionary = min(dictionary, max(self._left, 4096))
@@ -291,4 +291,4 @@ ZIP_DECODERS: dict[int, Callable[[int | None], Decoder]] = {
     12: lambda _: begin_bzip2(),
     14: _ZipLzma,
 }
-"""What reads a zip's compression method, given the member's inflated size if it is known."""
+"""The decoder of each compression method of a zip, made from the member's inflated size or None."""

@@ -8,8 +8,8 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from dicom_udf.archives.guard import corrupt, guarded
-from dicom_udf.archives.names import NameEncoding, decoded
+from dicom_udf.archives.guard import corrupt, translate_damage
+from dicom_udf.archives.names import NameEncoding, decode_name
 
 __all__ = [
     "BLOCK_BYTES",
@@ -18,23 +18,23 @@ __all__ = [
     "WRAP",
     "Directory",
     "ZipEntry",
-    "decoded_name",
+    "decode_entry_name",
     "find_directory",
-    "parsed",
+    "parse_entries",
     "read_entries",
     "unicode_name",
     "zip64_values",
 ]
 
 BLOCK_BYTES = 512 << 10
-"""Of the directory, read at once."""
+"""Bytes of the directory that one read takes."""
 
 LOCAL_BYTES = 30
 LOCAL_MAGIC = b"PK\x03\x04"
 """Length of a local header without its name and extra field, and its first bytes (APPNOTE 4.3.7)."""
 
 WRAP = 1 << 32
-"""Numbers of 32 bits begin anew at it, where a program writes no Zip64 fields above 4 GiB."""
+"""Numbers of 32 bits start again here, if a program writes no Zip64 fields above 4 GiB."""
 
 _LONGEST_COMMENT = 0xFFFF
 _TRIED = 4  # end records; a comment may be full of them
@@ -53,14 +53,14 @@ _UNICODE_PATH = struct.Struct("<BL")
 
 
 class Directory(NamedTuple):
-    """Where a zip's entries stand.
+    """The place of a zip's entries.
 
     Attributes:
-        start: Their first byte in the file.
-        end: The byte after them.
-        shift: Added to the offsets that they state: bytes before the zip, such as a program's.
-        tail: The end of the file, read to find this out.
-        tail_start: Where that begins.
+        start: Offset of the first entry in the file.
+        end: Offset after the last entry.
+        shift: Added to the stated offsets: the length of a program or other bytes before the zip.
+        tail: The end of the file, which was read to find the directory.
+        tail_start: Offset of ``tail``.
         wraps: How often the stated offsets passed 2^32 up to the directory: macOS's Archive Utility writes no Zip64.
     """
 
@@ -73,22 +73,22 @@ class Directory(NamedTuple):
 
 
 class ZipEntry(NamedTuple):
-    """One file of a zip as its directory, or its local header, says it.
+    """One file of a zip, as stated by its directory or its local header.
 
     Attributes:
         name: Raw.
         flags: General purpose bits.
-        method: Of compression.
-        crc: Of the content.
+        method: The compression method.
+        crc: The checksum of the content.
         packed: Bytes in the zip.
         size: Bytes of the content.
-        header_offset: The local header's first byte in the file; negative: the entry can't be believed.
+        header_offset: Offset of the local header in the file; negative if the entry is damaged.
         extra_length: Bytes of the extra field.
-        attributes: External ones.
-        system: That made it: 3 is Unix.
-        start: The entry's own first byte in the file.
-        end: The byte after it.
-        unicode_name: In UTF-8, where the entry has it in the Unicode Path extra field; otherwise None.
+        attributes: The external attributes.
+        system: The system that made the entry: 3 is Unix.
+        start: Offset of the entry itself in the file.
+        end: Offset after the entry.
+        unicode_name: The name of the Unicode Path extra field, in UTF-8; None without that field.
     """
 
     name: bytes
@@ -107,15 +107,15 @@ class ZipEntry(NamedTuple):
 
     @property
     def data_end(self) -> int:
-        """The byte after the packed data, if the local header has no extra field."""
+        """Offset after the packed data, if the local header has no extra field."""
         return self.header_offset + LOCAL_BYTES + len(self.name) + self.packed
 
 
 def find_directory(file: BinaryIO) -> Directory | None:
-    """Find a zip's directory from its end; None if there is none.
+    """Find a zip's directory from its end; None without one.
 
     Raises:
-        FileFault: CORRUPT_ARCHIVE where the file ends before its length; what the reader raises.
+        FileFault: CORRUPT_ARCHIVE if the file ends before its length; the faults of the reader.
     """
     size = file.seek(0, io.SEEK_END)
     start = max(0, size - _TAIL)
@@ -128,7 +128,7 @@ def find_directory(file: BinaryIO) -> Directory | None:
             end = place + _END.size + int.from_bytes(tail[place + 20 : place + 22], "little")
             if end == len(tail):
                 exact.append(place)
-            elif end < len(tail) and tail[end : end + 4] != LOCAL_MAGIC:  # else another zip follows
+            elif end < len(tail) and tail[end : end + 4] != LOCAL_MAGIC:  # otherwise another zip follows
                 others.append(place)
         place = tail.rfind(_END_MAGIC, 0, place)
     for place in exact[:_TRIED] + others[:_TRIED]:
@@ -139,12 +139,12 @@ def find_directory(file: BinaryIO) -> Directory | None:
             return found
         if found.shift > 0 and found.shift % WRAP == 0:
             return found._replace(shift=0, wraps=found.shift // WRAP)
-        # With members before what it calls its first byte, it is a member's own in a cut zip.
+        # With members before its stated first byte, it is the directory of a member in a cut zip.
     return None
 
 
 def _directory(file: BinaryIO, tail: bytes, tail_start: int, place: int) -> Directory | None:
-    """Return the directory that an end record speaks of, if its first entry is there."""
+    """Return the directory that an end record states, if its first entry exists."""
     length, stated = _END.unpack_from(tail, place)[5:7]
     before = tail_start + place  # where the directory should end
     located = tail[place - _LOCATOR.size : place] if place >= _LOCATOR.size else b""
@@ -170,7 +170,7 @@ def read_entries(file: BinaryIO, directory: Directory) -> Iterator[list[ZipEntry
     """Yield the entries of a directory in blocks.
 
     Raises:
-        FileFault: CORRUPT_ARCHIVE at a damaged entry, after those before it; what the reader raises.
+        FileFault: CORRUPT_ARCHIVE at a damaged entry, after those before it; the faults of the reader.
     """
     position, end, rest = directory.start, directory.end, b""
     if position >= directory.tail_start:
@@ -181,7 +181,7 @@ def read_entries(file: BinaryIO, directory: Directory) -> Iterator[list[ZipEntry
             data = _read(file, position, min(BLOCK_BYTES, end - position))
             rest += data
             position += len(data)
-        entries, used = parsed(rest, position - len(rest), directory.shift, directory.start)
+        entries, used = parse_entries(rest, position - len(rest), directory.shift, directory.start)
         if entries:
             yield entries
         rest = rest[used:]
@@ -191,14 +191,14 @@ def read_entries(file: BinaryIO, directory: Directory) -> Iterator[list[ZipEntry
         raise corrupt(f"the zip's central directory is damaged at byte {position - len(rest)}")
 
 
-def parsed(data: bytes, start: int, shift: int, limit: int) -> tuple[list[ZipEntry], int]:
-    """Return the entries that stand whole in ``data``, and the bytes they take.
+def parse_entries(data: bytes, start: int, shift: int, limit: int) -> tuple[list[ZipEntry], int]:
+    """Return the whole entries in ``data``, and their length in bytes.
 
     Args:
-        data: Of the directory.
-        start: Where they stand in the file.
-        shift: Added to the offsets that they state.
-        limit: Where members end at the latest: the directory's start.
+        data: Bytes of the directory.
+        start: Their offset in the file.
+        shift: Added to the stated offsets.
+        limit: The last possible end of members: the directory's start.
     """
     entries: list[ZipEntry] = []
     at = 0
@@ -226,18 +226,18 @@ def parsed(data: bytes, start: int, shift: int, limit: int) -> tuple[list[ZipEnt
     return entries, at
 
 
-def decoded_name(entry: ZipEntry, encoding: NameEncoding) -> str:
-    """Return the name of an entry: what it declares to be UTF-8 is, the others are in the encoding."""
+def decode_entry_name(entry: ZipEntry, encoding: NameEncoding) -> str:
+    """Return the name of an entry: in UTF-8 if the entry declares it, otherwise in the encoding."""
     if entry.unicode_name is not None:
         return entry.unicode_name.decode("utf-8")
-    return decoded(entry.name, "auto" if entry.flags & _IS_UTF8 else encoding)
+    return decode_name(entry.name, "auto" if entry.flags & _IS_UTF8 else encoding)
 
 
 def unicode_name(extra: bytes, name: bytes) -> bytes | None:
     """Return the name in the Unicode Path extra field (APPNOTE 4.6.9).
 
-    None without one, where its CRC isn't that of the header's name, which was then changed by a program that doesn't
-    know the field, and where it isn't UTF-8.
+    None without the field, or if it isn't UTF-8. None too if its CRC differs from the header's name: a program without
+    support for the field has then changed the name.
     """
     for kind, data in _extra_fields(extra) if b"\x75\x70" in extra else ():
         if kind == 0x7075 and len(data) > _UNICODE_PATH.size:
@@ -265,7 +265,7 @@ def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def zip64_values(extra: bytes, values: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return the values with those of the Zip64 extra field (APPNOTE 4.5.3); None if one isn't there."""
+    """Return the values with those of the Zip64 extra field (APPNOTE 4.5.3); None if one is missing."""
     for kind, data in _extra_fields(extra):
         if kind == 1:
             numbers = iter(struct.unpack_from(f"<{len(data) // 8}Q", data))
@@ -283,8 +283,8 @@ def _at(file: BinaryIO, start: int, length: int, tail: bytes, tail_start: int) -
 
 
 def _read(file: BinaryIO, start: int, length: int) -> bytes:
-    """Return exactly so many bytes."""
-    with guarded("the zip's end can't be read"):
+    """Return exactly ``length`` bytes."""
+    with translate_damage("the zip's end can't be read"):
         file.seek(start)
         data = file.read(length)
     if len(data) < length:

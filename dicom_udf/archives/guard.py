@@ -1,4 +1,4 @@
-"""What the standard library raises about damaged archives, as one fault."""
+"""Translates the exceptions of the standard library about damaged archives into one fault."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from dicom_udf.errors import FailureCode, FileFault
 
-__all__ = ["DAMAGE", "corrupt", "guarded"]
+__all__ = ["DAMAGE", "corrupt", "translate_damage"]
 
 DAMAGE = (
     zipfile.BadZipFile,
@@ -30,7 +30,7 @@ DAMAGE = (
     AttributeError,
     TypeError,
     MemoryError,
-    OSError,  # bz2 says "Invalid data stream" with it; a reader's own errors are FileFaults
+    OSError,  # bz2 raises it for an invalid stream; a reader's own errors are FileFaults
 )
 
 
@@ -40,11 +40,11 @@ def corrupt(where: str) -> FileFault:
 
 
 @contextmanager
-def guarded(where: str) -> Iterator[None]:
-    """Turn what stdlib raises about damage into CORRUPT_ARCHIVE; a FileFault passes as it is."""
+def translate_damage(where: str) -> Iterator[None]:
+    """Turn an exception about damage into CORRUPT_ARCHIVE; a FileFault passes unchanged."""
     try:
         yield
     except FileFault:
         raise
     except DAMAGE:
-        raise corrupt(where) from None  # their texts quote names
+        raise corrupt(where) from None  # its text quotes names

@@ -12,19 +12,19 @@ __all__ = ["Account", "Budget", "Limits"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How archives are read: bounds against those made to exhaust a reader, and the encoding of their names.
+    """Limits against archives made to exhaust a reader, and the encoding of names.
 
-    Over a bound: ARCHIVE_LIMIT. Of one object no more is inflated than ``ratio`` times its packed bytes and
-    ``excess_bytes``, and never more than ``inflated_bytes``.
+    Over a limit the fault is ARCHIVE_LIMIT. One object is inflated to at most ``ratio`` times its packed bytes and
+    ``excess_bytes``, and never to more than ``inflated_bytes``.
 
     Attributes:
         depth: Archives inside each other; the object's own archive is 1 (tar.gz counts once).
         members: Files in one object, nested ones included.
-        inflated_bytes: Bytes that come out of decompression for one object.
+        inflated_bytes: Inflated bytes of one object.
         ratio: Inflated over packed bytes of one stream; a hole of a sparse file counts as inflated.
-        excess_bytes: Bytes above the ratio, of all streams of one object together, from which on it is a bomb. Blank
-            images reach 45,000 in bzip2 and xz and are harmless: a GiB inflates in seconds and fits on any disk.
-        nested_bytes: Size of an archive inside an archive, when it can't be read in place.
+        excess_bytes: Inflated bytes above the ratio, of all streams of one object together. Blank images reach a ratio
+            of 45,000 in bzip2 and xz and are harmless: a GiB inflates in seconds and fits on any disk.
+        nested_bytes: Size of an archive inside an archive that can't be read in place.
         names: Encoding of names in zips and tars that aren't marked as UTF-8.
     """
 
@@ -38,11 +38,11 @@ class Limits:
 
 
 class Budget:
-    """What one object may still cost, counted over all its archives.
+    """The rest of the limits for one object, counted over all its archives.
 
     Attributes:
-        limits: The bounds.
-        exceeded: The fault once a bound was crossed; nothing is read after that.
+        limits: The limits.
+        exceeded: The fault once a limit was crossed; reading ends there.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -63,11 +63,11 @@ class Budget:
             raise self._exceed("members", self.limits.members)
 
     def count_inflated(self, length: int, excess: int) -> None:
-        """Count bytes that came out of a stream.
+        """Count inflated bytes of a stream.
 
         Args:
             length: New bytes.
-            excess: How many more of the stream's bytes are above the ratio than before; negative: fewer.
+            excess: Change of the number of the stream's bytes above the ratio; may be negative.
 
         Raises:
             FileFault: ARCHIVE_LIMIT.
@@ -80,7 +80,7 @@ class Budget:
             raise self._exceed("ratio", self.limits.ratio)
 
     def check_nested(self, length: int) -> None:
-        """Check how much of one stream is kept for going back.
+        """Check the number of bytes of one stream that are kept for reading them again.
 
         Raises:
             FileFault: ARCHIVE_LIMIT.
@@ -89,7 +89,7 @@ class Budget:
             raise self._exceed("nested_bytes", self.limits.nested_bytes)
 
     def check(self) -> None:
-        """Raise the fault of a bound crossed before, if any."""
+        """Raise the fault of a limit that was crossed before, if any."""
         if self.exceeded is not None:
             raise self.exceeded
 
@@ -101,7 +101,7 @@ class Budget:
 
 
 class Account:
-    """What one stream takes of the budget: all that it inflates, and how much of that is above the ratio."""
+    """The use of the budget by one stream: its inflated bytes, and those above the ratio."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
@@ -109,11 +109,11 @@ class Account:
         self._excess = 0
 
     def count(self, length: int, *, packed: int) -> None:
-        """Count bytes that came out of the stream.
+        """Count inflated bytes of the stream.
 
         Args:
             length: New bytes.
-            packed: All bytes that went into it so far.
+            packed: All packed bytes of the stream so far.
 
         Raises:
             FileFault: ARCHIVE_LIMIT.

@@ -1,4 +1,4 @@
-"""Members of a zip by the headers that stand before them (APPNOTE 4.3.7), also where no directory names them."""
+"""Reads members of a zip by their local headers (APPNOTE 4.3.7), even without a directory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from dicom_udf.archives.directory import LOCAL_BYTES, LOCAL_MAGIC, ZipEntry, unicode_name, zip64_values
-from dicom_udf.archives.guard import corrupt, guarded
+from dicom_udf.archives.guard import corrupt, translate_damage
 from dicom_udf.errors import FailureCode, FileFault
 
 __all__ = ["data_start", "is_header_of", "walk_local_headers"]
@@ -21,16 +21,16 @@ _STORED = 0
 _NEWEST_VERSION = 63
 _PIECE = 256 << 10
 _MOST_FALSE = 100_000
-"""Magic numbers without a header in a row: a file may be made of nothing else, each of which is looked at."""
+"""Consecutive magic numbers without a header, each of which costs a read: a file may consist of them."""
 
 
 def data_start(file: BinaryIO, offset: int) -> int:
-    """Return where a member's bytes begin; only its local header knows.
+    """Return the offset of a member's data, which only its local header states.
 
     Raises:
-        FileFault: CORRUPT_ARCHIVE; what the reader raises.
+        FileFault: CORRUPT_ARCHIVE; the faults of the reader.
     """
-    with guarded("the zip member's local header lies outside the archive"):
+    with translate_damage("the zip member's local header lies outside the archive"):
         file.seek(offset)
         magic, *_, name_length, extra_length = _HEADER.unpack(file.read(LOCAL_BYTES))
     if magic != LOCAL_MAGIC:
@@ -42,7 +42,7 @@ def is_header_of(file: BinaryIO, offset: int, name: bytes) -> bool:
     """Return True if the local header of a member of this name begins at ``offset``.
 
     Raises:
-        FileFault: What the reader raises.
+        FileFault: The faults of the reader.
     """
     data = _read(file, offset, LOCAL_BYTES + len(name))
     return data.startswith(LOCAL_MAGIC) and data[LOCAL_BYTES:] == name
@@ -51,16 +51,16 @@ def is_header_of(file: BinaryIO, offset: int, name: bytes) -> bool:
 def walk_local_headers(
     file: BinaryIO, position: int, read_to_end: Callable[[ZipEntry, int], int | None]
 ) -> Iterator[tuple[ZipEntry, int]]:
-    """Yield the members whose headers stand at or behind a position, and where each one's bytes begin.
+    """Yield the members whose headers are at or behind a position, with the offset of each one's data.
 
     Args:
         file: The zip.
-        position: Where to begin.
-        read_to_end: Called for a member of unstated length after it was taken; reads its stream and returns where
-            that ended, None where it is damaged.
+        position: Offset of the first possible header.
+        read_to_end: Called for a member of unstated length after it was yielded. It reads the stream and returns the
+            offset of its end, or None if it is damaged.
 
     Raises:
-        FileFault: CORRUPT_ARCHIVE where there are too many false ones; what the reader raises.
+        FileFault: CORRUPT_ARCHIVE if too many magic numbers have no header; the faults of the reader.
     """
     false = 0
     while (entry_at := _next_header(file, position)) is not None:
@@ -70,14 +70,14 @@ def walk_local_headers(
             position += len(LOCAL_MAGIC)
             false += 1
             if false > _MOST_FALSE:
-                raise corrupt("the zip holds too much that looks like a member and is none")
+                raise corrupt("the zip has too many magic numbers that are not members")
             continue
         false = 0
         if not entry.flags & _HAS_DESCRIPTOR or entry.packed:
             yield entry, start
             position = start + entry.packed
         elif entry.method == _STORED or entry.flags & _ENCRYPTED:
-            position = _descriptor(file, start) or _found(file, start + 1, LOCAL_MAGIC) or file.seek(0, io.SEEK_END)
+            position = _descriptor(file, start) or _find(file, start + 1, LOCAL_MAGIC) or file.seek(0, io.SEEK_END)
             length = max(0, position - start)
             yield entry._replace(packed=length, size=length), start
         else:
@@ -87,13 +87,13 @@ def walk_local_headers(
 
 
 def _next_header(file: BinaryIO, position: int) -> int | None:
-    """Return where the next local header begins; behind a directory that is another zip's. None at the end."""
+    """Return the offset of the next local header, which may be another zip's; None at the end."""
     if _read(file, position, 4) == LOCAL_MAGIC:
         return position
-    return _found(file, position, LOCAL_MAGIC)
+    return _find(file, position, LOCAL_MAGIC)
 
 
-def _found(file: BinaryIO, position: int, magic: bytes) -> int | None:
+def _find(file: BinaryIO, position: int, magic: bytes) -> int | None:
     while data := _read(file, position, _PIECE):
         at = data.find(magic)
         if at >= 0:
@@ -105,9 +105,9 @@ def _found(file: BinaryIO, position: int, magic: bytes) -> int | None:
 
 
 def _descriptor(file: BinaryIO, start: int) -> int | None:
-    """Return where data of unstated length ends: before a descriptor that says its length (APPNOTE 4.3.9)."""
+    """Return the end of data of unstated length: a descriptor with that length follows (APPNOTE 4.3.9)."""
     position = start
-    while (at := _found(file, position, _DESCRIPTOR_MAGIC)) is not None:
+    while (at := _find(file, position, _DESCRIPTOR_MAGIC)) is not None:
         stated = _read(file, at + 8, 8)
         if at - start in (int.from_bytes(stated[:4], "little"), int.from_bytes(stated, "little")):
             return at
@@ -116,7 +116,7 @@ def _descriptor(file: BinaryIO, start: int) -> int | None:
 
 
 def _entry(file: BinaryIO, position: int) -> tuple[ZipEntry | None, int]:
-    """Return what a local header says and where its data begins; None if it isn't one."""
+    """Return the entry of a local header and the offset of its data; None if it isn't one."""
     data = _read(file, position, LOCAL_BYTES)
     if len(data) < LOCAL_BYTES:
         return None, 0
@@ -136,9 +136,9 @@ def _entry(file: BinaryIO, position: int) -> tuple[ZipEntry | None, int]:
 
 
 def _read(file: BinaryIO, position: int, length: int) -> bytes:
-    """Return what there is of so many bytes: a damaged archive may end anywhere."""
+    """Return up to ``length`` bytes: a damaged archive may end anywhere."""
     try:
-        with guarded("the zip can't be read"):
+        with translate_damage("the zip can't be read"):
             file.seek(position)
             return file.read(length)
     except FileFault as fault:

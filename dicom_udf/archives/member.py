@@ -1,4 +1,4 @@
-"""What comes out of an archive, and the range of a zip that one task reads."""
+"""The files of an archive, and the range of a zip that one task reads."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Member:
 
     Attributes:
         path: ``source_member``: escaped names joined by ``!``; None for the object itself.
-        size: The file's own (inflated) size in bytes; None where the archive doesn't say.
-        file: Seekable, readable; valid until the next member is asked for.
-        offset: Bytes from the start of the stored object to the file's first byte; None where it isn't stored as is.
+        size: Inflated size of the file in bytes; None if the archive doesn't state it.
+        file: Seekable, readable; valid until the next member is requested.
+        offset: Offset of the file in the stored object; None if the bytes are not stored verbatim.
     """
 
     path: str | None
@@ -38,16 +38,16 @@ class MemberFault:
 
 @dataclass(frozen=True, slots=True)
 class ZipRange:
-    """Some members of a large zip, one after another in its central directory: what one task reads of it.
+    """Consecutive entries of a large zip's central directory, which one task reads.
 
     Attributes:
-        start: Where the first one's directory entry begins in the stored object.
-        end: Where the last one's directory entry ends.
-        shift: Added to the offsets that the directory states: bytes before the zip (a self-extracting one's program).
-        members: How many entries these are.
-        packed_bytes: Bytes of the stored object that they occupy.
-        seen: How often each name of these members was met in earlier ranges; only names met there.
-        wraps_from: Where the first one's header begins, if the directory states offsets modulo 2^32; otherwise None.
+        start: Offset of the first directory entry in the stored object.
+        end: Offset after the last directory entry.
+        shift: Added to the stated offsets: the length of a self-extracting zip's program.
+        members: Number of entries.
+        packed_bytes: Their packed bytes.
+        seen: Names of these members that earlier ranges have too, and how often.
+        wraps_from: Offset of the first local header, if the directory states offsets modulo 2^32; otherwise None.
     """
 
     start: int
@@ -60,10 +60,10 @@ class ZipRange:
 
 
 class Foreseeing(Protocol):
-    """A reader that can be told what will be read next, so that it fetches it in fewer requests, and ahead."""
+    """A reader that accepts announcements, so that it fetches ranges ahead and in fewer requests."""
 
     def will_read(self, ranges: Iterable[tuple[int, int]], /) -> None:
-        """Take note of ranges ``(start, end)``, ascending, taken lazily; each may be fetched though it isn't read."""
+        """Accept ranges ``(start, end)``, ascending, taken lazily. A range may be fetched although it isn't read."""
         ...
 
 

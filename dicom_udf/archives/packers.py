@@ -73,7 +73,7 @@ def is_lha(head: bytes) -> bool:
 def is_cpio(head: bytes) -> bool:
     """Return True for a cpio header: ASCII digits behind the magic, or 13 numbers of 16 bits in either byte order.
 
-    The binary magic is two bytes, so the first file's type and name must fit as well.
+    The binary magic is two bytes, so the first file's type and name must be valid too.
     """
     if _CPIO_DIGITS.match(head):
         return True
@@ -99,10 +99,10 @@ def is_arj(head: bytes) -> bool:
 
 
 def is_lzma(head: bytes) -> bool:
-    """Return True for LZMA alone (LZMA_Alone): properties, dictionary size, size, and a range coder that begins with 0.
+    """Return True for LZMA_Alone: properties, dictionary size, size, and a range coder that begins with 0.
 
-    liblzma's bounds: lc + lp up to 4, a dictionary of 2^n or 2^n + 2^(n-1) bytes, less than 256 GiB inside. Where the
-    size is stated, which any small numbers could be, only the properties that all programs write count.
+    liblzma's bounds: lc + lp up to 4, a dictionary of 2^n or 2^n + 2^(n-1) bytes, less than 256 GiB inside. A stated
+    size could be any small number, so only the properties that all programs write are accepted with it.
     """
     if len(head) <= _LZMA_HEADER.size or head[_LZMA_HEADER.size]:
         return False

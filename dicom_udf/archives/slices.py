@@ -1,28 +1,28 @@
-"""Files within files that are stored as they are, read in place."""
+"""Files within files that are stored verbatim, read in place."""
 
 from __future__ import annotations
 
 from typing import BinaryIO, Protocol
 
-from dicom_udf.archives.guard import corrupt, guarded
+from dicom_udf.archives.guard import corrupt, translate_damage
 from dicom_udf.seekable import SeekableFile
 
 __all__ = ["Readable", "Slice"]
 
 
 class Readable(Protocol):
-    """What parts are read from: a file, or a stream that seeks forward only."""
+    """The source of parts: a file, or a stream that seeks forward only."""
 
     def read(self, size: int = ..., /) -> bytes:
         """Return ``size`` bytes, fewer only at the end."""
         ...
 
     def seek(self, offset: int, /) -> int:
-        """Move to a place."""
+        """Move to an offset."""
         ...
 
     def tell(self) -> int:
-        """Return the place."""
+        """Return the position."""
         ...
 
 
@@ -39,13 +39,13 @@ class Slice(SeekableFile):
         """Return ``size`` bytes, fewer only at the end or before damage, which the next read raises.
 
         Raises:
-            FileFault: CORRUPT_ARCHIVE where the file around it ends first, and what that file raises.
+            FileFault: CORRUPT_ARCHIVE if the file around it ends first; the faults of that file.
         """
         left = max(0, self._size - self._position)
         wanted = left if size is None or size < 0 else min(size, left)
         if not wanted:
             return b""
-        with guarded("a member lies outside the archive"):
+        with translate_damage("a member lies outside the archive"):
             self._file.seek(self._start + self._position)
             data = self._file.read(wanted)
         if not data:

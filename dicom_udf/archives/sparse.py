@@ -1,4 +1,4 @@
-"""Files of a tar that are stored without their holes: by GNU tar's ``-S``, in its own form and in pax 0.0 to 1.0."""
+"""Files of a tar that are stored without their holes by GNU tar's ``-S``: in its own form and in pax 0.0 to 1.0."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Segments", "Sparse", "segments_of"]
 
 Segments = list[tuple[int, int]]
-"""Place in the file and number of bytes of each stored piece: ascending, none empty."""
+"""Offset in the file and length of each stored piece: ascending, none empty."""
 
 _BLOCK = 512
 _PIECE = 64 << 10
@@ -28,10 +28,10 @@ def segments_of(info: tarfile.TarInfo, stored: int) -> Segments:
 
     Args:
         info: The member.
-        stored: Bytes that it takes in the tar, rounded up to blocks.
+        stored: Bytes of the member in the tar, rounded up to blocks.
 
     Raises:
-        FileFault: CORRUPT_ARCHIVE where they overlap, reach beyond the file, or are other bytes than are stored.
+        FileFault: CORRUPT_ARCHIVE if they overlap, reach beyond the file, or don't fit the stored bytes.
     """
     stated = cast(Segments, info.sparse or [])  # typeshed has bytes
     segments = [(start, length) for start, length in stated if length]
@@ -47,16 +47,16 @@ def segments_of(info: tarfile.TarInfo, stored: int) -> Segments:
 
 
 class Sparse(SeekableFile):
-    """The file that stored segments and the holes between them make. Each byte of a hole counts as inflated."""
+    """A file made of stored segments and the holes between them. Each byte of a hole counts as inflated."""
 
     def __init__(self, stored: BinaryIO, segments: Segments, size: int, account: Account) -> None:
         """Read ``size`` bytes.
 
         Args:
-            stored: The segments' bytes, one after another; closed with this.
-            segments: Where they belong.
-            size: Of the file.
-            account: Takes the bytes of holes.
+            stored: The segments' bytes, one after another; closed with this file.
+            segments: Their places in the file.
+            size: Size of the file.
+            account: Counts the bytes of holes.
         """
         super().__init__()
         self._stored = stored
@@ -70,7 +70,7 @@ class Sparse(SeekableFile):
         """Return ``size`` bytes, fewer only at the end or before damage, which the next read raises.
 
         Raises:
-            FileFault: ARCHIVE_LIMIT, and what the file around it raises.
+            FileFault: ARCHIVE_LIMIT; the faults of the file around it.
         """
         left = max(0, self._size - self._position)
         wanted = left if size is None or size < 0 else min(size, left)
@@ -85,12 +85,12 @@ class Sparse(SeekableFile):
         return b"".join(pieces)
 
     def close(self) -> None:
-        """Close what is stored, too."""
+        """Close the stored bytes too."""
         self._stored.close()
         super().close()
 
     def _piece(self, wanted: int) -> tuple[bytes, bool]:
-        """Return 1 to ``wanted`` bytes of one segment or hole, and True where a segment gave fewer than it has."""
+        """Return 1 to ``wanted`` bytes of one segment or hole, and True if a segment returned fewer than it has."""
         at = bisect_right(self._starts, self._position) - 1
         within = self._position - self._starts[at] if at >= 0 else 0
         if at >= 0 and within < self._lengths[at]:

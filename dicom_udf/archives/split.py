@@ -1,4 +1,4 @@
-"""Cuts a large zip into ranges of its members, each of which one task reads."""
+"""Splits a large zip into ranges of its members. One task reads one range."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from dicom_udf.archives.detect import detect_format
-from dicom_udf.archives.directory import BLOCK_BYTES, LOCAL_BYTES, Directory, ZipEntry, decoded_name, find_directory
+from dicom_udf.archives.directory import (
+    BLOCK_BYTES,
+    LOCAL_BYTES,
+    Directory,
+    ZipEntry,
+    decode_entry_name,
+    find_directory,
+)
 from dicom_udf.archives.formats import ZIP
 from dicom_udf.archives.guard import corrupt
 from dicom_udf.archives.limits import Limits
@@ -22,22 +29,22 @@ _DEFAULT_LIMITS = Limits()
 
 
 def split_zip(file: BinaryIO, *, members: int, packed_bytes: int, limits: Limits = _DEFAULT_LIMITS) -> list[ZipRange]:
-    """Return the ranges of a zip's directory that are read apart from each other, in its order.
+    """Return the ranges of a zip's directory that tasks read separately, in its order.
 
-    What :func:`~dicom_udf.archives.members` gives for them, one after another, is what it gives for the whole zip, as
-    long as that keeps within the limits, which count for each range by itself.
+    :func:`~dicom_udf.archives.members` yields the same members for the ranges, one after another, as for the whole zip.
+    The limits count for each range by itself.
 
     Args:
         file: The stored object, seekable.
-        members: Of one range at the most.
-        packed_bytes: Of one range, about: more only where one member has more.
-        limits: A zip of more files than these is left whole; its names are in their encoding.
+        members: Most members of one range.
+        packed_bytes: Packed bytes of one range, roughly: more only if one member has more.
+        limits: A zip with more members than the limit is not split; ``names`` is the encoding of its names.
 
     Returns:
-        Nothing where the object isn't a zip with a sound directory and some file, or gives only one range.
+        An empty list if the object isn't a zip with a sound directory and a file, or has only one range.
 
     Raises:
-        FileFault: What the file's reader raises.
+        FileFault: The faults of the reader.
     """
     try:
         directory = find_directory(file)
@@ -64,12 +71,12 @@ def _ranges(
     for entry in _entries(file, directory):
         if current is None or current.is_full(entry, members, packed_bytes):
             if current is not None:
-                ranges.append(current.closed())
+                ranges.append(current.to_range())
             wraps_from = entry.header_offset if directory.wraps else None
             current = _Range(entry.start, directory.shift, wraps_from, encoding)
         files += current.take(entry, names)
     if current is not None:
-        ranges.append(current.closed())
+        ranges.append(current.to_range())
     return ranges, files
 
 
@@ -81,7 +88,7 @@ def _entries(file: BinaryIO, directory: Directory) -> Iterator[ZipEntry]:
 
 
 class _Range:
-    """A range that is being filled."""
+    """A range while entries are added."""
 
     def __init__(self, start: int, shift: int, wraps_from: int | None, encoding: NameEncoding) -> None:
         self._start = self._end = start
@@ -97,31 +104,31 @@ class _Range:
         """Return True if an entry belongs to the next range."""
         return (
             self._members >= members
-            or self._packed + self._occupied(entry) > packed_bytes
-            or entry.end - self._start > BLOCK_BYTES  # what a task reads of the directory in one go
+            or self._packed + self._occupied_bytes(entry) > packed_bytes
+            or entry.end - self._start > BLOCK_BYTES  # a task reads its part of the directory at once
         )
 
     def take(self, entry: ZipEntry, names: Names) -> bool:
-        """Take in an entry; return True if it is a file."""
+        """Add an entry; return True if it is a file."""
         self._end = entry.end
         self._members += 1
-        self._packed += self._occupied(entry)
+        self._packed += self._occupied_bytes(entry)
         if not is_file(entry, self._encoding):
             return False
-        name = decoded_name(entry, self._encoding)
+        name = decode_entry_name(entry, self._encoding)
         met = names.count(name)
         if met and name not in self._own:
             self._seen[name] = met
         self._own.add(name)
         return True
 
-    def closed(self) -> ZipRange:
+    def to_range(self) -> ZipRange:
         """Return the range."""
         seen = tuple(self._seen.items())
         return ZipRange(
             self._start, self._end, self._shift, self._members, self._packed, seen, wraps_from=self._wraps_from
         )
 
-    def _occupied(self, entry: ZipEntry) -> int:
+    def _occupied_bytes(self, entry: ZipEntry) -> int:
         is_counted = entry.header_offset >= 0 and is_file(entry, self._encoding)
         return LOCAL_BYTES + len(entry.name) + entry.packed if is_counted else 0

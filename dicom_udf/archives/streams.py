@@ -1,4 +1,4 @@
-"""Compressed streams: they run forward only, and are kept as far as someone wants to go back."""
+"""Compressed streams, which run forward only; bytes that may be read again are kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, BinaryIO
 
 from dicom_udf.archives.decoders import Decoder
-from dicom_udf.archives.guard import corrupt, guarded
+from dicom_udf.archives.guard import corrupt, translate_damage
 from dicom_udf.archives.limits import Account, Budget
 from dicom_udf.archives.slices import Slice
 from dicom_udf.errors import FailureCode, FileFault
@@ -24,22 +24,22 @@ class Packed:
     """The content of compressed bytes in a file.
 
     Attributes:
-        taken: Bytes read of them.
-        is_sound: False once a checksum at the end of content was found wrong.
+        taken: Packed bytes that were read.
+        is_sound: False once a checksum at the end of content was wrong.
     """
 
     def __init__(
         self, file: BinaryIO, start: int, size: int | None, begin: Callable[[], Decoder], *, magic: bytes | None = None
     ) -> None:
-        """Decode ``size`` bytes (None: all that the stream asks for) of ``file`` from ``start`` on.
+        """Decode ``size`` bytes of ``file`` from ``start`` on; None decodes up to the stream's end.
 
         Args:
-            file: Seekable; others may move it between the reads.
-            start: First byte.
-            size: Bytes that there are.
+            file: Seekable; its position may change between reads.
+            start: Offset of the first byte.
+            size: Packed bytes.
             begin: Makes a decoder.
-            magic: How a stream that follows the first begins, if such are the same content. Zeros or foreign bytes
-                behind the last one are ignored, as gzip does.
+            magic: First bytes of a further stream of the same content. Zeros or foreign bytes behind the last
+                stream are ignored, as gzip does.
         """
         self.taken = 0
         self.is_sound = True
@@ -54,11 +54,11 @@ class Packed:
 
     @property
     def end(self) -> int:
-        """Where the content ended in the file; before its end, how far it was read."""
+        """Offset of the content's end in the file; before that, the offset up to which it was read."""
         return self._start + self.taken - len(self._behind)
 
     def pull(self, most: int) -> bytes:
-        """Return 1 to ``most`` bytes, none only at the end; raises what the standard library raises about damage."""
+        """Return 1 to ``most`` bytes, none only at the end; damage raises an exception of the standard library."""
         while (stream := self._current) is not None:
             if stream.eof:
                 self._follow(stream)
@@ -93,17 +93,17 @@ class Packed:
 
 
 class Forward:
-    """A stream that is read once, from its start to its end; what is skipped is inflated all the same.
+    """A stream that is read once, from its start to its end. Skipped bytes are inflated too.
 
-    Each byte counts against the budget. ``seek`` goes forward only, which is all a tar or :class:`Replay` asks for.
+    Each byte counts against the budget. ``seek`` goes forward only, which is enough for a tar and for :class:`Replay`.
     """
 
     def __init__(self, packed: Packed, budget: Budget) -> None:
-        """Read what ``packed`` gives.
+        """Read ``packed``.
 
         Args:
             packed: The content.
-            budget: Of the object.
+            budget: The budget of the object.
         """
         self._packed = packed
         self._budget = budget
@@ -161,10 +161,10 @@ class Forward:
         return self._position
 
     def finish(self) -> None:
-        """Read what is behind an archive's end, unless it is much.
+        """Read the bytes behind an archive's end, up to a bound.
 
         Raises:
-            FileFault: CORRUPT_ARCHIVE where the stream's checksum is wrong, or it is cut or damaged there.
+            FileFault: CORRUPT_ARCHIVE if the stream's checksum is wrong, or if it is cut or damaged there.
         """
         self.seek(self._position + _LONGEST_REST)
         if not self._packed.is_sound:
@@ -175,18 +175,18 @@ class Forward:
         if self._fault is not None:
             raise self._fault
         try:
-            with guarded(f"the compressed stream is damaged after {self._produced} inflated bytes"):
+            with translate_damage(f"the compressed stream is damaged after {self._produced} inflated bytes"):
                 data = self._packed.pull(min(most, _PIECE))
             self._produced += len(data)
             self._account.count(len(data), packed=self._packed.taken)
         except FileFault as fault:
-            self._fault = fault  # a decompressor that failed must not be asked again
+            self._fault = fault  # a decompressor that failed must not be called again
             raise
         return data
 
 
 class Replay(SeekableFile):
-    """A seekable view of a stream: what has been read is kept, first in memory, then in a temporary file."""
+    """A seekable view of a stream: bytes that were read are kept, first in memory, then in a temporary file."""
 
     def __init__(self, stream: Forward | Slice, budget: Budget) -> None:
         super().__init__()
@@ -199,7 +199,7 @@ class Replay(SeekableFile):
         """Return ``size`` bytes, fewer only at the end or before damage, which the next read raises.
 
         Raises:
-            FileFault: CORRUPT_ARCHIVE, ARCHIVE_LIMIT, and what the stored object's reader raises.
+            FileFault: CORRUPT_ARCHIVE, ARCHIVE_LIMIT; the faults of the stored object's reader.
         """
         wanted = 1 << 62 if size is None or size < 0 else size
         try:
@@ -213,7 +213,7 @@ class Replay(SeekableFile):
         return data
 
     def close(self) -> None:
-        """Drop what was kept."""
+        """Drop the kept bytes."""
         self._kept.close()
         super().close()
 
@@ -228,7 +228,7 @@ class Replay(SeekableFile):
             self._end += len(piece)
 
     def _length(self) -> int:
-        """The bytes up to the end or to damage: reading on there says which."""
+        """The number of bytes up to the end or to damage; reading there raises if it is damage."""
         try:
             self._fill(1 << 62)
         except FileFault as fault:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
-from dicom_udf.archives.guard import corrupt, guarded
+from dicom_udf.archives.guard import corrupt, translate_damage
 from dicom_udf.archives.limits import Account, Budget
 from dicom_udf.archives.member import ArchivePart, MemberFault
-from dicom_udf.archives.names import NameEncoding, Names, decoded
+from dicom_udf.archives.names import NameEncoding, Names, decode_name
 from dicom_udf.archives.packers import is_tar_header
 from dicom_udf.archives.slices import Slice
 from dicom_udf.archives.sparse import Sparse, segments_of
@@ -35,12 +35,12 @@ def tar_parts(
 
     Args:
         file: The tar, at its start.
-        names: Gives the paths.
-        budget: Of the object.
-        offset: Where the tar begins in the stored object; None if its bytes are not stored verbatim.
+        names: Makes the paths.
+        budget: The budget of the object.
+        offset: Offset of the tar in the stored object; None if its bytes are not stored verbatim.
 
     Raises:
-        FileFault: CORRUPT_ARCHIVE where it is damaged, after the files before; what the file itself raises.
+        FileFault: CORRUPT_ARCHIVE if it is damaged, after the files before the damage; the faults of the file.
     """
     tar = _Tar(file, names, budget, offset)
     headers = _Headers(file)
@@ -65,7 +65,7 @@ def tar_parts(
 
 @dataclass(frozen=True, slots=True)
 class _Tar:
-    """A tar that is being read; the attributes are the arguments of :func:`tar_parts`."""
+    """A tar; the attributes are the arguments of :func:`tar_parts`."""
 
     file: BinaryIO | Forward
     names: Names
@@ -73,7 +73,7 @@ class _Tar:
     offset: int | None
 
     def part(self, info: tarfile.TarInfo, name: str, *, stored: int) -> ArchivePart | MemberFault:
-        """Return a file, of which so many bytes are stored (rounded up to blocks), or why it can't be read."""
+        """Return a file of ``stored`` bytes (rounded up to blocks), or its fault."""
         path = self.names.path(name)
         if info.sparse is not None:
             return self._sparse(info, name, path, stored)
@@ -96,18 +96,18 @@ class _Tar:
 
 
 def _infos(headers: _Headers) -> Iterator[tuple[tarfile.TarInfo, int]]:
-    """Yield the headers from where the tar stands up to its end or the first damaged one.
+    """Yield the headers from the tar's position up to its end or the first damaged one.
 
-    With each the bytes that are stored behind it, rounded up to blocks.
+    Each comes with the number of stored bytes behind it, rounded up to blocks.
     """
     headers.begin()
-    with guarded(f"the tar is damaged after byte {headers.end}"):
+    with translate_damage(f"the tar is damaged after byte {headers.end}"):
         archive = tarfile.TarFile(
             fileobj=cast(BinaryIO, headers), tarinfo=_StrictInfo, encoding="utf-8", errors="surrogateescape"
         )
     while True:
         headers.begin()
-        with guarded(f"the tar is damaged after byte {headers.end}"):
+        with translate_damage(f"the tar is damaged after byte {headers.end}"):
             info = archive.next()
         if info is None:
             return
@@ -116,31 +116,31 @@ def _infos(headers: _Headers) -> Iterator[tuple[tarfile.TarInfo, int]]:
 
 
 def _name(info: tarfile.TarInfo, encoding: NameEncoding) -> str:
-    """Return a member's name: a pax header is in UTF-8 (POSIX.1-2008) unless it says that it isn't."""
+    """Return a member's name: a pax header is in UTF-8 (POSIX.1-2008) unless it declares otherwise."""
     pax = info.pax_headers
     is_utf8 = ("path" in pax or "GNU.sparse.name" in pax) and pax.get("hdrcharset") != "BINARY"
-    return decoded(info.name.encode("utf-8", "surrogateescape"), "auto" if is_utf8 else encoding)
+    return decode_name(info.name.encode("utf-8", "surrogateescape"), "auto" if is_utf8 else encoding)
 
 
 class _StrictInfo(tarfile.TarInfo):
-    """tarfile takes a damaged header for the end of the archive; here it is damage."""
+    """Raises for a damaged header, which tarfile treats as the end of the archive."""
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> _StrictInfo:
         try:
             info = super().fromtarfile(archive)
         except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError):  # type: ignore[attr-defined]
-            raise corrupt("a tar header is damaged; what can be found behind it is read") from None
+            raise corrupt("a tar header is damaged; files behind it are read") from None
         except tarfile.EmptyHeaderError:  # type: ignore[attr-defined]
             raise corrupt("the tar ends without its end mark: files may be missing") from None
         if info.size < 0:
             raise corrupt("a tar member has a negative size")
-        if info.sparse is not None and "size" in info.pax_headers:  # tarfile takes one size for the other
+        if info.sparse is not None and "size" in info.pax_headers:  # tarfile confuses the two sizes
             raise corrupt("a sparse tar member of more than 8 GiB isn't read")
         return info
 
     def _proc_pax(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        """Take a global header before the end mark for one more header: git writes a tar of no files so."""
+        """Accept a global header before the end mark: git writes a tar without files like that."""
         try:
             return super()._proc_pax(archive)  # type: ignore[misc,no-any-return]  # typeshed leaves it out
         except tarfile.SubsequentHeaderError as error:  # type: ignore[attr-defined]
@@ -150,10 +150,10 @@ class _StrictInfo(tarfile.TarInfo):
 
 
 class _Headers:
-    """The tar as tarfile sees it: forward only and by small reads, so that no header can make it loop or fill memory.
+    """The file that tarfile reads: forward only and in small reads, so that no header can cause a loop or fill memory.
 
     Attributes:
-        end: Where the last read ended.
+        end: Offset after the last read.
     """
 
     def __init__(self, file: BinaryIO | Forward) -> None:
@@ -162,7 +162,7 @@ class _Headers:
         self.end = 0
 
     def begin(self) -> None:
-        """Note that the next member's headers follow."""
+        """Start counting the headers of the next member."""
         self._taken = 0
 
     def tell(self) -> int:
@@ -182,25 +182,25 @@ class _Headers:
         return data
 
     def find_another_tar(self) -> bool:
-        """Move from a tar's last block, of zeros, to the header of a tar that follows; False if none does.
+        """Move from a tar's last block of zeros to the header of another tar; False without one.
 
         Raises:
-            FileFault: CORRUPT_ARCHIVE where one block of zeros stands before something else: it ends no tar.
+            FileFault: CORRUPT_ARCHIVE if one block of zeros is before other bytes: it does not end a tar.
         """
         start = position = self.end
         while position - start < _LONGEST_PADDING:
-            data = self._peeked(position, 512)
+            data = self._peek(position, 512)
             if len(data) < 512:
                 break
             if any(data):
                 if position == start:
-                    raise corrupt("a tar header is blank; what can be found behind it is read")
+                    raise corrupt("a tar header is blank; files behind it are read")
                 return is_tar_header(data)
             position = self.end = position + 512
         return False
 
-    def _peeked(self, position: int, size: int) -> bytes:
-        """Return up to ``size`` bytes at a position, where the file is left."""
+    def _peek(self, position: int, size: int) -> bytes:
+        """Return up to ``size`` bytes at a position, and leave the file there."""
         self._file.seek(position)
         if isinstance(self._file, Forward):
             return self._file.peek(size)
@@ -209,11 +209,11 @@ class _Headers:
         return data
 
     def resynchronise(self) -> bool:
-        """Move to the next block that is a header by its magic and checksum; False if there is none."""
+        """Move to the next block that is a header by its magic and checksum; False without one."""
         position = -(-self.end // 512) * 512
         try:
             while True:
-                data = self._peeked(position, _PIECE)
+                data = self._peek(position, _PIECE)
                 for at in range(0, len(data) - 511, 512):
                     if data[at + 257 : at + 262] == b"ustar" and is_tar_header(data[at : at + 512]):
                         self._file.seek(position + at)

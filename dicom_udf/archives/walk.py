@@ -1,4 +1,4 @@
-"""Goes through an object: itself, or the files of the archive it is, depth first."""
+"""Walks through an object: the object itself, or the files of the archive it is, depth first."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ def members(
 ) -> Iterator[Member | MemberFault]:
     """Yield the files of an object in their order, and a fault for each that can't be read.
 
-    An object that is no archive is its own only member, with the path None.
+    An object that is not an archive is its own only member, with the path None.
 
     Args:
-        file: The stored object, seekable. One with ``will_read`` (:class:`Foreseeing`) is told what will be read.
-        name: Its name or URI: what is in a single compressed file is called by it.
-        limits: Bounds; over one of them ARCHIVE_LIMIT is the last fault.
-        zip_range: Of :func:`~dicom_udf.archives.split_zip`: only these members are read.
+        file: The stored object, seekable. If it has ``will_read`` (:class:`Foreseeing`), ranges are announced to it.
+        name: Its name or URI. The content of a single compressed file is named after it.
+        limits: Limits; over one of them ARCHIVE_LIMIT is the last fault.
+        zip_range: A range of :func:`~dicom_udf.archives.split_zip`: only its members are read.
 
     Raises:
-        FileFault: Only what ``file`` itself raises: the store's faults.
+        FileFault: The faults of ``file``, that is, of the store.
     """
     budget = Budget(limits)
     size = file.seek(0, io.SEEK_END)
     whole = ArchivePart(None, name, size, file, 0)
     try:
         if zip_range is None:
-            yield from _look(whole, budget, 0)
+            yield from _read_part(whole, budget, 0)
         else:
             parts = zip_range_parts(file, Names(None, zip_range.seen), budget, zip_range, reader=whole.range_reader)
             yield from _expand(whole, ZIP, parts, budget, 1, is_empty=False)
@@ -54,8 +54,8 @@ def members(
         yield MemberFault(None, fault)
 
 
-def _look(part: ArchivePart, budget: Budget, depth: int) -> Iterator[Member | MemberFault]:
-    """Yield a file, or what is in it; ``depth`` archives are around it."""
+def _read_part(part: ArchivePart, budget: Budget, depth: int) -> Iterator[Member | MemberFault]:
+    """Yield a file, or its content if it is an archive; ``depth`` archives are around it."""
     try:
         kind = detect_format(part.file, name=part.name, is_in_place=part.offset is not None)
     except FileFault as fault:
@@ -85,7 +85,7 @@ def _expand(
     *,
     is_empty: bool = True,
 ) -> Iterator[Member | MemberFault]:
-    """Yield what is in the parts of an archive; ``is_empty`` is False where other parts are read elsewhere."""
+    """Yield the content of an archive's parts; ``is_empty`` is False if another task reads other parts."""
     try:
         for part in parts:
             is_empty = False
@@ -94,7 +94,7 @@ def _expand(
                 yield part
                 continue
             try:
-                yield from _look(part, budget, depth)
+                yield from _read_part(part, budget, depth)
             finally:
                 part.file.close()
     except FileFault as fault:
@@ -103,7 +103,7 @@ def _expand(
         yield MemberFault(archive.path, fault)
         return
     if is_empty:
-        yield MemberFault(archive.path, FileFault(FailureCode.EMPTY_ARCHIVE, f"the {kind.name} holds no file"))
+        yield MemberFault(archive.path, FileFault(FailureCode.EMPTY_ARCHIVE, f"the {kind.name} contains no file"))
 
 
 def _parts(archive: ArchivePart, kind: ArchiveFormat, budget: Budget) -> Iterator[ArchivePart | MemberFault]:

@@ -1,4 +1,4 @@
-"""The files of a zip: by its central directory, and where that is damaged by the headers before them."""
+"""The files of a zip: by its central directory, or by local headers where that is damaged."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from itertools import pairwise
 from typing import BinaryIO, cast
 
 from dicom_udf.archives.decoders import ZIP_DECODERS
-from dicom_udf.archives.directory import LOCAL_BYTES, ZipEntry, decoded_name, find_directory, parsed
-from dicom_udf.archives.guard import corrupt, guarded
+from dicom_udf.archives.directory import LOCAL_BYTES, ZipEntry, decode_entry_name, find_directory, parse_entries
+from dicom_udf.archives.guard import corrupt, translate_damage
 from dicom_udf.archives.limits import Budget
 from dicom_udf.archives.local_headers import data_start, walk_local_headers
 from dicom_udf.archives.member import ArchivePart, Foreseeing, MemberFault, ZipRange
 from dicom_udf.archives.names import NameEncoding, Names
 from dicom_udf.archives.slices import Slice
 from dicom_udf.archives.streams import Forward, Packed, Replay
-from dicom_udf.archives.wrapped import entries_of, placed
+from dicom_udf.archives.wrapped import entries_of, place_entries
 from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.markers import is_folder_marker
 
@@ -29,13 +29,13 @@ _METHOD_NAMES = {1: "shrink", 6: "implode", 9: "deflate64", 20: "zstd", 93: "zst
 _UNIX = (3, 19)  # 19 is macOS
 _HAS_MODE = 0x8000  # 7-Zip's mark for a mode although the system is another
 _DOS_FOLDER = 0x10  # APPNOTE 4.4.15
-_LOOKED_AT = 64 << 10
+_READ_AHEAD = 64 << 10
 _SLACK = 256  # a local header's extra field may be longer than the directory's
 
 
 def is_file(entry: ZipEntry, encoding: NameEncoding) -> bool:
-    """Return False for folders, links, devices and what macOS adds."""
-    name = decoded_name(entry, encoding)
+    """Return False for folders, links, devices and entries that macOS adds."""
+    name = decode_entry_name(entry, encoding)
     if name.endswith("/") or "__MACOSX" in name.split("/"):
         return False
     has_mode = entry.system in _UNIX or entry.attributes & _HAS_MODE
@@ -53,14 +53,14 @@ def zip_parts(
 
     Args:
         file: The zip.
-        names: Gives the paths.
-        budget: Of the object.
-        offset: Where the zip begins in the stored object; None where it isn't there as it is.
-        reader: The file again, if it can be told what will be read.
+        names: Makes the paths.
+        budget: The budget of the object.
+        offset: Offset of the zip in the stored object; None if its bytes are not stored verbatim.
+        reader: The file again, if it accepts announcements.
 
     Raises:
-        FileFault: CORRUPT_ARCHIVE after all files that could be found, where the directory is damaged or its members
-            overlap; what the stored object's reader raises.
+        FileFault: CORRUPT_ARCHIVE after all files that could be found, if the directory is damaged or its members
+            overlap; the faults of the stored object's reader.
     """
     zipped = _Zip(file, names, budget, offset, reader)
     try:
@@ -69,19 +69,19 @@ def zip_parts(
             raise corrupt("the zip's central directory is missing")
         occupied = 0
         for entries in entries_of(file, directory):
-            zipped.foresee(entries)
+            zipped.announce(entries)
             for entry in entries:
                 if entry.header_offset >= 0 and is_file(entry, budget.limits.names):
                     occupied += LOCAL_BYTES + len(entry.name) + entry.packed
                     if occupied > directory.start:
                         raise _Overlap
-                yield from zipped.listed(entry)
+                yield from zipped.read_listed(entry)
     except _Overlap:
         raise corrupt("the zip's members overlap") from None
     except FileFault as fault:
         if fault.code is not FailureCode.CORRUPT_ARCHIVE:
             raise
-        yield from zipped.unlisted()
+        yield from zipped.read_unlisted()
         raise
 
 
@@ -91,28 +91,28 @@ def zip_range_parts(
     """Yield the files of one range of a stored zip as :func:`zip_parts` does.
 
     Raises:
-        FileFault: CORRUPT_ARCHIVE where the range isn't what it was; what the reader raises.
+        FileFault: CORRUPT_ARCHIVE if the range has changed; the faults of the reader.
     """
-    with guarded("the zip's central directory can't be read"):
+    with translate_damage("the zip's central directory can't be read"):
         file.seek(zip_range.start)
         data = file.read(zip_range.end - zip_range.start)
-    entries, used = parsed(data, zip_range.start, zip_range.shift, zip_range.start)
+    entries, used = parse_entries(data, zip_range.start, zip_range.shift, zip_range.start)
     if zip_range.wraps_from is not None:
-        entries, _ = placed(entries, zip_range.wraps_from, zip_range.start)
+        entries, _ = place_entries(entries, zip_range.wraps_from, zip_range.start)
     zipped = _Zip(file, names, budget, 0, reader)
-    zipped.foresee(entries)
+    zipped.announce(entries)
     for entry in entries:
-        yield from zipped.listed(entry)
+        yield from zipped.read_listed(entry)
     if used != zip_range.end - zip_range.start:
-        raise corrupt("the zip's central directory isn't what it was when the zip was split")
+        raise corrupt("the zip's central directory has changed since the zip was split")
 
 
 class _Overlap(Exception):
-    """More packed bytes than the zip has: its members share them, which only a bomb's do."""
+    """More packed bytes than the zip has: its members share them, as only those of a bomb do."""
 
 
 class _Zip:
-    """One zip that is being read."""
+    """One zip."""
 
     def __init__(
         self, file: BinaryIO, names: Names, budget: Budget, offset: int | None, reader: Foreseeing | None
@@ -125,29 +125,29 @@ class _Zip:
         self._reader = reader
         self._end = 0  # of the listed members so far
 
-    def foresee(self, entries: list[ZipEntry]) -> None:
-        """Announce where the members begin that will be read, if they are in ascending order."""
+    def announce(self, entries: list[ZipEntry]) -> None:
+        """Announce the starts of the members that will be read, if they are in ascending order."""
         if self._reader is None:
             return
         wanted = [entry for entry in entries if _is_readable(entry) and is_file(entry, self._encoding)]
         if all(one.header_offset <= another.header_offset for one, another in pairwise(wanted)):
-            self._reader.will_read(_beginnings(wanted))
+            self._reader.will_read(_starts(wanted))
 
-    def listed(self, entry: ZipEntry) -> Iterator[ArchivePart | MemberFault]:
+    def read_listed(self, entry: ZipEntry) -> Iterator[ArchivePart | MemberFault]:
         """Yield a member of the directory, if it is a file."""
         self._end = max(self._end, entry.data_end if entry.header_offset >= 0 else 0)
         if is_file(entry, self._encoding):
             yield self._part(entry, None)
 
-    def unlisted(self) -> Iterator[ArchivePart | MemberFault]:
-        """Yield the members behind the listed ones, as far as their own headers are there."""
+    def read_unlisted(self) -> Iterator[ArchivePart | MemberFault]:
+        """Yield the members behind the listed ones that have a local header."""
         for entry, start in walk_local_headers(self._file, self._end, self._read_to_end):
             if is_file(entry, self._encoding):
                 yield self._part(entry, start)
             self._budget.check()
 
     def _part(self, entry: ZipEntry, start: int | None) -> ArchivePart | MemberFault:
-        name = decoded_name(entry, self._encoding)
+        name = decode_entry_name(entry, self._encoding)
         path = self._names.path(name)
         try:
             _check(entry)
@@ -169,13 +169,13 @@ class _Zip:
         return Packed(self._file, start, entry.packed if is_stated else None, lambda: begin(size))
 
     def _read_to_end(self, entry: ZipEntry, start: int) -> int | None:
-        """Inflate a member whose length nobody states, keeping nothing; return where its data ended."""
+        """Inflate a member of unstated length, without keeping it; return the end of its data."""
         if entry.method not in ZIP_DECODERS:
             return None
         packed = self._packed(entry._replace(packed=-1), start)
         stream = Forward(packed, self._budget)
         try:
-            while stream.read(_LOOKED_AT):
+            while stream.read(_READ_AHEAD):
                 pass
         except FileFault as fault:
             if fault.code is not FailureCode.CORRUPT_ARCHIVE:
@@ -184,10 +184,10 @@ class _Zip:
         return packed.end
 
 
-def _beginnings(entries: Iterable[ZipEntry]) -> Iterator[tuple[int, int]]:
+def _starts(entries: Iterable[ZipEntry]) -> Iterator[tuple[int, int]]:
     for entry in entries:
         before = LOCAL_BYTES + len(entry.name) + entry.extra_length + _SLACK
-        yield entry.header_offset, entry.header_offset + before + min(entry.packed, _LOOKED_AT)
+        yield entry.header_offset, entry.header_offset + before + min(entry.packed, _READ_AHEAD)
 
 
 def _is_readable(entry: ZipEntry) -> bool:
@@ -199,7 +199,7 @@ def _is_readable(entry: ZipEntry) -> bool:
 
 
 def _check(entry: ZipEntry) -> None:
-    """Raise why a member isn't read, if its header tells."""
+    """Raise the fault of a member that can't be read, if its header shows it."""
     if entry.flags & _ENCRYPTED:
         raise FileFault(FailureCode.ENCRYPTED_ARCHIVE, "the zip member is encrypted; store it without a password")
     if entry.flags & _PATCHED or entry.method not in (_STORED, *ZIP_DECODERS):

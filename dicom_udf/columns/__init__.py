@@ -1,7 +1,7 @@
 """The declared attributes, and the columns of the tables that are made from them."""
 
 from dicom_udf.columns.attributes import column_type, declared_attributes, selection
-from dicom_udf.columns.model import Attribute, Field, Table
+from dicom_udf.columns.fields import Attribute, Field, Table
 from dicom_udf.columns.promoted import Promoted, check_promotable, parse_promoted
 from dicom_udf.columns.row import DEFAULT_STUDY_DATE, fill_row
 from dicom_udf.columns.schema import arrow_schema, quote_text, spark_ddl

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from dicom_udf.columns.model import Attribute
+from dicom_udf.columns.fields import Attribute
 from dicom_udf.header import VRS, Selection, Wanted
 
 __all__ = ["CODES_TYPE", "column_type", "declared_attributes", "selection"]

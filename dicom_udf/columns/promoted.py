@@ -16,7 +16,7 @@ from pydicom.datadict import dictionary_VM, keyword_dict, keyword_for_tag, priva
 from pydicom.tag import Tag
 
 from dicom_udf.columns.attributes import declared_attributes
-from dicom_udf.columns.model import Field
+from dicom_udf.columns.fields import Field
 from dicom_udf.columns.names import column_name
 from dicom_udf.columns.schema import hive_type
 from dicom_udf.errors import ConfigurationError

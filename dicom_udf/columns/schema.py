@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from dicom_udf.columns.model import Table
+from dicom_udf.columns.fields import Table
 
 __all__ = ["arrow_schema", "arrow_type", "hive_type", "quote_text", "spark_ddl", "trino_type"]
 

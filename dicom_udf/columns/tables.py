@@ -7,7 +7,7 @@ from functools import cache
 from pydicom.datadict import keyword_for_tag
 
 from dicom_udf.columns.attributes import column_type, declared_attributes
-from dicom_udf.columns.model import Attribute, Field, Table
+from dicom_udf.columns.fields import Attribute, Field, Table
 from dicom_udf.errors import FailureCode
 
 __all__ = ["attribute_comment", "failures_table", "instances_table", "objects_table"]

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from dicom_udf.columns.attributes import declared_attributes
-from dicom_udf.columns.model import AttributeLevel, Field
+from dicom_udf.columns.fields import AttributeLevel, Field
 from dicom_udf.columns.tables import instances_table
 
 __all__ = ["DUCKDB", "TRINO", "Dialect", "View", "make_views"]

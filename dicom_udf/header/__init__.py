@@ -1,6 +1,6 @@
 """Bytes to :class:`Header`: DICOM only, without stores, archives or Spark."""
 
-from dicom_udf.header.model import Header, Part, Selection, Wanted
+from dicom_udf.header.header import Header, Part, Selection, Wanted
 from dicom_udf.header.reader import HeaderReader, read_header, thread_reader
 from dicom_udf.header.vr import VR, VRS
 

@@ -10,7 +10,7 @@ from json.encoder import encode_basestring
 from struct import Struct
 from typing import Any
 
-from dicom_udf.header.model import Wanted
+from dicom_udf.header.header import Wanted
 from dicom_udf.header.text import Encodings, decode_text
 from dicom_udf.header.vr import VR, VRS, Item, Unfit, to_string, to_text
 

@@ -7,19 +7,19 @@ from typing import NamedTuple
 
 from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.header.cap import cap_json
-from dicom_udf.header.dictionary import keyword_of
-from dicom_udf.header.heads import Head, doubtful_heads, end_of, read_head
-from dicom_udf.header.memo import Context, Memo
-from dicom_udf.header.recognise import (
+from dicom_udf.header.detect import (
     DEFLATED,
     LONGEST_META,
     Encoding,
     behind_group_zero,
-    encoding_of,
+    detect_encoding,
+    detect_first_element,
     expected_encoding,
     find_data_set,
-    first_element,
 )
+from dicom_udf.header.dictionary import keyword_of
+from dicom_udf.header.heads import Head, doubtful_heads, end_of, read_head
+from dicom_udf.header.memo import Context, Memo
 from dicom_udf.header.scanner import Scanner
 from dicom_udf.header.scope import Found, Scope
 from dicom_udf.header.selection import MEDIA_CLASS, SYNTAX
@@ -66,9 +66,9 @@ def read_file_meta(scanner: Scanner, context_of: Callable[[Encoding], Context]) 
     window = scanner.window
     if not window.has(0, 1):
         raise FileFault(FailureCode.EMPTY_OBJECT, "the file has no bytes")
-    start, encoding = first_element(window)
+    start, encoding = detect_first_element(window)
     if encoding is None:
-        meta = FileMeta(None, Found(), None, start, encoding_of(window, start, None))
+        meta = FileMeta(None, Found(), None, start, detect_encoding(window, start, None))
     else:
         meta = _read_group(scanner, context_of(encoding), start)
         if scanner.fault is not None or not _is_followed(meta, window):
@@ -90,7 +90,9 @@ def _read_group(scanner: Scanner, context: Context, start: int, *, limit: int | 
     json, omitted = cap_json(json)
     found.omitted += omitted
     syntax = found.values.pop(SYNTAX, None)
-    encoding = None if scanner.fault is not None or syntax in DEFLATED else encoding_of(scanner.window, stop, syntax)
+    encoding = (
+        None if scanner.fault is not None or syntax in DEFLATED else detect_encoding(scanner.window, stop, syntax)
+    )
     return FileMeta(json, found, syntax, stop, encoding)
 
 
@@ -131,7 +133,7 @@ def _mend(scanner: Scanner, context: Context, start: int, meta: FileMeta) -> Fil
     scanner.fault = None
     if broken != stop:
         meta.found.faults[_name_at(window, broken, context)] = BROKEN_META
-    encoding = None if meta.syntax in DEFLATED else encoding_of(window, stop, meta.syntax)
+    encoding = None if meta.syntax in DEFLATED else detect_encoding(window, stop, meta.syntax)
     return meta._replace(stop=stop, encoding=encoding)
 
 
@@ -149,7 +151,7 @@ def _begins_data_set(window: Window, offset: int, syntax: str | None) -> bool:
     """True where the elements at ``offset`` are not the group's, and can be a data set, or inflate to one."""
     if not window.has(offset, 8) or window.at(offset, 2) in (b"\2\0", b"\0\2"):
         return False
-    if encoding_of(window, offset, syntax) is not None or encoding_of(window, offset, None) is not None:
+    if detect_encoding(window, offset, syntax) is not None or detect_encoding(window, offset, None) is not None:
         return True
     return inflates(window.rest(offset)) if syntax in DEFLATED else behind_group_zero(window, offset) > offset
 

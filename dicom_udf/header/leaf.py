@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dicom_udf.header.dictionary import keyword_of, plain_vr
 from dicom_udf.header.element import finish
 from dicom_udf.header.heads import creator_of
-from dicom_udf.header.memo import Context, Entry
+from dicom_udf.header.memo import Context, MemoEntry
 from dicom_udf.header.text import can_extend, encodings_of, is_known_charset
 from dicom_udf.header.vr import LONG_LENGTH, VRS, Item
 
@@ -27,7 +27,7 @@ _CAREFUL_GROUPS = frozenset({0x0000, 0x7FE0, 0xFFFE})
 STEERING = frozenset({CHARACTER_SET, PIXEL_REPRESENTATION})
 
 
-def plain_entry(tag: int, name: bytes, raw: bytes, context: Context) -> Entry | None:
+def plain_entry(tag: int, name: bytes, raw: bytes, context: Context) -> MemoEntry | None:
     """Read, in few steps, an element of the usual kind and remember it; None for what needs more care.
 
     The usual kind is a text or a number with a short head that doesn't decide how what follows is read.
@@ -41,7 +41,7 @@ def plain_entry(tag: int, name: bytes, raw: bytes, context: Context) -> Entry | 
         return None
     wanted = place.wanted if place is not None else ()
     json, _, values, reason = finish(vr, raw[8:], order=context.order, encodings=context.encodings, wanted=wanted)
-    entry = Entry(tag, f'"{tag:08X}":{json}', values, ((name_of(tag, context), reason),) if reason else (), context)
+    entry = MemoEntry(tag, f'"{tag:08X}":{json}', values, ((name_of(tag, context), reason),) if reason else (), context)
     context.memo.keep(context, raw, entry)
     return entry
 

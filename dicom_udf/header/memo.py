@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from struct import Struct
 from typing import Any
 
-from dicom_udf.header.selection import Level, with_blocks
+from dicom_udf.header.selection import WantedLevel, with_blocks
 from dicom_udf.header.text import Encodings
 
-__all__ = ["MEMO_VALUE", "Context", "Entry", "Gap", "Memo", "Run", "Step"]
+__all__ = ["MEMO_VALUE", "Context", "Gap", "Memo", "MemoEntry", "Run", "Step"]
 
 MEMO_VALUE = 16 << 10
 """Longest element, sequences included, that is kept, in bytes."""
@@ -27,7 +27,7 @@ RUNS_AT_A_PLACE = 4
 _OVERHEAD = 400
 
 
-class Entry:
+class MemoEntry:
     """One finished element.
 
     Attributes:
@@ -57,7 +57,7 @@ class Entry:
         self.seen = -1
 
 
-class Run(Entry):
+class Run(MemoEntry):
     """Elements that follow each other in ascending order, as one.
 
     Attributes:
@@ -68,7 +68,7 @@ class Run(Entry):
 
     __slots__ = ("entries", "last", "raw")
 
-    def __init__(self, raw: bytes, entries: Sequence[Entry]) -> None:
+    def __init__(self, raw: bytes, entries: Sequence[MemoEntry]) -> None:
         values: dict[str, Any] = {}
         for entry in entries:
             values.update(entry.values or ())
@@ -79,7 +79,7 @@ class Run(Entry):
         self.entries = tuple(entries)
 
 
-class Gap(Entry):
+class Gap(MemoEntry):
     """Bytes between elements that were passed over. Never remembered, and no :class:`Run` reaches across it.
 
     Attributes:
@@ -88,7 +88,7 @@ class Gap(Entry):
     """
 
     __slots__ = ("stop",)
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[MemoEntry, ...] = ()
 
     def __init__(self, stop: int, following: Context) -> None:
         super().__init__(-1, "", None, (), following)
@@ -116,12 +116,12 @@ class Context:
         "runs", "unpack", "unpack_implicit", "unpack_length", "wanted",
     )  # fmt: skip
 
-    def __init__(self, memo: Memo, key: tuple[bool, str, Encodings, bool, Level | None, bool, Any]) -> None:
+    def __init__(self, memo: Memo, key: tuple[bool, str, Encodings, bool, WantedLevel | None, bool, Any]) -> None:
         self.memo = memo
         self.is_explicit, self.order, self.encodings, self.is_signed, self.wanted, self.is_top, creators = key
         self.creators: dict[int, str] = dict(creators)
         self.level = with_blocks(self.wanted, self.creators)
-        self.known: dict[bytes, Entry] = {}
+        self.known: dict[bytes, MemoEntry] = {}
         self.runs: dict[int, list[Run]] = {}
         self.unpack_implicit = _IMPLICIT[self.order]
         self.unpack = _EXPLICIT[self.order]
@@ -147,7 +147,7 @@ class Context:
             creators=creators,
         )
 
-    def inside(self, level: Level | None, *, is_explicit: bool) -> Context:
+    def inside(self, level: WantedLevel | None, *, is_explicit: bool) -> Context:
         """Return the context that an item of a sequence begins in: private blocks are its own (PS3.5 §7.8.1)."""
         return self.memo.context(
             is_explicit=is_explicit,
@@ -159,7 +159,7 @@ class Context:
         )
 
 
-Step = tuple[Entry, int, Context, int]
+Step = tuple[MemoEntry, int, Context, int]
 """A place on the way through a data set: the element, the offset of its first byte, the context in which it was
 read, and the tag before it, -1 at the start. A bare tuple: it is made for each step of each file."""
 
@@ -186,7 +186,7 @@ class Memo:
         order: str,
         encodings: Encodings,
         is_signed: bool = False,
-        level: Level | None = None,
+        level: WantedLevel | None = None,
         is_top: bool = False,
         creators: Mapping[int, str] | None = None,
     ) -> Context:
@@ -207,7 +207,7 @@ class Memo:
             self._contexts = {}
             self.bytes = self.entries = 0
 
-    def keep(self, context: Context, raw: bytes, entry: Entry) -> None:
+    def keep(self, context: Context, raw: bytes, entry: MemoEntry) -> None:
         """Remember what ``raw`` means in ``context``; past the bounds nothing is added until the next file."""
         if self.bytes > self._most_bytes or self.entries > self._most_entries:
             return
@@ -242,7 +242,7 @@ class Memo:
     def _join(self, steps: Sequence[Step], raw: bytes) -> None:
         if len(raw) > RUN_BYTES or self.bytes > self._most_bytes:
             return
-        entries: list[Entry] = []
+        entries: list[MemoEntry] = []
         for entry, _, _, _ in steps:
             entries.extend(entry.entries if isinstance(entry, Run) else (entry,))
         run = Run(raw, entries)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dicom_udf.header.leaf import name_of
-from dicom_udf.header.memo import Context, Entry, Gap, Run, Step
+from dicom_udf.header.memo import Context, Gap, MemoEntry, Run, Step
 from dicom_udf.header.scope import Found
 
 __all__ = ["in_order", "pieces", "unseen"]
@@ -11,21 +11,21 @@ __all__ = ["in_order", "pieces", "unseen"]
 REPEATED = "occurs more than once; the first is kept"
 
 
-def pieces(entry: Entry) -> tuple[Entry, ...]:
+def pieces(entry: MemoEntry) -> tuple[MemoEntry, ...]:
     """Return the elements that an entry holds."""
     return entry.entries if isinstance(entry, Run | Gap) else (entry,)
 
 
-def unseen(entry: Entry, seen: set[int]) -> list[Entry]:
+def unseen(entry: MemoEntry, seen: set[int]) -> list[MemoEntry]:
     """Return the elements that do not repeat an earlier one, and count them as seen."""
     fresh = [piece for piece in pieces(entry) if piece.tag not in seen]
     seen.update([piece.tag for piece in fresh])
     return fresh
 
 
-def in_order(steps: list[Step], found: Found, path: str) -> list[Entry]:
+def in_order(steps: list[Step], found: Found, path: str) -> list[MemoEntry]:
     """Return the elements by ascending tag, of equal ones the first; the repeated are named."""
-    entries: list[Entry] = []
+    entries: list[MemoEntry] = []
     contexts: dict[int, Context] = {}
     for piece, _, context, _ in steps:
         for entry in pieces(piece):

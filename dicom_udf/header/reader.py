@@ -1,4 +1,4 @@
-"""The reader of headers: recognises the file, scans it, and judges what came of it."""
+"""The reader of headers: detects the format, scans it, and judges what came of it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from json import loads
 
 from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.header.cap import cap_json
+from dicom_udf.header.detect import DEFLATED, Encoding, behind_group_zero, detect_encoding, expected_encoding
 from dicom_udf.header.file_meta import MEDIA_STORAGE_DIRECTORY, FileMeta, read_file_meta
+from dicom_udf.header.header import Header, Selection
 from dicom_udf.header.memo import Context, Memo
-from dicom_udf.header.model import Header, Selection
-from dicom_udf.header.recognise import DEFLATED, Encoding, behind_group_zero, encoding_of, expected_encoding
 from dicom_udf.header.scanner import Scanner
 from dicom_udf.header.scope import Found
-from dicom_udf.header.selection import INSTANCE, SOP_CLASS, Level, compile_selection
+from dicom_udf.header.selection import INSTANCE, SOP_CLASS, WantedLevel, compile_selection
 from dicom_udf.header.text import DEFAULT
 from dicom_udf.header.window import Inflater, Reads, Window
 
@@ -98,7 +98,7 @@ class HeaderReader:
             pixel_data_is_encapsulated=None if pixels is None else pixels.length is None,
         )
 
-    def _context(self, encoding: Encoding, level: Level) -> Context:
+    def _context(self, encoding: Encoding, level: WantedLevel) -> Context:
         return self._memo.context(
             is_explicit=encoding.is_explicit, order=encoding.order, encodings=DEFAULT, level=level, is_top=True
         )
@@ -151,7 +151,7 @@ def _inflater(file: Reads, window: Window, meta: FileMeta) -> Inflater | None:
     """Return the deflated data set; None where it is not deflated, whatever the transfer syntax is."""
     if meta.syntax not in DEFLATED:
         return None
-    if encoding_of(window, meta.stop, None) is None:
+    if detect_encoding(window, meta.stop, None) is None:
         return Inflater(file, window.rest(meta.stop))
     meta.found.faults.setdefault("TransferSyntaxUID", NOT_DEFLATED)
     return None
@@ -165,7 +165,7 @@ def _encoding(window: Window, start: int, meta: FileMeta) -> Encoding:
     """
     behind = behind_group_zero(window, start)
     is_deflated = meta.syntax in DEFLATED and start > 0  # only by its transfer syntax
-    encoding = encoding_of(window, behind, None if is_deflated else meta.syntax) or expected_encoding(meta.syntax)
+    encoding = detect_encoding(window, behind, None if is_deflated else meta.syntax) or expected_encoding(meta.syntax)
     if encoding is None:
         raise FileFault(FailureCode.CORRUPT_HEADER, f"no data element at byte {start}, where the data set begins")
     return encoding

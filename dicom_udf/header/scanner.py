@@ -10,7 +10,7 @@ from dicom_udf.header.element import NOT_TYPED
 from dicom_udf.header.heads import ITEM, ITEM_END, UNDEFINED, Head, end_of, read_head
 from dicom_udf.header.items import NO_DELIMITER, Ends, Sequence, closes_item, next_item, resumes_at, stop_of_stray_item
 from dicom_udf.header.leaf import name_of, plain_entry
-from dicom_udf.header.memo import MEMO_VALUE, Context, Entry, Gap, Run, Step
+from dicom_udf.header.memo import MEMO_VALUE, Context, Gap, MemoEntry, Run, Step
 from dicom_udf.header.order import in_order, pieces, unseen
 from dicom_udf.header.scope import Found, PixelData, Scope
 from dicom_udf.header.selection import Place, code_of
@@ -113,7 +113,7 @@ class Scanner:
                 self.fault = (FailureCode.CORRUPT_HEADER, offset)
         return steps, offset, is_sorted
 
-    def _known(self, offset: int, context: Context, last: int, scope: Scope) -> tuple[Entry | None, int]:
+    def _known(self, offset: int, context: Context, last: int, scope: Scope) -> tuple[MemoEntry | None, int]:
         """Return the remembered entry for the bytes at ``offset``, or a simple one decoded from them, and its end."""
         data = self.window.data
         at = offset - self.window.base
@@ -194,7 +194,7 @@ class Scanner:
         order: Literal["little", "big"] = "little" if context.order == "<" else "big"
         return int.from_bytes(self.window.at(offset, 2), order) != group
 
-    def _read(self, head: Head, context: Context, scope: Scope) -> tuple[Entry, int]:
+    def _read(self, head: Head, context: Context, scope: Scope) -> tuple[MemoEntry, int]:
         """Read an element that is not remembered, and remember it; return where it ends with it."""
         is_sequence = head.vr == "SQ" or head.length == UNDEFINED
         outer = scope.found
@@ -206,12 +206,12 @@ class Scanner:
         if is_sequence:
             own = scope.for_one()  # a repeated sequence has no values
             text, stop = self._sequence(head, context, own)
-            entry = Entry(head.tag, text, own.values, (), context)
+            entry = MemoEntry(head.tag, text, own.values, (), context)
         else:
             value, stop = self._values.read(head, context, scope), head.start + head.length
             if value is None:
                 self.fault = (FailureCode.TRUNCATED, head.offset)
-            entry = value or Entry(head.tag, "", None, (), context)
+            entry = value or MemoEntry(head.tag, "", None, (), context)
         if not scope.depth:
             entry.values = entry.values or scope.values or None
             entry.faults = (*scope.found.faults.items(), *entry.faults)
@@ -336,5 +336,5 @@ _NO_PLACE = Place()
 _LITTLE_ITEM = b"\xfe\xff\x00\xe0"
 
 
-def _object(entries: list[Entry]) -> str:
+def _object(entries: list[MemoEntry]) -> str:
     return "{" + ",".join([entry.text for entry in entries if entry.text]) + "}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from dicom_udf.header.model import Selection, Wanted
+from dicom_udf.header.header import Selection, Wanted
 
 __all__ = [
     "CODE_VALUE",
@@ -14,8 +14,8 @@ __all__ = [
     "MEDIA_CLASS",
     "SOP_CLASS",
     "SYNTAX",
-    "Level",
     "Place",
+    "WantedLevel",
     "code_of",
     "compile_selection",
     "with_blocks",
@@ -39,11 +39,11 @@ class Place:
 
     wanted: tuple[Wanted, ...] = ()
     codes: tuple[str, ...] = ()
-    first: Level | None = None
-    others: Level | None = None
+    first: WantedLevel | None = None
+    others: WantedLevel | None = None
 
 
-class Level(dict[int, Place]):
+class WantedLevel(dict[int, Place]):
     """The values wanted in one data set, by tag; equal to itself alone, so that it can be a key.
 
     Attributes:
@@ -77,19 +77,21 @@ _OWN = (
 
 
 @lru_cache(maxsize=16)
-def compile_selection(selection: Selection) -> tuple[Level, Level]:
+def compile_selection(selection: Selection) -> tuple[WantedLevel, WantedLevel]:
     """Return the levels of the file meta group and of the data set."""
-    top = Level()
+    top = WantedLevel()
     for want in (*_OWN, *selection.wanted):
         _place(top, want)
     _add_code_parts(top)
-    meta = Level({tag: place for tag, place in top.items() if tag >> 16 == 2})
-    data_set = Level({tag: place for tag, place in top.items() if tag >> 16 != 2})  # group 0002 has no meaning there
+    meta = WantedLevel({tag: place for tag, place in top.items() if tag >> 16 == 2})
+    data_set = WantedLevel(
+        {tag: place for tag, place in top.items() if tag >> 16 != 2}
+    )  # group 0002 has no meaning there
     data_set.private = top.private
     return meta, data_set
 
 
-def with_blocks(level: Level | None, creators: Mapping[int, str]) -> Level | None:
+def with_blocks(level: WantedLevel | None, creators: Mapping[int, str]) -> WantedLevel | None:
     """Return the level with its private elements where the blocks of a data set put them.
 
     Args:
@@ -98,7 +100,7 @@ def with_blocks(level: Level | None, creators: Mapping[int, str]) -> Level | Non
     """
     if level is None or not level.private or not creators:
         return level
-    placed = Level(level)
+    placed = WantedLevel(level)
     for block, creator in creators.items():
         for (tag, name), place in level.private.items():
             if name == creator and tag >> 16 == block >> 8:
@@ -116,7 +118,7 @@ def code_of(values: dict[str, str]) -> dict[str, str | None] | None:
     return {"code_value": code, "coding_scheme_designator": scheme, "code_meaning": meaning}
 
 
-def _place(top: Level, want: Wanted) -> None:
+def _place(top: WantedLevel, want: Wanted) -> None:
     if want.creator is not None:
         top.private.setdefault((want.path[0], want.creator), Place()).wanted += (want,)
         return
@@ -124,7 +126,7 @@ def _place(top: Level, want: Wanted) -> None:
     for tag in want.path[:-1]:
         place = level.setdefault(tag, Place())
         if place.first is None:
-            place.first = Level()
+            place.first = WantedLevel()
         level = place.first
     place = level.setdefault(want.path[-1], Place())
     if want.part == "codes":
@@ -133,13 +135,13 @@ def _place(top: Level, want: Wanted) -> None:
         place.wanted += (want,)
 
 
-def _add_code_parts(level: Level) -> None:
+def _add_code_parts(level: WantedLevel) -> None:
     for place in level.values():
         if place.first is not None:
             _add_code_parts(place.first)
         if place.codes:
-            place.first = place.first if place.first is not None else Level()
-            place.others = Level()
+            place.first = place.first if place.first is not None else WantedLevel()
+            place.others = WantedLevel()
             for want in _CODE_PARTS:
                 _place(place.first, want)
                 _place(place.others, want)

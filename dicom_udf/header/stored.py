@@ -12,7 +12,7 @@ from typing import Any
 
 from dicom_udf.header.dictionary import keyword_of
 from dicom_udf.header.element import NOT_TYPED, quote, typed
-from dicom_udf.header.model import Wanted
+from dicom_udf.header.header import Wanted
 from dicom_udf.header.vr import VRS, Item
 
 __all__ = ["LEFT_OUT", "marker", "stored_values"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dicom_udf.header.element import NOT_TYPED, finish, quote
 from dicom_udf.header.heads import Head, is_misnamed_sequence, is_stored_as_un
 from dicom_udf.header.leaf import STEERING, name_of, steer
-from dicom_udf.header.memo import Context, Entry
+from dicom_udf.header.memo import Context, MemoEntry
 from dicom_udf.header.scope import Scope
 from dicom_udf.header.vr import VRS
 from dicom_udf.header.window import Window
@@ -32,7 +32,7 @@ class ValueReader:
         self._window = window
         self._uri = bulk_data_base + ("&" if "?" in bulk_data_base else "?")
 
-    def read(self, head: Head, context: Context, scope: Scope) -> Entry | None:
+    def read(self, head: Head, context: Context, scope: Scope) -> MemoEntry | None:
         """Return a finished element; None where the file ends before its value does."""
         is_bytes = VRS[head.vr].kind == "bytes"
         if head.length > (INLINE_BYTES if is_bytes else LONGEST_VALUE):
@@ -54,9 +54,9 @@ class ValueReader:
         if raw and ((place and (place.codes or place.first)) or is_misnamed_sequence(head, context)):
             reason = reason or NOT_A_SEQUENCE
         text = f'"{head.tag:08X}":{json}' if head.tag & 0xFFFF else ""
-        return Entry(head.tag, text, values, _faults(head, context, reason), following)
+        return MemoEntry(head.tag, text, values, _faults(head, context, reason), following)
 
-    def _skip(self, head: Head, context: Context, scope: Scope) -> Entry | None:
+    def _skip(self, head: Head, context: Context, scope: Scope) -> MemoEntry | None:
         """Pass over a long value: a binary one is named by its place in the file, another is left out."""
         stop = head.start + head.length
         if not self._window.skip_to(stop):
@@ -64,10 +64,10 @@ class ValueReader:
         is_wanted = context.level is not None and head.tag in context.level
         reason = NOT_TYPED if is_wanted else NOT_A_SEQUENCE if is_misnamed_sequence(head, context) else None
         if VRS[head.vr].kind == "bytes":
-            return Entry(head.tag, self.bulk(head, stop), None, _faults(head, context, reason), context)
+            return MemoEntry(head.tag, self.bulk(head, stop), None, _faults(head, context, reason), context)
         scope.found.omitted.append(f"{scope.path}{head.tag:08X}")
         text = f'"{head.tag:08X}":{{"vr":"{head.vr}"}}'
-        return Entry(head.tag, text, None, _faults(head, context, reason), context)
+        return MemoEntry(head.tag, text, None, _faults(head, context, reason), context)
 
     def bulk(self, head: Head, stop: int) -> str:
         """Return the JSON member of a binary value that ends at ``stop``, named by its place in the file."""

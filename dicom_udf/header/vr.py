@@ -20,7 +20,7 @@ __all__ = ["LONG_LENGTH", "VR", "VRS", "Item", "Unfit"]
 Item = str | int | float | None
 """One decoded value: text, a binary number, or None where a place in a multi-value is empty."""
 
-Kind = Literal["strings", "text", "name", "decimal", "number", "tag", "bytes", "sequence"]
+VRKind = Literal["strings", "text", "name", "decimal", "number", "tag", "bytes", "sequence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class VR:
     """
 
     name: str
-    kind: Kind
+    kind: VRKind
     type: str | None = None
     convert: Callable[[Any], Any] | None = None
     accepts: str = ""

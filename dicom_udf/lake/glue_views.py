@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from dicom_udf.aws.errors import translate_aws_errors
-from dicom_udf.columns.model import Field
+from dicom_udf.columns.fields import Field
 from dicom_udf.columns.schema import hive_type, trino_type
 from dicom_udf.columns.views import TRINO, View, make_views
 from dicom_udf.errors import RunFailedError

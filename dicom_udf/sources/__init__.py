@@ -4,7 +4,7 @@ from dicom_udf.sources.ahead import open_ahead
 from dicom_udf.sources.discovery import FindConflicts, Source, SourceBatch, StoreSource
 from dicom_udf.sources.fault_queue import FaultQueue
 from dicom_udf.sources.manifest import open_inventory, open_manifest
-from dicom_udf.sources.model import OBJECT_SCHEMA, ObjectReader, ObjectRef, S3Access, Store
+from dicom_udf.sources.objects import OBJECT_SCHEMA, ObjectReader, ObjectRef, S3Access, Store
 from dicom_udf.sources.opening import open_error_queue, open_source
 from dicom_udf.sources.patterns import Patterns
 from dicom_udf.sources.queue import EventQueue, open_queue

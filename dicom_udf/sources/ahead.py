@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
 from dicom_udf.errors import DicomLakeError, FileFault, internal_error
-from dicom_udf.sources.model import ObjectReader, ObjectRef, S3Access
+from dicom_udf.sources.objects import ObjectReader, ObjectRef, S3Access
 from dicom_udf.sources.pool import POOL_THREADS, request_pool
 from dicom_udf.sources.ranges import FIRST_REQUEST
 from dicom_udf.sources.stores import open_object

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from dicom_udf.sources.model import Store
+from dicom_udf.sources.objects import Store
 
 __all__ = ["FindConflicts", "Source", "SourceBatch", "StoreSource"]
 

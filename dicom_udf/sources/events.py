@@ -19,13 +19,13 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import unquote_plus
 
-from dicom_udf.sources.model import ObjectRef
+from dicom_udf.sources.objects import ObjectRef
 
 __all__ = ["ObjectEvent", "newest_event", "parse_message"]
 
-Kind = Literal["created", "removed", "restored"]
+EventKind = Literal["created", "removed", "restored"]
 
-_NOTIFICATIONS: dict[str, Kind] = {
+_NOTIFICATIONS: dict[str, EventKind] = {
     "ObjectCreated:": "created",
     "ObjectRemoved:": "removed",
     "LifecycleExpiration:": "removed",
@@ -33,7 +33,7 @@ _NOTIFICATIONS: dict[str, Kind] = {
 }
 """Beginnings of event names. Tags, ACLs, transitions and the like change no object."""
 
-_BRIDGED: dict[str, Kind] = {
+_BRIDGED: dict[str, EventKind] = {
     "Object Created": "created",
     "Object Deleted": "removed",
     "Object Restore Completed": "restored",
@@ -66,7 +66,7 @@ class ObjectEvent:
 
     bucket: str
     key: str
-    kind: Kind
+    kind: EventKind
     size: int | None = None
     etag: str | None = None
     sequencer: str | None = None
@@ -159,7 +159,7 @@ def _bridged(event: Any) -> list[ObjectEvent]:
     return [_event(told["bucket"], thing["key"], kind, thing, thing.get("etag"), event.get("time"))]
 
 
-def _event(bucket: Any, key: Any, kind: Kind, thing: Any, etag: Any, time: Any) -> ObjectEvent:
+def _event(bucket: Any, key: Any, kind: EventKind, thing: Any, etag: Any, time: Any) -> ObjectEvent:
     name, size, sequencer = bucket["name"], thing.get("size"), thing.get("sequencer")
     if not _BUCKET.fullmatch(name) or not 0 < len(key.encode()) <= _LONGEST_KEY:
         raise ValueError

@@ -18,7 +18,7 @@ import pyarrow as pa
 from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFailedError
 from dicom_udf.logs import named
 from dicom_udf.markers import is_folder_marker
-from dicom_udf.sources.model import ObjectReader, ObjectRef, object_batch
+from dicom_udf.sources.objects import ObjectReader, ObjectRef, object_batch
 from dicom_udf.sources.patterns import Patterns
 from dicom_udf.sources.ranges import RangeReader
 
@@ -34,16 +34,16 @@ _Row = tuple[str, int, str, datetime | None]
 
 
 def uri_of(path: str) -> str:
-    """Return the ``file://`` URI of an absolute path: text in any case, and the same in every locale.
+    """Return the ``file://`` URI of an absolute path: valid text, the same in every locale.
 
-    Python's own text of a name depends on the locale: where that is ASCII, ``é`` is two surrogates. Its bytes don't.
+    Python's text of a name depends on the locale: ``é`` is two surrogates if that is ASCII. Its bytes don't.
     """
     text = _AMBIGUOUS.sub("%25", os.fsencode(path).decode("utf-8", "surrogateescape"))
     return _SCHEME + "".join(f"%{ord(c) - 0xDC00:02X}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in text)
 
 
 def path_of(uri: str) -> str:
-    """Return the path that :func:`uri_of` was given."""
+    """Return the path of a URI of :func:`uri_of`."""
     name = uri.removeprefix(_SCHEME).encode("utf-8")
     return os.fsdecode(_ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), name))
 
@@ -53,11 +53,11 @@ def open_local_store(source: str, *, exclude: str | None = None, patterns: Patte
 
     Args:
         source: A path or a ``file://`` URI.
-        exclude: A folder (path or URI) that is left out of the listing with all that is in it, e.g. the lake itself.
-        patterns: Which names below a folder are taken.
+        exclude: A folder (path or URI) to leave out of the listing with its content, e.g. the lake itself.
+        patterns: Patterns for names below a folder.
 
     Raises:
-        ConfigurationError: It isn't there, is neither folder nor file, can't be reached, or isn't local.
+        ConfigurationError: It doesn't exist, is neither folder nor file, can't be reached, or isn't local.
     """
     path = os.path.abspath(_local_path(source))
     try:
@@ -82,7 +82,7 @@ def open_local_object(ref: ObjectRef) -> ObjectReader:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError) as error:
-        raise _fault(error) from None
+        raise _to_fault(error) from None
     file = _OpenFile(descriptor, ref)
     try:
         file.check_unchanged()
@@ -93,7 +93,7 @@ def open_local_object(ref: ObjectRef) -> ObjectReader:
 
 
 def local_ref(uri: str) -> ObjectRef:
-    """Look a file up as a listing would have it.
+    """Return a file as a listing has it.
 
     Raises:
         FileFault: NOT_FOUND, ACCESS_DENIED, READ_ERROR.
@@ -102,18 +102,18 @@ def local_ref(uri: str) -> ObjectRef:
     try:
         return ObjectRef(*_row(path, os.stat(path)))
     except (OSError, ValueError) as error:
-        raise _fault(error) from None
+        raise _to_fault(error) from None
 
 
 @dataclass(frozen=True, slots=True)
 class LocalStore:
-    """A folder with all that is below it, or one file.
+    """A folder with all files below it, or one file.
 
     Attributes:
         path: Absolute.
         is_folder: False for a single file.
         excluded: Real path of the folder that is left out.
-        patterns: Which names below the folder are taken.
+        patterns: Patterns for names below the folder.
     """
 
     path: str
@@ -123,24 +123,24 @@ class LocalStore:
 
     @property
     def scope(self) -> str:
-        """The URI that all listed ones begin with: a folder's ends in ``/``, a file's is its own."""
+        """The start of all listed URIs: a folder's ends in ``/``, a file's is its own URI."""
         return uri_of(os.path.join(self.path, "")) if self.is_folder else uri_of(self.path)
 
     def list(self) -> Iterator[pa.RecordBatch]:
         """Yield the regular files in the order of their names' bytes.
 
-        Symbolic links to files are followed, those to folders are not. What disappears meanwhile is left out, and so
-        are empty files that stand for folders (:func:`~dicom_udf.markers.is_folder_marker`).
+        Symbolic links to files are followed, those to folders are not. Files that disappear meanwhile are left out, and
+        so are empty files that mark folders (:func:`~dicom_udf.markers.is_folder_marker`).
 
         Raises:
-            RunFailedError: A folder below the source can't be read: what it holds would be missed silently.
+            RunFailedError: A folder below the source can't be read; its files would be missed silently.
         """
         rows: list[_Row] = []
         start = len(self.scope)
         for path, status in self._files():
             if self.is_folder and not self.patterns.matches(uri_of(path)[start:]):
                 continue
-            if is_folder_marker(path, status.st_size):  # of a bucket that was copied
+            if is_folder_marker(path, status.st_size):  # in a copy of a bucket
                 continue
             rows.append(_row(path, status))
             if len(rows) == BATCH_ROWS:
@@ -165,7 +165,7 @@ class LocalStore:
 
 
 def _walk(root: str, excluded: str | None) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield regular files depth first; a stack, not recursion, since folders may be nested beyond any limit."""
+    """Yield regular files depth first, with a stack because folders may be nested deeper than Python recurses."""
     real_root = os.path.realpath(root)
     left_out = None if excluded is None else os.path.normpath(os.path.join(root, os.path.relpath(excluded, real_root)))
     if left_out == os.path.normpath(root):
@@ -181,7 +181,7 @@ def _walk(root: str, excluded: str | None) -> Iterator[tuple[str, os.stat_result
         else:
             try:
                 status = entry.stat()
-            except OSError:  # a link to nothing or in a circle, or a file that has gone
+            except OSError:  # a broken or circular link, or a file that no longer exists
                 continue
             if stat.S_ISREG(status.st_mode):
                 yield entry.path, status
@@ -201,12 +201,12 @@ def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
 
 
 def _sort_key(entry: os.DirEntry[str]) -> bytes:
-    """A folder sorts as its files' URIs do: with the slash behind its name."""
+    """Return the key that sorts a folder like the URIs of its files: with a slash behind its name."""
     return os.fsencode(entry.name) + (b"/" if entry.is_dir(follow_symlinks=False) else b"")
 
 
 class _OpenFile:
-    """A file held by its descriptor and compared with what was listed, before and after each read."""
+    """An open file that is compared with its listing before and after each read."""
 
     def __init__(self, descriptor: int, ref: ObjectRef) -> None:
         self._descriptor = descriptor
@@ -229,21 +229,21 @@ class _OpenFile:
                 pieces.append(piece)
                 position += len(piece)
         except OSError as error:
-            raise _fault(error) from None
+            raise _to_fault(error) from None
         self.check_unchanged()
         if position < end:
-            raise FileFault(FailureCode.READ_ERROR, f"the file system gave no bytes at {position}; check the disk")
+            raise FileFault(FailureCode.READ_ERROR, f"the file system returned no bytes at {position}; check the disk")
         return b"".join(pieces)
 
     def close(self) -> None:
         os.close(self._descriptor)
 
 
-def _fault(error: OSError | ValueError) -> FileFault:
+def _to_fault(error: OSError | ValueError) -> FileFault:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return FileFault(FailureCode.NOT_FOUND, "gone since it was listed; the next run drops it if it stays away")
     if isinstance(error, PermissionError):
-        return FileFault(FailureCode.ACCESS_DENIED, "the file may not be read; grant read access to it")
+        return FileFault(FailureCode.ACCESS_DENIED, "this user may not read the file; grant read access to it")
     return FileFault(FailureCode.READ_ERROR, f"the file could not be read ({_reason(error)}); check the disk")
 
 
@@ -257,7 +257,7 @@ def _local_path(source: str) -> str:
         return path_of(source)
     if "://" in source:
         scheme = source.partition("://")[0]
-        raise ConfigurationError(f"{scheme}:// is no local source; give a path or a file:// URI")
+        raise ConfigurationError(f"{scheme}:// is not a local source; give a path or a file:// URI")
     return source
 
 

@@ -1,6 +1,6 @@
-"""A list of objects instead of a listing: Parquet, CSV or JSON lines that somebody wrote, or an S3 Inventory.
+"""A list of objects instead of a listing: a manifest in Parquet, CSV or JSON lines, or an S3 Inventory.
 
-Both say what to read and nothing of what is gone: nothing counts as deleted (``scope`` is None).
+An object that the list lacks doesn't count as deleted (``scope`` is None).
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ import pyarrow as pa
 from dicom_udf.errors import ConfigurationError, FileFault
 from dicom_udf.markers import is_folder_marker
 from dicom_udf.sources.local import local_ref, path_of, uri_of
-from dicom_udf.sources.model import ObjectRef, S3Access, object_batch
+from dicom_udf.sources.objects import ObjectRef, S3Access, object_batch
 from dicom_udf.sources.patterns import Patterns
 from dicom_udf.sources.pool import request_pool
-from dicom_udf.sources.rows import open_file, rows_of
+from dicom_udf.sources.rows import open_file, read_rows
 from dicom_udf.sources.s3 import head_s3_object, split_url
 
-__all__ = ["ListStore", "open_inventory", "open_manifest"]
+__all__ = ["ListStore", "ManifestEntry", "open_inventory", "open_manifest"]
 
 BATCH_ROWS = 10_000
 
@@ -47,8 +47,8 @@ _MANIFEST_COLUMNS = ("uri", "bucket", "key", "size", "etag", "last_modified")
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """One object that a list names; None where the list doesn't say."""
+class ManifestEntry:
+    """One object of a list; None for a value that the list lacks."""
 
     uri: str
     size: int | None
@@ -57,47 +57,47 @@ class _Entry:
 
     @property
     def is_incomplete(self) -> bool:
-        """A local file always: its etag is its time, which only the disk knows."""
+        """True if a value must be looked up. A local file's etag is its time, which only the disk has."""
         return self.size is None or self.etag is None or not self.uri.startswith("s3://")
 
 
 @dataclass(frozen=True, slots=True)
 class ListStore:
-    """Objects that a list names, each once, in its order.
+    """The objects of a list, each once, in its order.
 
-    What the list doesn't say of an object is asked for: by HEAD in S3, many at once; by stat on local disks. An object
-    that isn't there is listed with size 0 and no etag, so that reading it says so in a row of ``failures``. Empty
-    objects that stand for folders are left out, as in a listing.
+    Missing values are looked up: by HEAD in S3, many at once; by stat on local disks. An object that doesn't exist is
+    listed with size 0 and without etag, so that reading it makes a row of ``failures``. Empty objects that mark folders
+    are left out, as in a listing.
 
     Attributes:
-        entries: Begins a new reading of the list.
-        access: How S3 is reached.
-        patterns: Which keys are taken; whole keys, paths of local files.
-        excluded: URIs that begin with this are left out, e.g. the lake's.
+        entries: Reads the list from its start.
+        access: Access to S3.
+        patterns: Patterns for whole keys, or for paths of local files.
+        excluded: Start of URIs that are left out, e.g. the lake's.
     """
 
-    entries: Callable[[], Iterator[_Entry]]
+    entries: Callable[[], Iterator[ManifestEntry]]
     access: S3Access
     patterns: Patterns
     excluded: str | None = None
 
     @property
     def scope(self) -> None:
-        """None: what a list leaves out isn't deleted."""
+        """None: an object that a list lacks isn't deleted."""
         return
 
     def list(self) -> Iterator[pa.RecordBatch]:
         """Yield the objects as batches of ``OBJECT_SCHEMA``, in bounded memory but for their names.
 
         Raises:
-            ConfigurationError: A row that names no object.
+            ConfigurationError: A row doesn't name an object.
         """
         seen: set[str] = set()
         taken = (entry for entry in self.entries() if _is_new(entry.uri, seen) and self._is_taken(entry.uri))
         while chunk := [*islice(taken, BATCH_ROWS)]:
             incomplete = [entry for entry in chunk if entry.is_incomplete]
-            asked = request_pool().map(partial(_completed, access=self.access), incomplete)
-            refs = (next(asked) if entry.is_incomplete else entry for entry in chunk)
+            completed = request_pool().map(partial(_complete, access=self.access), incomplete)
+            refs = (next(completed) if entry.is_incomplete else entry for entry in chunk)
             rows = [(ref.uri, ref.size or 0, ref.etag or "", ref.last_modified) for ref in refs if not _is_folder(ref)]
             if rows:
                 yield object_batch(rows)
@@ -116,13 +116,13 @@ def open_manifest(uri: str, *, access: S3Access, patterns: Patterns) -> ListStor
     URL-encoded; and may have ``size`` (bytes), ``etag`` and ``last_modified`` (ISO 8601, UTC).
 
     Raises:
-        ConfigurationError: It can't be read, or its first row names no object.
+        ConfigurationError: It can't be read, or its first row doesn't name an object.
     """
 
-    def entries() -> Generator[_Entry, None, None]:
+    def entries() -> Generator[ManifestEntry, None, None]:
         with open_file(uri, access) as file:
-            for number, row in rows_of(file, uri):
-                yield _entry({str(name).lower(): value for name, value in row.items()}, f"{uri}, row {number}")
+            for number, row in read_rows(file, uri):
+                yield _parse_entry({str(name).lower(): value for name, value in row.items()}, f"{uri}, row {number}")
 
     _check_first(entries)
     return ListStore(entries, access, patterns)
@@ -131,14 +131,14 @@ def open_manifest(uri: str, *, access: S3Access, patterns: Patterns) -> ListStor
 def open_inventory(uri: str, *, access: S3Access, patterns: Patterns, excluded: str | None = None) -> ListStore:
     """Return the objects of an S3 Inventory, Parquet or CSV, by its ``manifest.json``, as a listing has them.
 
-    Only current versions count, and no folder markers. The data files are where the manifest says: in its destination
-    bucket; for a local copy below one of the folders around ``manifest.json``, or beside it.
+    Only current versions count, and no folder markers. The data files are in the destination bucket of the manifest.
+    Those of a local copy are beside ``manifest.json``, or below one of the folders around it.
 
     Args:
-        uri: Of ``manifest.json``.
-        access: How S3 is reached.
-        patterns: Which keys are taken.
-        excluded: URIs that begin with this are left out, e.g. the lake's.
+        uri: URI of ``manifest.json``.
+        access: Access to S3.
+        patterns: Patterns for whole keys.
+        excluded: Start of URIs that are left out, e.g. the lake's.
 
     Raises:
         ConfigurationError: It can't be read, or is of another format (ORC).
@@ -147,32 +147,34 @@ def open_inventory(uri: str, *, access: S3Access, patterns: Patterns, excluded: 
         try:
             manifest = json.loads(file.read())
             form = manifest["fileFormat"].upper()
-            columns = [_plain(name) for name in manifest["fileSchema"].split(",")] if form == "CSV" else None
+            columns = [_normalise_column(name) for name in manifest["fileSchema"].split(",")] if form == "CSV" else None
             bucket = manifest["destinationBucket"].rpartition(":")[2]
             files = [_data_file(uri, bucket, one["key"]) for one in manifest["files"]]
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise ConfigurationError(f"{uri} is no manifest.json of an S3 Inventory; give that file's name") from None
+            raise ConfigurationError(
+                f"{uri} is not the manifest.json of an S3 Inventory; give that file's name"
+            ) from None
     if form not in ("CSV", "PARQUET"):
         raise ConfigurationError(f"{uri}: an inventory as {form} isn't read; have S3 write Parquet or CSV")
 
-    def entries() -> Generator[_Entry, None, None]:
+    def entries() -> Generator[ManifestEntry, None, None]:
         for data_file in files:
             with open_file(data_file, access) as file:
-                yield from _inventory_entries(rows_of(file, data_file, columns=columns), data_file, form == "CSV")
+                yield from _inventory_entries(read_rows(file, data_file, columns=columns), data_file, form == "CSV")
 
     _check_first(entries)
     return ListStore(entries, access, patterns, excluded)
 
 
-def _check_first(entries: Callable[[], Generator[_Entry, None, None]]) -> None:
-    """Read the first row now: a list that is none is refused before anything is written."""
+def _check_first(entries: Callable[[], Generator[ManifestEntry, None, None]]) -> None:
+    """Read the first row now, so that a wrong file is refused before anything is written."""
     with closing(entries()) as found:
         next(found, None)
 
 
-def _inventory_entries(rows: Iterable[tuple[int, dict[str, Any]]], uri: str, is_csv: bool) -> Iterator[_Entry]:
+def _inventory_entries(rows: Iterable[tuple[int, dict[str, Any]]], uri: str, is_csv: bool) -> Iterator[ManifestEntry]:
     for number, row in rows:
-        named = {_INVENTORY_COLUMNS.get(_plain(name), name): value for name, value in row.items()}
+        named = {_INVENTORY_COLUMNS.get(_normalise_column(name), name): value for name, value in row.items()}
         if str(named.get("is_latest", True)).lower() == "false":
             continue
         if str(named.get("is_delete_marker", False)).lower() == "true":
@@ -181,11 +183,11 @@ def _inventory_entries(rows: Iterable[tuple[int, dict[str, Any]]], uri: str, is_
             named["key"] = unquote_plus(named["key"])
         if str(named.get("size")) == "0" and is_folder_marker(str(named.get("key")), 0):
             continue
-        yield _entry({name: named.get(name) for name in _MANIFEST_COLUMNS}, f"{uri}, row {number}")
+        yield _parse_entry({name: named.get(name) for name in _MANIFEST_COLUMNS}, f"{uri}, row {number}")
 
 
-def _plain(name: str) -> str:
-    """Return a column's name as both formats have it: ``LastModifiedDate`` in CSV, ``last_modified_date`` else."""
+def _normalise_column(name: str) -> str:
+    """Return one name for a column: it is ``LastModifiedDate`` in CSV, ``last_modified_date`` otherwise."""
     return name.strip().replace("_", "").lower()
 
 
@@ -197,44 +199,48 @@ def _data_file(uri: str, bucket: str, key: str) -> str:
     return str(next((place for place in places if place.is_file()), folder / Path(key).name))
 
 
-def _entry(row: dict[str, Any], where: str) -> _Entry:
+def _parse_entry(row: dict[str, Any], where: str) -> ManifestEntry:
     uri, bucket, key = (row.get(name) for name in ("uri", "bucket", "key"))
     if isinstance(bucket, str) and isinstance(key, str) and bucket and key:
         uri = f"s3://{bucket}/{key}"
     if not isinstance(uri, str) or not _NAMES_OBJECT.match(uri) or not _is_unicode(uri):
         raise ConfigurationError(
-            f"{where} names no object; give bucket and key, or uri as s3://bucket/key, file:///path or /path"
+            f"{where} doesn't name an object; give bucket and key, or uri as s3://bucket/key, file:///path or /path"
         )
     try:
         size = row.get("size")
-        size = None if size in (None, "") or size != size else int(size)  # noqa: PLR0124  NaN: none, as pandas has it
+        size = None if size in (None, "") or size != size else int(size)  # noqa: PLR0124  NaN: pandas' absent value
         if size is not None and not 0 <= size < 1 << 63:
             raise ValueError
-        return _Entry(_normal(uri), size, (row.get("etag") or "").strip('"') or None, _time(row.get("last_modified")))
+        return ManifestEntry(
+            _normalise_uri(uri), size, (row.get("etag") or "").strip('"') or None, _parse_time(row.get("last_modified"))
+        )
     except (ValueError, TypeError, AttributeError, OverflowError):
-        raise ConfigurationError(f"{where}: size, etag or last_modified can't be read; mend or leave it out") from None
+        raise ConfigurationError(
+            f"{where}: size, etag or last_modified can't be read; correct it or leave it out"
+        ) from None
 
 
 def _is_unicode(uri: str) -> bool:
-    """Return False for what JSON can write but no key can be: half a character."""
+    """Return False for half a character, which JSON can contain and a key can't."""
     return not any("\ud800" <= char <= "\udfff" for char in uri)
 
 
-def _normal(uri: str) -> str:
+def _normalise_uri(uri: str) -> str:
     if uri.startswith("s3://"):
         return uri
     return uri_of(os.path.abspath(path_of(uri) if uri.startswith("file://") else uri))
 
 
-def _time(value: Any) -> datetime | None:
+def _parse_time(value: Any) -> datetime | None:
     if value in (None, ""):
         return None
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
-def _is_folder(found: _Entry | ObjectRef) -> bool:
-    """Return True for an existing folder marker: a missing one has no etag and is a NOT_FOUND row."""
+def _is_folder(found: ManifestEntry | ObjectRef) -> bool:
+    """Return True for an existing folder marker. A missing one has no etag and becomes a NOT_FOUND row."""
     return bool(found.etag) and is_folder_marker(found.uri, found.size)
 
 
@@ -245,7 +251,7 @@ def _is_new(uri: str, seen: set[str]) -> bool:
     return True
 
 
-def _completed(entry: _Entry, access: S3Access) -> ObjectRef:
+def _complete(entry: ManifestEntry, access: S3Access) -> ObjectRef:
     try:
         return head_s3_object(entry.uri, access) if entry.uri.startswith("s3://") else local_ref(entry.uri)
     except FileFault:

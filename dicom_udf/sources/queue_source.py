@@ -24,7 +24,7 @@ from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.markers import is_folder_marker
 from dicom_udf.sources.discovery import FindConflicts, SourceBatch
 from dicom_udf.sources.events import ObjectEvent, newest_event
-from dicom_udf.sources.model import ObjectRef, S3Access, object_batch
+from dicom_udf.sources.objects import ObjectRef, S3Access, object_batch
 from dicom_udf.sources.patterns import Patterns
 from dicom_udf.sources.pool import request_pool
 from dicom_udf.sources.queue import EventQueue, Message

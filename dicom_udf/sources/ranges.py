@@ -1,8 +1,8 @@
-"""A seekable file over nothing but ``fetch(start, end)``.
+"""A seekable file over ``fetch(start, end)``.
 
-A header needs the first few KiB; an archive needs everything in order, or pieces that its directory names. So the first
-request is small, requests double while reading goes on where the last one ended, and what is foreseen is fetched in
-few requests, ahead of the reader (ADR 13 has the costs that the sizes follow from).
+A header needs the first few KiB; an archive needs all bytes in order, or the pieces in its directory. So the first
+request is small, requests double while reading continues at the end of the last one, and announced ranges are fetched
+in few requests, ahead of the reader (ADR 13 has the costs that the sizes follow from).
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ FIRST_REQUEST = 64 << 10
 """98 % of headers end within it (design.md, "Reading a header")."""
 
 STREAMING = 1 << 20
-"""Requests that have doubled to this size mean that the object is read from end to end."""
+"""Once requests have doubled to this size, the object is read from end to end."""
 
 KEPT_BYTES = 16 << 20
-"""Of blocks that were read last; the newest is kept whatever its size."""
+"""Bytes of the blocks that were read last; the newest block is kept whatever its size."""
 
-# A member's own header stands before its first 64 KiB; one request shall hold both.
+# A member's own header is before its first 64 KiB; one request should fetch both.
 _AFTER_JUMP = FIRST_REQUEST + (4 << 10)
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How requests are made: what one costs beside the bytes that it brings.
+    """Sizes and number of requests, from the cost of one beside its bytes.
 
     Attributes:
-        gap: Bytes that are rather read through than left out by another request.
-        largest: Bytes of one request at the most.
-        ahead: Requests under way at once.
+        gap: Largest gap in bytes that one request reads through.
+        largest: Most bytes of one request.
+        ahead: Most requests under way at once.
     """
 
     gap: int
@@ -53,11 +53,11 @@ Buffer = bytes | memoryview
 
 
 class RangeReader(SeekableFile):
-    """Reads one object by ranges; keeps the last :data:`KEPT_BYTES` and what is under way, at most 40 MiB.
+    """Reads one object by ranges. It keeps the last :data:`KEPT_BYTES` and the requests under way, at most 40 MiB.
 
     Attributes:
         requests: Calls of ``fetch`` so far.
-        bytes_read: Bytes that they ask for.
+        bytes_read: Bytes of these calls.
     """
 
     def __init__(
@@ -72,11 +72,11 @@ class RangeReader(SeekableFile):
         """Read ``size`` bytes through ``fetch(start, end)``, which returns exactly ``end - start`` bytes or raises.
 
         Args:
-            fetch: Gives the bytes (or a view of them) from start up to, not including, end; raises FileFault. Called
-                from several threads at once where there is a pool.
+            fetch: Returns the bytes (or a view of them) from start up to, not including, end; raises FileFault. With a
+                pool, several threads call it at once.
             size: Bytes of the object.
-            pace: Sizes of requests.
-            pool: Runs the requests ahead; None: there are none.
+            pace: Sizes and number of requests.
+            pool: Runs the requests ahead; None for no such requests.
             close: Called once when the reader is closed.
         """
         super().__init__()
@@ -91,7 +91,7 @@ class RangeReader(SeekableFile):
         self._window = FIRST_REQUEST
         self._blocks: OrderedDict[int, Buffer] = OrderedDict()
         self._kept_bytes = 0
-        self._foreseen: Iterator[tuple[int, int]] = iter(())
+        self._announced: Iterator[tuple[int, int]] = iter(())
         self._is_streaming = False
         self._under_way: deque[_Request] = deque()
         self._most_under_way = 1
@@ -100,7 +100,7 @@ class RangeReader(SeekableFile):
         """Return ``size`` bytes, fewer only at the end of the object; all that remain if it is negative or None.
 
         Raises:
-            FileFault: What ``fetch`` raised.
+            FileFault: The fault of ``fetch``.
         """
         self._check_open()
         left = max(0, self._size - self._position)
@@ -114,21 +114,21 @@ class RangeReader(SeekableFile):
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def preload(self, start: int = 0, end: int = FIRST_REQUEST) -> None:
-        """Fetch a range now, so that the first read finds it; may be called in another thread before the first read."""
+        """Fetch a range now for the first read. Another thread may call this before the first read."""
         end = min(end, self._size)
         if start < end:
-            self._fetched(start, end)
+            self._fetch_block(start, end)
 
     def will_read(self, ranges: Iterable[tuple[int, int]], /) -> None:
-        """Fetch ``ranges``, ascending and taken lazily, in few requests when their turn comes, some of them ahead."""
-        self._forget_foreseen()
-        self._foreseen = self._coalesced(iter(ranges))
+        """Announce ``ranges``, ascending and taken lazily: they are fetched in few requests, some of them ahead."""
+        self._forget_announced()
+        self._announced = self._coalesce(iter(ranges))
         self._most_under_way = max(1, self._pace.ahead)
 
     def close(self) -> None:
-        """Let go of the object and of the kept blocks."""
+        """Release the object and the kept blocks."""
         if not self.closed:
-            self._forget_foreseen()
+            self._forget_announced()
             self._blocks.clear()
             if self._release is not None:
                 self._release()
@@ -141,28 +141,28 @@ class RangeReader(SeekableFile):
                 self._blocks.move_to_end(start)
                 begin = self._position - start
                 return bytes(block[begin : begin + wanted])
-        start, block = self._foreseen_block() or self._unforeseen_block(wanted)
+        start, block = self._announced_block() or self._new_block(wanted)
         begin = self._position - start
         return bytes(block[begin : begin + wanted])
 
-    def _foreseen_block(self) -> tuple[int, Buffer] | None:
-        """Return the block at the position if it was foreseen; what was foreseen before it is passed over."""
+    def _announced_block(self) -> tuple[int, Buffer] | None:
+        """Return the block at the position if it was announced; earlier announced ranges are dropped."""
         if self._is_streaming and self._under_way and self._position - self._under_way[-1].end > self._pace.gap:
-            self._forget_foreseen()  # a jump: the object isn't read from end to end any more
-        while (request := self._first_foreseen()) is not None and request.end <= self._position:
+            self._forget_announced()  # a jump: the object is no longer read from end to end
+        while (request := self._first_announced()) is not None and request.end <= self._position:
             self._drop(self._under_way.popleft())
         if request is None or request.start > self._position:
             return None
         self._under_way.popleft()
         self._most_under_way = min(2 * self._most_under_way, max(1, self._pace.ahead))
-        self._first_foreseen()  # sends those behind it before this one is worked on
+        self._first_announced()  # sends those behind it before this one is worked on
         if request.future is None:
-            return self._fetched(request.start, request.end)
-        return self._kept(request.start, request.end, request.future.result())
+            return self._fetch_block(request.start, request.end)
+        return self._keep(request.start, request.end, request.future.result())
 
-    def _first_foreseen(self) -> _Request | None:
-        """Return the first foreseen request, after sending as many as may be under way."""
-        while len(self._under_way) < self._most_under_way and (bounds := next(self._foreseen, None)) is not None:
+    def _first_announced(self) -> _Request | None:
+        """Return the first announced request, after sending as many as may be under way."""
+        while len(self._under_way) < self._most_under_way and (bounds := next(self._announced, None)) is not None:
             start, end = bounds
             future = None
             if self._pool is not None and self._pace.ahead and end > self._position:
@@ -171,16 +171,16 @@ class RangeReader(SeekableFile):
             self._under_way.append(_Request(start, end, future))
         return self._under_way[0] if self._under_way else None
 
-    def _unforeseen_block(self, wanted: int) -> tuple[int, Buffer]:
-        """Fetch a block at the position: larger than the last one where reading goes on near its end."""
+    def _new_block(self, wanted: int) -> tuple[int, Buffer]:
+        """Fetch a block at the position, larger than the last one if reading continues near its end."""
         if self._expected is not None:
             is_near = 0 <= self._position - self._expected <= self._pace.gap
             self._window = min(2 * self._window, self._pace.largest) if is_near else _AFTER_JUMP
         end = self._position + min(max(self._window, wanted), self._pace.largest)
-        found = self._fetched(self._position, min(end, self._size))
+        found = self._fetch_block(self._position, min(end, self._size))
         is_plan_done = not self._under_way
         if is_plan_done and self._window >= STREAMING and self._pool is not None and self._pace.ahead:
-            self._foreseen = self._windows(end, self._window)
+            self._announced = self._windows(end, self._window)
             self._is_streaming = True
             self._most_under_way = 1
         return found
@@ -192,8 +192,8 @@ class RangeReader(SeekableFile):
             yield start, end
             start = end
 
-    def _coalesced(self, ranges: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        """Yield the ranges, those with small gaps between them as one; each at most the largest request."""
+    def _coalesce(self, ranges: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """Yield the ranges, merged across small gaps and cut to the largest request."""
         start, end = 0, -1
         for low, high in ranges:
             low, high = max(low, 0), min(high, self._size)  # noqa: PLW2901
@@ -213,13 +213,13 @@ class RangeReader(SeekableFile):
         for low in range(start, end, self._pace.largest):
             yield low, min(low + self._pace.largest, end)
 
-    def _fetched(self, start: int, end: int) -> tuple[int, Buffer]:
+    def _fetch_block(self, start: int, end: int) -> tuple[int, Buffer]:
         self._count(1, end - start)
-        return self._kept(start, end, self._fetch(start, end))
+        return self._keep(start, end, self._fetch(start, end))
 
-    def _kept(self, start: int, end: int, block: Buffer) -> tuple[int, Buffer]:
+    def _keep(self, start: int, end: int, block: Buffer) -> tuple[int, Buffer]:
         if len(block) != end - start:
-            raise RuntimeError("fetch returned another number of bytes than it was asked for")
+            raise RuntimeError("fetch returned another number of bytes than requested")
         self._expected = end
         self._kept_bytes -= len(self._blocks.pop(start, b""))
         self._blocks[start] = block
@@ -236,10 +236,10 @@ class RangeReader(SeekableFile):
         self.requests += requests
         self.bytes_read += length
 
-    def _forget_foreseen(self) -> None:
+    def _forget_announced(self) -> None:
         while self._under_way:
             self._drop(self._under_way.popleft())
-        self._foreseen = iter(())
+        self._announced = iter(())
         self._is_streaming = False
         self._most_under_way = 1
 
@@ -248,7 +248,7 @@ class RangeReader(SeekableFile):
 
 
 class _Request(NamedTuple):
-    """A foreseen request, and its bytes to come if it has been sent."""
+    """An announced request, and the future of its bytes if it was sent."""
 
     start: int
     end: int

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dicom_udf.errors import ConfigurationError, FileFault, RunFailedError
-from dicom_udf.sources.model import S3Access
+from dicom_udf.sources.objects import S3Access
 from dicom_udf.sources.s3 import open_s3_file
 
-__all__ = ["open_file", "rows_of"]
+__all__ = ["open_file", "read_rows"]
 
 _PARQUET = b"PAR1"
 _GZIP = b"\x1f\x8b"
@@ -51,18 +51,20 @@ def _open(uri: str, access: S3Access) -> BinaryIO:
         raise ConfigurationError(f"{uri} can't be read ({reason}); check the name and the permissions") from None
 
 
-def rows_of(file: BinaryIO, uri: str, *, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the number of each row, from 1, and the row as a dict; values as the format has them, in CSV as text.
+def read_rows(
+    file: BinaryIO, uri: str, *, columns: Sequence[str] | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the number of each row, from 1, and the row as a dict. Values have the types of the format, text in CSV.
 
-    The format is told by the first bytes; gzip around CSV and JSON lines is undone.
+    The first bytes decide the format. CSV and JSON lines may be gzipped.
 
     Args:
-        file: At its start.
-        uri: For messages.
-        columns: Names of the columns of a CSV without a header line; None: it has one.
+        file: The file, at its start.
+        uri: Its name in messages.
+        columns: Columns of a CSV without a header line; None for one with it.
 
     Raises:
-        ConfigurationError: A place that can't be read.
+        ConfigurationError: A row can't be read.
     """
     head = file.read(4)
     file.seek(0)
@@ -77,8 +79,10 @@ def rows_of(file: BinaryIO, uri: str, *, columns: Sequence[str] | None = None) -
             is_json = columns is None and first == "{"
             for number, row in _json_rows(text, first) if is_json else _csv_rows(text, first, columns):
                 yield number, row
-    except (ValueError, RecursionError, csv.Error, zlib.error, EOFError, OSError):  # their texts quote the line
-        raise ConfigurationError(f"{uri}, after row {number}: neither CSV nor JSON lines in UTF-8; mend it") from None
+    except (ValueError, RecursionError, csv.Error, zlib.error, EOFError, OSError):  # its text quotes the line
+        raise ConfigurationError(
+            f"{uri}, after row {number}: neither CSV nor JSON lines in UTF-8; correct it"
+        ) from None
 
 
 def _parquet_rows(file: BinaryIO, uri: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -88,8 +92,8 @@ def _parquet_rows(file: BinaryIO, uri: str) -> Iterator[tuple[int, dict[str, Any
             for row in batch.to_pylist():
                 number += 1
                 yield number, row
-    except (pa.ArrowException, OSError, ValueError, LookupError):  # the last two: times that Python can't say
-        raise ConfigurationError(f"{uri}, after row {number}: the Parquet file is damaged; write it anew") from None
+    except (pa.ArrowException, OSError, ValueError, LookupError):  # the last two: times that Python can't represent
+        raise ConfigurationError(f"{uri}, after row {number}: the Parquet file is damaged; write it again") from None
 
 
 def _json_rows(text: io.TextIOBase, first: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -105,13 +109,13 @@ def _json_rows(text: io.TextIOBase, first: str) -> Iterator[tuple[int, dict[str,
 
 
 def _csv_rows(text: io.TextIOBase, first: str, columns: Sequence[str] | None) -> Iterator[tuple[int, dict[str, Any]]]:
-    lines = _with_first(text, first)
+    lines = _lines(text, first)
     for number, row in enumerate(csv.DictReader(lines, fieldnames=columns, strict=True), start=1):
         yield number, {key: value for key, value in row.items() if key is not None and value not in (None, "")}
 
 
-def _with_first(text: io.TextIOBase, first: str) -> Iterator[str]:
-    """Yield lines; what has none for a MiB is no text, and must not fill the memory."""
+def _lines(text: io.TextIOBase, first: str) -> Iterator[str]:
+    """Yield lines. A MiB without a line end isn't text, and must not fill the memory."""
     while line := first + text.readline(_LARGEST_LINE):
         first = ""
         if len(line) >= _LARGEST_LINE:

@@ -20,7 +20,7 @@ from dicom_udf.aws.errors import NO_WHOLE_ANSWER, AwsError, translate_aws_errors
 from dicom_udf.aws.s3 import obstore_store, request, request_bucket, s3_client, to_file_fault
 from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFailedError
 from dicom_udf.markers import is_folder_marker
-from dicom_udf.sources.model import ObjectReader, ObjectRef, S3Access, object_batch
+from dicom_udf.sources.objects import ObjectReader, ObjectRef, S3Access, object_batch
 from dicom_udf.sources.patterns import Patterns
 from dicom_udf.sources.pool import request_pool
 from dicom_udf.sources.ranges import REMOTE, Buffer, RangeReader

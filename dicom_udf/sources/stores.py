@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dicom_udf.sources.local import open_local_object, open_local_store
-from dicom_udf.sources.model import ObjectReader, ObjectRef, S3Access, Store
+from dicom_udf.sources.objects import ObjectReader, ObjectRef, S3Access, Store
 from dicom_udf.sources.patterns import Patterns
 from dicom_udf.sources.s3 import open_s3_object, open_s3_store
 

@@ -133,7 +133,7 @@ def test_magic_numbers_without_members_end_the_search_for_members() -> None:
         if isinstance(found, MemberFault)
     ]
     assert fault.code is FailureCode.CORRUPT_ARCHIVE
-    assert "looks like a member and is none" in fault.message
+    assert "magic numbers that are not members" in fault.message
 
 
 def test_a_name_that_was_met_costs_no_more_than_a_hundred_bytes() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from dicom_udf.archives import Limits, members, split_zip
 from dicom_udf.archives.directory import unicode_name
-from dicom_udf.archives.names import NameEncoding, decoded, escaped
+from dicom_udf.archives.names import NameEncoding, decode_name, escape_name
 from tests.archives.packing import KINDS, Seen, pack_tar, pack_zip, read_all, seen
 
 JAPANESE = ["患者/画像1.dcm", "表", "ﾃｽﾄ.dcm", "ソ能予/十.dcm", "①.dcm"]
@@ -113,7 +113,7 @@ def test_no_encoding_is_guessed(encoding: NameEncoding, codec: str, name: str) -
         expected = raw.decode("utf-8")
     except UnicodeDecodeError:
         expected = raw.decode("cp437")
-    assert seen(_zip([(raw, b"", 0)])) == [(escaped(expected), b"1")]
+    assert seen(_zip([(raw, b"", 0)])) == [(escape_name(expected), b"1")]
 
 
 @pytest.mark.parametrize("encoding", ["auto", "shift_jis", "gbk"])
@@ -138,13 +138,13 @@ def test_a_pax_header_that_is_not_utf8_says_so() -> None:
 @pytest.mark.parametrize("raw", [b"\x82\x20.dcm", b"\x82", "é".encode() + b"\x81"])
 def test_a_name_that_is_not_valid_in_the_encoding_is_read_as_by_auto(raw: bytes) -> None:
     for encoding in ("shift_jis", "gbk"):
-        assert seen(_zip([(raw, b"", 0)]), names=encoding) == [(decoded(raw), b"1")]
+        assert seen(_zip([(raw, b"", 0)]), names=encoding) == [(decode_name(raw), b"1")]
 
 
 @pytest.mark.parametrize("encoding", ["auto", "shift_jis", "gbk"])
 @given(raw=st.binary(min_size=1, max_size=12))
 def test_every_name_has_a_text(encoding: NameEncoding, raw: bytes) -> None:
-    assert decoded(raw, encoding)
+    assert decode_name(raw, encoding)
 
 
 @pytest.mark.parametrize("encoding", ["auto", "shift_jis"])

@@ -18,7 +18,7 @@ from pydicom.datadict import DicomDictionary
 from dicom_udf.archives import Member, MemberFault, members
 from dicom_udf.archives.formats import FORMATS
 from dicom_udf.errors import FailureCode, FileFault
-from dicom_udf.header.recognise import first_element
+from dicom_udf.header.detect import detect_first_element
 from dicom_udf.header.window import Window
 from dicom_udf.read import read_item
 from dicom_udf.sources import ObjectRef, S3Access, open_ahead, open_store
@@ -141,7 +141,7 @@ def _element(tag: int, *, is_explicit: bool, order: str, value: bytes) -> bytes:
 
 def _is_dicom(stored: bytes) -> bool:
     try:
-        first_element(Window(io.BytesIO(stored)))
+        detect_first_element(Window(io.BytesIO(stored)))
     except FileFault:
         return False
     return True

@@ -178,7 +178,7 @@ def test_a_directory_whose_places_cannot_be_is_damage() -> None:
     directory = find_directory(made.file)
     assert directory is not None
     assert directory.wraps == 1
-    with pytest.raises(FileFault, match="states places that its members can't have"):
+    with pytest.raises(FileFault, match="states offsets that its members can't have"):
         list(entries_of(made.file, directory))
 
 

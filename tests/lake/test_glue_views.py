@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from dicom_udf.columns import instances_table
-from dicom_udf.columns.model import Field
+from dicom_udf.columns.fields import Field
 from dicom_udf.columns.schema import hive_type, trino_type
 from dicom_udf.columns.views import TRINO, make_views
 from dicom_udf.errors import RunFailedError

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicom_udf.sources.events import ObjectEvent, newest_event, parse_message
-from dicom_udf.sources.model import ObjectRef
+from dicom_udf.sources.objects import ObjectRef
 
 KEY = "studies/a b/é+%41.dcm"
 TIME = datetime(2026, 5, 6, 7, 8, 9, 123000)

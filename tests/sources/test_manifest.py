@@ -171,9 +171,9 @@ def test_sizes_that_pandas_lacks_are_asked_for(bucket, access, write) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (as_parquet([{"bucket": "b", "key": b"k"}]), "row 1 names no object"),
-        (as_json([{"bucket": {"name": "b"}, "key": "k"}]), "row 1 names no object"),
-        (as_json([{"uri": "s3://b/\ud800"}]), "row 1 names no object"),
+        (as_parquet([{"bucket": "b", "key": b"k"}]), "row 1 doesn't name an object"),
+        (as_json([{"bucket": {"name": "b"}, "key": "k"}]), "row 1 doesn't name an object"),
+        (as_json([{"uri": "s3://b/\ud800"}]), "row 1 doesn't name an object"),
         (as_json([{"uri": "s3://b/k", "size": 1 << 63, "etag": "e"}]), "row 1: size, etag or last_modified"),
     ],
 )
@@ -190,11 +190,11 @@ def test_an_empty_manifest_lists_nothing(access, write) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"name,size\nx,1\n", "row 1 names no object; give bucket and key, or uri"),
-        (b"uri\nrelative/path\n", "row 1 names no object"),
-        (b"uri\nhttps://x/y\n", "row 1 names no object"),
-        (b"uri\ns3://bucket-alone\n", "row 1 names no object"),
-        (b"uri\ns3:///key-alone\n", "row 1 names no object"),
+        (b"name,size\nx,1\n", "row 1 doesn't name an object; give bucket and key, or uri"),
+        (b"uri\nrelative/path\n", "row 1 doesn't name an object"),
+        (b"uri\nhttps://x/y\n", "row 1 doesn't name an object"),
+        (b"uri\ns3://bucket-alone\n", "row 1 doesn't name an object"),
+        (b"uri\ns3:///key-alone\n", "row 1 doesn't name an object"),
         (b"uri,size\ns3://bkt/k,-1\n", "row 1: size, etag or last_modified can't be read"),
         (b'{"uri": "s3://bkt/k", "size": Infinity}', "row 1: size, etag or last_modified can't be read"),
         (b"uri,size\ns3://bkt/k,many\n", "row 1: size, etag or last_modified can't be read"),
@@ -220,7 +220,7 @@ def test_a_bad_row_further_on_is_named(access, write) -> None:
     store = open_manifest(
         write(as_csv([{"uri": "s3://bkt/a", "size": 1, "etag": "e"}, {"uri": "x"}])), access=access, patterns=ALL
     )
-    with pytest.raises(ConfigurationError, match="row 2 names no object"):
+    with pytest.raises(ConfigurationError, match="row 2 doesn't name an object"):
         listed(store)
 
 
@@ -309,9 +309,9 @@ def test_an_inventory_lists_current_versions_with_their_keys_decoded(bucket, acc
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"not json", "is no manifest.json of an S3 Inventory"),
-        (b"[]", "is no manifest.json of an S3 Inventory"),
-        (b"{}", "is no manifest.json of an S3 Inventory"),
+        (b"not json", "is not the manifest.json of an S3 Inventory"),
+        (b"[]", "is not the manifest.json of an S3 Inventory"),
+        (b"{}", "is not the manifest.json of an S3 Inventory"),
         (
             b'{"fileFormat": "ORC", "fileSchema": "", "destinationBucket": "arn:aws:s3:::b", "files": []}',
             "an inventory as ORC isn't read; have S3 write Parquet or CSV",

@@ -19,10 +19,10 @@ __all__ = [
     "LONGEST_META",
     "Encoding",
     "behind_group_zero",
-    "encoding_of",
+    "detect_encoding",
+    "detect_first_element",
     "expected_encoding",
     "find_data_set",
-    "first_element",
 ]
 
 IMPLICIT = "1.2.840.10008.1.2"
@@ -48,7 +48,7 @@ _ALL = (Encoding(True, "<"), Encoding(False, "<"), Encoding(True, ">"), Encoding
 _META = _ALL[:3]
 
 
-def first_element(window: Window) -> tuple[int, Encoding | None]:
+def detect_first_element(window: Window) -> tuple[int, Encoding | None]:
     """Return where the first element begins, and how the file meta group is encoded; None where it begins without one.
 
     Files without the preamble, or without the meta group, are detected by their first two elements (PS3.10 §7.1
@@ -85,7 +85,7 @@ def _is_meta(window: Window, place: int, encoding: Encoding) -> bool:
     return window.has(place, 2) and window.at(place, 2) == (b"\x02\x00" if encoding.order == "<" else b"\x00\x02")
 
 
-def encoding_of(window: Window, start: int, syntax: str | None) -> Encoding | None:
+def detect_encoding(window: Window, start: int, syntax: str | None) -> Encoding | None:
     """Return the data set's encoding: the transfer syntax's, unless its first elements contradict.
 
     None where nothing that looks like an element begins at ``start``.
