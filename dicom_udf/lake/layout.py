@@ -41,7 +41,7 @@ class LakeTable:
         partitioning: Partition transforms as in Spark SQL's ``PARTITIONED BY``; empty for none. ``{study_date}`` is
             replaced by the period that the lake's owner chose. Each row then has the study date of its instance, and
             a replacement reads the old and new dates only.
-        sort_by: Columns by which a compaction sorts; empty where the owner chooses (``--sort-by``).
+        sort_by: Columns by which a compaction sorts; empty for ``instances`` only, where ``--sort-by`` decides.
     """
 
     name: str

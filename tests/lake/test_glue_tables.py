@@ -7,14 +7,15 @@ import sys
 
 import pytest
 
-from dicom_udf.columns import Field, Table, failures_table, instances_table, objects_table
+from dicom_udf.columns import Field, Table
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.lake.glue_tables import check_fits
+from dicom_udf.lake.layout import LAKE_TABLES
 
 
-@pytest.mark.parametrize("table", [instances_table(), failures_table(), objects_table()], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", LAKE_TABLES, ids=lambda table: table.name)
 def test_the_lake_s_own_tables_fit(table):
-    check_fits(table)
+    check_fits(table.columns())
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from dicom_udf.answers.local import open_tables, run_query
 from dicom_udf.config import IngestConfig, LakePlace, MaintainConfig
 from dicom_udf.config.checks import _TABLES_OF_EVERY_LAKE
 from dicom_udf.lake import layout
-from dicom_udf.lake.layout import LAKE_TABLES, table_names
+from dicom_udf.lake.layout import INSTANCES, LAKE_TABLES, table_names
 from dicom_udf.pipeline import ingest
 
 PACKAGE = Path(__file__).parents[2] / "dicom_udf"
@@ -103,6 +103,7 @@ def test_the_declaration_is_complete_and_the_ledger_comes_last():
         names = {field.name for field in table.columns().fields}
         assert {"source_uri", *table.sort_by} <= names
         assert not table.is_by_study_date or "study_date" in names
+        assert bool(table.sort_by) is (table is not INSTANCES)
 
 
 def test_the_declaration_needs_neither_spark_nor_the_dictionary():
