@@ -82,13 +82,13 @@ def measure(way: str, source: Path, cores: int) -> dict[str, float]:
     """Run one way once into a lake that is thrown away; return its rows and seconds."""
     from benchmarks.obvious_way import ingest_the_obvious_way  # noqa: PLC0415 - Spark only in the measuring process
     from dicom_udf import pipeline as job  # noqa: PLC0415
-    from dicom_udf.config import IngestConfig, LakePlace  # noqa: PLC0415
+    from dicom_udf.config import IngestConfig, LakeLocation  # noqa: PLC0415
     from dicom_udf.lake.session import lake_session  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(dir=source.parent, prefix="lake_") as folder:
         lake = Path(folder) / "lake"
         master = f"local[{cores}]"
-        spark = lake_session(LakePlace(str(lake)), master=master)
+        spark = lake_session(LakeLocation(str(lake)), master=master)
         spark.range(1).rdd.map(lambda row: row).count()  # starts the Python workers' daemon too
         if way == "obvious":
             started = time.perf_counter()

@@ -23,12 +23,12 @@ import pyarrow as pa
 from benchmarks.corpus import make_series
 from benchmarks.job import machine, versions
 from dicom_udf.columns import arrow_schema, spark_ddl
-from dicom_udf.config import LakePlace
+from dicom_udf.config import LakeLocation
 from dicom_udf.lake.batch import Batch, drop_plan, new_plan_id
 from dicom_udf.lake.commit import commit_batch
 from dicom_udf.lake.plan import make_plan, write_listing
 from dicom_udf.lake.stage import staged_counts
-from dicom_udf.lake.tables import Lake, open_lake
+from dicom_udf.lake.tables import Lake, connect_lake
 from dicom_udf.read import read_batches, staged_table
 from dicom_udf.sources import ObjectRef, open_store
 from dicom_udf.sources.objects import object_batch
@@ -130,7 +130,7 @@ def history(folder: Path, template: dict[str, Any], options: argparse.Namespace)
 
 
 def opened(root: Path, options: argparse.Namespace) -> Lake:
-    return open_lake(LakePlace(str(root)), partition_by="month", master=f"local[{options.cores}]")
+    return connect_lake(LakeLocation(str(root)), partition_by="month", master=f"local[{options.cores}]")
 
 
 def lake_objects(lake: Lake) -> Any:

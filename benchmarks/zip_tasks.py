@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.job import machine, versions
 from benchmarks.series_on_disk import make_corpus
-from dicom_udf.config import IngestConfig, LakePlace
+from dicom_udf.config import IngestConfig, LakeLocation
 from dicom_udf.lake.session import lake_session
 from dicom_udf.pipeline import ingest
 
@@ -38,7 +38,7 @@ def main() -> None:
                 archive.write(path, path.relative_to(folder / "loose"))
         size = (folder / "source" / "all.zip").stat().st_size
         master = f"local[{options.cores}]"
-        spark = lake_session(LakePlace(str(folder / "lake")), master=master)
+        spark = lake_session(LakeLocation(str(folder / "lake")), master=master)
         ingest(IngestConfig(source=str(folder / "source"), lake=str(folder / "lake"), master=master))
         spans = longest_stage(spark)
         spark.stop()

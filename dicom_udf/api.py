@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from dicom_udf.config import IngestConfig, QueryConfig, location_of
+from dicom_udf.config import IngestConfig, QueryConfig, parse_location
 from dicom_udf.environment import check_shell
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def ingest(source: str | os.PathLike[str] | None = None, *, lake: str | os.PathL
     """
     from dicom_udf.pipeline import ingest as run  # noqa: PLC0415 - loads Spark
 
-    place = None if source is None else location_of("source", source)
-    config = IngestConfig(source=place, lake=location_of("lake", lake), **settings)
+    source_uri = None if source is None else parse_location("source", source)
+    config = IngestConfig(source=source_uri, lake=parse_location("lake", lake), **settings)
     check_shell(config.master)
     return run(config)
 
@@ -72,4 +72,4 @@ def query(sql: str, *, lake: str | os.PathLike[str], **settings: Any) -> Answer:
     """
     from dicom_udf.answers.engines import answer_query  # noqa: PLC0415 - loads DuckDB
 
-    return answer_query(QueryConfig(sql=sql, lake=location_of("lake", lake), **settings))
+    return answer_query(QueryConfig(sql=sql, lake=parse_location("lake", lake), **settings))

@@ -44,7 +44,7 @@ from dicom_udf.config import (
 )
 from dicom_udf.environment import check_shell, restart_in_utf8
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
-from dicom_udf.logs import current, log_end, log_report, set_up_logging
+from dicom_udf.logs import log_end, log_report, log_settings, set_up_logging
 
 __all__ = ["ingest_job", "main", "maintain_job", "promote_job"]
 
@@ -134,7 +134,7 @@ def _status_and_message(error: BaseException, *, is_writer: bool) -> tuple[int, 
             return 1, str(error)
         case OSError():
             # The system's words: an error and a path.
-            return 1, f"{error.strerror or type(error).__name__}" if current.private_keys else str(error)
+            return 1, f"{error.strerror or type(error).__name__}" if log_settings.private_keys else str(error)
         case _:
             # A library's own words may quote a value.
             return 1, f"failed with {type(error).__name__}; --log-level DEBUG prints the traceback"
@@ -215,7 +215,7 @@ def _promote(config: PromoteConfig) -> None:
 
 
 def _maintain(config: MaintainConfig) -> None:
-    check_lake(config.place)
+    check_lake(config.location)
     check_shell(config.master)
     from dicom_udf.lake.maintenance import maintain  # noqa: PLC0415
 
@@ -241,7 +241,7 @@ def _maintain(config: MaintainConfig) -> None:
 
 
 def _init(config: InitConfig) -> None:
-    check_new_lake(config.place)
+    check_new_lake(config.location)
     check_shell(config.master)
     from dicom_udf.lake.layout import table_names  # noqa: PLC0415
     from dicom_udf.lake.set_up import init  # noqa: PLC0415
@@ -299,7 +299,7 @@ def _form_of(output: Path | None) -> ScanFormat:
 def _status(config: StatusConfig) -> None:
     from dicom_udf.answers.inspection import lake_status  # noqa: PLC0415
 
-    status = lake_status(config.place)
+    status = lake_status(config.location)
     if config.format == "table":
         print(f"lake {config.lake}, database {config.database}\n{status.to_text()}", end="")
     else:
@@ -310,7 +310,7 @@ def _status(config: StatusConfig) -> None:
 def _failures(config: FailuresConfig) -> None:
     from dicom_udf.answers.inspection import list_failures  # noqa: PLC0415
 
-    answer, total = list_failures(config.place, code=config.code, limit=config.limit)
+    answer, total = list_failures(config.location, code=config.code, limit=config.limit)
     _write(answer.columns, answer.rows, config.format)
     if config.limit and total > config.limit:
         print(f"{config.limit:,} of {total:,} failures; --limit 0 lists all", file=sys.stderr)
@@ -319,7 +319,7 @@ def _failures(config: FailuresConfig) -> None:
 def _columns(config: ColumnsConfig) -> None:
     from dicom_udf.answers.inspection import describe_columns  # noqa: PLC0415
 
-    answer = describe_columns(search=config.search, place=config.place)
+    answer = describe_columns(search=config.search, location=config.location)
     if config.format == "table":
         _write_columns([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
     else:
@@ -329,7 +329,7 @@ def _columns(config: ColumnsConfig) -> None:
 def _verify(config: VerifyConfig) -> None:
     from dicom_udf.answers.inspection import verify_lake  # noqa: PLC0415
 
-    result = verify_lake(config.place)
+    result = verify_lake(config.location)
     with _reader_may_leave():
         if config.format == "table":
             print(result.to_text(), end="")

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["Settings", "current", "log_end", "log_report", "named", "set_run_id", "set_up_logging"]
+__all__ = ["LogSettings", "log_end", "log_report", "log_settings", "redacted_uri", "set_run_id", "set_up_logging"]
 
 _OWN = "dicom_udf"
 
 
 @dataclass(slots=True)
-class Settings:
+class LogSettings:
     """How this process logs.
 
     Attributes:
@@ -35,13 +35,13 @@ class Settings:
     run_id: str | None = None
 
 
-current = Settings()
+log_settings = LogSettings()
 """Of this process: a command sets it once, before its work begins."""
 
 
 def set_up_logging(level: str, *, is_json: bool = False, private_keys: bool = False) -> None:
     """Log to stderr: this package from ``level`` on, others from WARNING on."""
-    current.is_json, current.private_keys, current.run_id = is_json, private_keys, None
+    log_settings.is_json, log_settings.private_keys, log_settings.run_id = is_json, private_keys, None
     # On a terminal the line of the progress is wiped before a line of the log takes its place.
     wipe = "\r\x1b[K" if sys.stderr.isatty() else ""
     logging.basicConfig(stream=sys.stderr, format=f"{wipe}%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -61,15 +61,15 @@ def set_up_logging(level: str, *, is_json: bool = False, private_keys: bool = Fa
 
 def set_run_id(run_id: str) -> None:
     """Let each line from now on name the run."""
-    current.run_id = run_id
+    log_settings.run_id = run_id
 
 
-def named(uri: str) -> str:
+def redacted_uri(uri: str) -> str:
     """Return the URI of an object or folder for a message: as it is, or where keys are private by its place and a hash.
 
     ``s3://bucket/studies/Doe^Jane.dcm`` becomes ``s3://bucket/#1b9d3c07``, ``file:///data/Doe.dcm`` ``file:///#5e02a1ff``.
     """
-    if not current.private_keys:
+    if not log_settings.private_keys:
         return uri
     scheme, found, rest = uri.partition("://")
     place = f"{scheme}{found}{rest.partition('/')[0]}/" if found else ""
@@ -78,13 +78,13 @@ def named(uri: str) -> str:
 
 def log_report(report: Mapping[str, Any]) -> None:
     """Log a run's report as a line of its own, where lines are JSON: programs read it there."""
-    if current.is_json:
+    if log_settings.is_json:
         logging.getLogger(_OWN).info("report", extra={"report": report})
 
 
 def log_end(program: str, message: str) -> None:
     """Print on stderr, in one line, why a command failed."""
-    if current.is_json:
+    if log_settings.is_json:
         logging.getLogger(f"{_OWN}.cli").error("%s", message, extra={"program": program})
     else:
         sys.stderr.write(f"{program}: error: {message}\n")
@@ -100,7 +100,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            "run_id": current.run_id,
+            "run_id": log_settings.run_id,
         }
         for name in ("program", "report"):
             if name in record.__dict__:

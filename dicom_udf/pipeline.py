@@ -22,7 +22,7 @@ from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.plan import Plan, PlanRules, make_plan, write_listing
 from dicom_udf.lake.recovery import finish_left_batches
 from dicom_udf.lake.stage import LiveCounts, StagedCounts, stage_batch, staged_counts
-from dicom_udf.lake.tables import Lake, open_lake
+from dicom_udf.lake.tables import Lake, connect_lake
 from dicom_udf.logs import set_run_id
 from dicom_udf.progress import Progress
 from dicom_udf.report import Report
@@ -161,12 +161,12 @@ class _Run:
 @contextmanager
 def _open_run(config: IngestConfig, fault_queue: FaultQueue | None) -> Generator[_Run]:
     """Take the lake's lease and open the lake; errors of AWS and Spark in the block are raised as this package's."""
-    place, run_time = config.place, _now()
+    location, run_time = config.location, _now()
     key = new_plan_id(run_time)
     stamp = Stamp(run_id=config.run_id or key, time=run_time)
     set_run_id(stamp.run_id)
-    with translate_spark_errors(place), lake_lease(place, key) as lease:
-        lake = open_lake(place, partition_by=config.partition_by, master=config.master, lease=lease)
+    with translate_spark_errors(location), lake_lease(location, key) as lease:
+        lake = connect_lake(location, partition_by=config.partition_by, master=config.master, lease=lease)
         yield _Run(lake, PlanRules.of(config), ReadSettings.of(config, stamp), fault_queue)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TextIO
 
-from dicom_udf.logs import current
+from dicom_udf.logs import log_settings
 
 __all__ = ["Progress"]
 
@@ -44,7 +44,7 @@ class Progress:
         self._total = total_objects
         self._poll = poll
         self._stream = stream if stream is not None else sys.stderr
-        self._is_terminal = self._stream.isatty() and not current.is_json
+        self._is_terminal = self._stream.isatty() and not log_settings.is_json
         self._interval = interval if interval is not None else (1.0 if self._is_terminal else 30.0)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="progress", daemon=True)

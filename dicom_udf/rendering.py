@@ -53,8 +53,8 @@ def aligned(lines: Sequence[tuple[str, int | None, str]]) -> str:
     counts = ["" if count is None else f"{count:,}" for _, count, _ in lines]
     label = max(_width(line[0]) for line in lines)
     number = max(map(len, counts))
-    told = zip(lines, counts, strict=True)
-    return "".join(f"{_pad(name, label)}  {count:>{number}}  {note}".rstrip() + "\n" for (name, _, note), count in told)
+    rows = zip(lines, counts, strict=True)
+    return "".join(f"{_pad(name, label)}  {count:>{number}}  {note}".rstrip() + "\n" for (name, _, note), count in rows)
 
 
 def bytes_text(size: float) -> str:

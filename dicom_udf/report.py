@@ -114,11 +114,11 @@ class Report:
         if self.messages is not None:
             lines.append(("messages", self.messages, f"taken, {self.messages_left or 0:,} left in the queue"))
         lines += [
-            ("objects listed", self.objects_listed, _told(objects)),
+            ("objects listed", self.objects_listed, _format_counts(objects)),
             ("objects read", self.objects_read, f"{self.requests:,} requests, {bytes_text(self.bytes_read)}"),
             ("members", self.members, "files in archives"),
             ("instances", self.instances, f"{speed}in {_duration(self.seconds)}"),
-            ("failures", failures, _told([("skipped", self.skipped), ("faults", self.faults)])),
+            ("failures", failures, _format_counts([("skipped", self.skipped), ("faults", self.faults)])),
         ]
         by_count = sorted(self.failures.items(), key=lambda item: (-item[1], item[0]))
         lines += [(f"  {code}", count, FailureCode(code).severity) for code, count in by_count if count]
@@ -137,7 +137,7 @@ class Report:
         return counts
 
 
-def _told(counts: list[tuple[str, int]]) -> str:
+def _format_counts(counts: list[tuple[str, int]]) -> str:
     """Return e.g. ``3 new, 1 deleted``; zeros are left out."""
     return ", ".join(f"{count:,} {name}" for name, count in counts if count)
 

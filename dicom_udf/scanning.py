@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dicom_udf.archives import Limits
-from dicom_udf.config import S3Access, ScanFormat, location_of, service_endpoint
+from dicom_udf.config import S3Access, ScanFormat, parse_location, service_endpoint
 from dicom_udf.errors import ConfigurationError, FailureCode
 from dicom_udf.read import read_batches
 from dicom_udf.rendering import write_rows
@@ -72,7 +72,7 @@ def scan(
     """
     access = S3Access(service_endpoint("S3", None)) if access is None else access
     store = open_store(
-        location_of("source", source),
+        parse_location("source", source),
         access=access,
         patterns=Patterns(tuple(include), tuple(exclude)),
         may_be_empty=False,

@@ -46,7 +46,7 @@ def make_dist(folder: Path) -> list[Path]:
 
     Raises:
         ValueError: A package that is needed has no pin, or one that doesn't suit what AWS Glue brings.
-        subprocess.CalledProcessError: pip failed; it told why.
+        subprocess.CalledProcessError: pip failed; it reported why.
     """
     folder.mkdir(parents=True, exist_ok=True)
     wheel = build_wheel(folder)

@@ -83,8 +83,8 @@ def version_of(wheel: Path) -> tuple[str, str]:
 def _needs(wheel: Path) -> list[Requirement]:
     with zipfile.ZipFile(wheel) as archive:
         (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-        told = BytesParser().parsebytes(archive.read(metadata))
-    needs = (Requirement(line) for line in told.get_all("Requires-Dist", []))
+        reported = BytesParser().parsebytes(archive.read(metadata))
+    needs = (Requirement(line) for line in reported.get_all("Requires-Dist", []))
     return [need for need in needs if need.marker is None or need.marker.evaluate(_MARKERS)]
 
 

@@ -34,7 +34,7 @@ def spark():
 
     Executors have the environment that Java was started in: all S3 servers of the tests have one user.
     """
-    from dicom_udf.config import LakePlace
+    from dicom_udf.config import LakeLocation
     from dicom_udf.lake.session import lake_session
     from tests.servers.s3 import S3Server
 
@@ -43,6 +43,6 @@ def spark():
     # what lakes in S3 need is there from the start.
     with (Path(tempfile.gettempdir()) / "dicom-lake-tests.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        session = lake_session(LakePlace("s3://nowhere/lake", catalog="glue"), master="local[2,4]")
+        session = lake_session(LakeLocation("s3://nowhere/lake", catalog="glue"), master="local[2,4]")
     yield session
     session.sparkContext.stop()

@@ -19,7 +19,7 @@ from dicom_udf.aws import s3 as aws_s3
 from dicom_udf.aws.errors import MEANINGS, ErrorKind
 from dicom_udf.aws.throttle import Throttle
 from dicom_udf.cli import main
-from dicom_udf.config import LakePlace
+from dicom_udf.config import LakeLocation
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
 from dicom_udf.lake import lease
 from dicom_udf.lake.faults import to_spark_error
@@ -43,7 +43,7 @@ PAGE = (ROOT / "docs/reference/errors.md").read_text(encoding="utf-8")
 SAMPLE = str(ROOT / "sample_dcm" / "ct_abdomen")
 NOWHERE = "http://127.0.0.1:9"
 METADATA = "l/dicom/instances/metadata/00001-a.metadata.json"
-PLACE = LakePlace("s3://lake/l", catalog="glue")
+PLACE = LakeLocation("s3://lake/l", catalog="glue")
 
 
 def table(heading: str) -> list[list[str]]:

@@ -19,7 +19,7 @@ from pydicom.data import get_testdata_file
 
 import dicom_udf
 from dicom_udf import cli
-from dicom_udf.config import LakePlace
+from dicom_udf.config import LakeLocation
 from dicom_udf.errors import FailureCode, RunFailedError
 from dicom_udf.lake.session import lake_session
 from tests.local_lake import files, make_lake
@@ -34,8 +34,8 @@ def dicom_lake(capsys):
 
     def run(*words):
         status = cli.main([str(word) for word in words])
-        told = capsys.readouterr()
-        return status, told.out, told.err
+        reported = capsys.readouterr()
+        return status, reported.out, reported.err
 
     root, own = logging.getLogger(), logging.getLogger("dicom_udf")
     before = root.handlers[:], own.level
@@ -47,7 +47,7 @@ def dicom_lake(capsys):
 @pytest.fixture(scope="module")
 def lake(spark, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lake")
-    make_lake(lake_session(LakePlace(str(folder))))
+    make_lake(lake_session(LakeLocation(str(folder))))
     return folder
 
 
@@ -155,20 +155,20 @@ sys.exit(cli.main(sys.argv[1:]))
 
 
 @pytest.mark.parametrize(
-    ("command", "status", "told"),
+    ("command", "status", "reported"),
     [
         (["--help"], 0, ""),
         (["columns"], 0, ""),
         (["verify", "--lake", "/"], 1, "dicom-lake: error: 1 of 1 invariants don't hold\n"),
     ],
 )
-def test_a_reader_that_is_gone_changes_no_exit_status(command, status, told):
+def test_a_reader_that_is_gone_changes_no_exit_status(command, status, reported):
     read, write = os.pipe()
     os.close(read)
     words = [sys.executable, "-c", BROKEN_LAKE, *command]
     done = subprocess.run(words, stdout=write, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
     os.close(write)
-    assert (done.returncode, done.stderr) == (status, told)
+    assert (done.returncode, done.stderr) == (status, reported)
 
 
 @pytest.mark.parametrize(
@@ -251,10 +251,10 @@ def test_status_tells_what_the_lake_holds(dicom_lake, lake):
 
 @pytest.mark.spark
 def test_status_tells_the_same_to_programs(dicom_lake, lake):
-    told = json.loads(dicom_lake("status", "--lake", lake, "--format", "json")[1])
-    size = told.pop("bytes_on_disk")
+    reported = json.loads(dicom_lake("status", "--lake", lake, "--format", "json")[1])
+    size = reported.pop("bytes_on_disk")
     assert size == sum(map(len, files(lake / "dicom").values()))
-    assert told == {
+    assert reported == {
         "instances": 4,
         "first_study_date": "2020-01-01",
         "last_study_date": "2021-05-05",
@@ -330,15 +330,15 @@ def test_a_folder_becomes_a_lake_that_answers(dicom_lake, spark, tmp_path):
     shutil.copy(get_testdata_file("CT_small.dcm"), source)
     (source / "notes.txt").write_text("no image", encoding="utf-8")
     status, out, _ = dicom_lake("ingest", source, "--lake", folder, "--report", report, "--run-id", "first")
-    told = json.loads(report.read_text(encoding="utf-8"))
+    reported = json.loads(report.read_text(encoding="utf-8"))
     assert status == 0
     assert out.startswith("run first\n")
-    assert (told["run_id"], told["instances"], told["failures"]) == ("first", 1, {"NOT_DICOM": 1})
+    assert (reported["run_id"], reported["instances"], reported["failures"]) == ("first", 1, {"NOT_DICOM": 1})
     sql = "SELECT modality, study_date, source_uri FROM instances"
     answer = dicom_lake("query", sql, "--lake", folder, "--format", "csv")[1]
     assert answer == f"modality,study_date,source_uri\r\nCT,2004-01-19,file://{source}/CT_small.dcm\r\n"
     held = json.loads(dicom_lake("status", "--lake", folder, "--format", "json")[1])
-    assert held["failures"] == told["failures"]
+    assert held["failures"] == reported["failures"]
     assert held["last_run_id"] == "first"
 
 
@@ -384,5 +384,5 @@ def test_columns_of_a_lake_tell_how_many_rows_have_a_value(dicom_lake, lake):
     values = {row["column"]: row["values"] for row in rows}
     assert (values["modality"], values["source_uri"], values["source_member"]) == (3, 4, 0)
     assert values["slice_thickness"] is None, "this lake doesn't have the column"
-    told = dicom_lake("columns", "--lake", lake)[1]
-    assert re.search(r"^modality +string +3 values  \(0008,0060\) Modality, CS\. ", told, re.MULTILINE)
+    reported = dicom_lake("columns", "--lake", lake)[1]
+    assert re.search(r"^modality +string +3 values  \(0008,0060\) Modality, CS\. ", reported, re.MULTILINE)

@@ -17,7 +17,7 @@ from dicom_udf.config import (
     CommandConfig,
     FailuresConfig,
     IngestConfig,
-    LakePlace,
+    LakeLocation,
     MaintainConfig,
     QueryConfig,
     StatusConfig,
@@ -275,24 +275,24 @@ def test_help_names_every_option_and_its_default(
     with pytest.raises(SystemExit) as end:
         parse_command([command, "--help"])
     assert end.value.code == 0
-    told = capsys.readouterr().out
-    assert told.startswith(f"usage: dicom-lake {command}")
+    reported = capsys.readouterr().out
+    assert reported.startswith(f"usage: dicom-lake {command}")
     for field in dataclasses.fields(config_class):
-        assert f"--{field.name.replace('_', '-')} " in told or f"  {field.name.upper()} " in told
-        assert field.metadata["help"] in told
+        assert f"--{field.name.replace('_', '-')} " in reported or f"  {field.name.upper()} " in reported
+        assert field.metadata["help"] in reported
         if field.default not in (None, (), dataclasses.MISSING):
             default = str(field.default).lower() if isinstance(field.default, bool) else field.default
             default = ",".join(default) if isinstance(default, tuple) else default
-            assert f"[default: {default}]" in told
+            assert f"[default: {default}]" in reported
 
 
 def test_help_without_a_command_names_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         parse_command(["--help"])
     assert end.value.code == 0
-    told = capsys.readouterr().out
+    reported = capsys.readouterr().out
     for command in ("ingest", "query", "status", "failures", "columns"):
-        assert f"\n    {command} " in told
+        assert f"\n    {command} " in reported
 
 
 # --- The outside world
@@ -422,18 +422,18 @@ def test_what_is_no_lake_cannot_be_read(tmp_path: Path, lake: str, database: str
     (tmp_path / "empty").mkdir()
     make_lake(make_lake(tmp_path / "lake", "b"), "a")
     with pytest.raises(ConfigurationError) as refusal:
-        check_lake(LakePlace(str(tmp_path / lake), database))
+        check_lake(LakeLocation(str(tmp_path / lake), database))
     assert sentence.format(tmp=tmp_path) in str(refusal.value)
 
 
 def test_a_lake_can_be_read(tmp_path: Path) -> None:
-    check_lake(LakePlace(str(make_lake(tmp_path / "lake"))))
+    check_lake(LakeLocation(str(make_lake(tmp_path / "lake"))))
 
 
 def test_a_lake_in_s3_needs_the_glue_catalog_to_be_read() -> None:
     with pytest.raises(ConfigurationError, match="add --catalog glue"):
-        check_lake(LakePlace("s3://bucket/lake"))
-    check_lake(LakePlace("s3://bucket/lake", catalog="glue"))
+        check_lake(LakeLocation("s3://bucket/lake"))
+    check_lake(LakeLocation("s3://bucket/lake", catalog="glue"))
 
 
 @pytest.mark.parametrize("source", ["s3://b/in", "s3://b", "s3://b/lake2", "s3://other/lake"])
@@ -459,11 +459,11 @@ def test_an_endpoint_is_the_option_s_then_the_service_s_then_the_general_one(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     config = StatusConfig(lake="s3://b/l", catalog="glue", aws_endpoint=given)
-    assert config.place.aws_endpoint == endpoint
+    assert config.location.aws_endpoint == endpoint
 
 
 def test_a_place_has_no_slash_at_its_end_and_knows_its_parts() -> None:
-    place = IngestConfig(source="/s", lake="s3://b/a/l/", catalog="glue", database="d").place
+    place = IngestConfig(source="/s", lake="s3://b/a/l/", catalog="glue", database="d").location
     assert (place.root, place.bucket, place.prefix, place.staging) == ("s3://b/a/l", "b", "a/l/", "d_staging")
-    assert place.location("d", "t") == "s3://b/a/l/d/t"
-    assert (LakePlace("s3://b").prefix, LakePlace("s3://b").location("d")) == ("", "s3://b/d")
+    assert place.path_of("d", "t") == "s3://b/a/l/d/t"
+    assert (LakeLocation("s3://b").prefix, LakeLocation("s3://b").location("d")) == ("", "s3://b/d")

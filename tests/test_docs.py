@@ -12,7 +12,7 @@ import pytest
 from dicom_udf.answers.local import run_query
 from dicom_udf.columns import instances_table
 from dicom_udf.columns.schema import hive_type
-from dicom_udf.config import IngestConfig, LakePlace, QueryConfig, parse_command
+from dicom_udf.config import IngestConfig, LakeLocation, QueryConfig, parse_command
 from dicom_udf.config.arguments import PLATFORM_ARGUMENTS
 from dicom_udf.errors import ConfigurationError, FailureCode
 from dicom_udf.pipeline import ingest
@@ -174,7 +174,7 @@ QUERIES = [(page, query) for page, query in ASKED if query.catalog == "hadoop"] 
 @pytest.mark.spark
 @pytest.mark.parametrize(("page", "number"), SQL, ids=[f"{name(page)}[{number}]" for page, number in SQL])
 def test_a_sql_example_has_an_answer(sample_lake: str, page: Path, number: int) -> None:
-    answer = run_query(blocks(page, "sql")[number], LakePlace(sample_lake))
+    answer = run_query(blocks(page, "sql")[number], LakeLocation(sample_lake))
     list(answer.rows)
     assert answer.columns
 
@@ -184,7 +184,7 @@ def test_a_sql_example_has_an_answer(sample_lake: str, page: Path, number: int) 
 def test_a_query_on_a_command_line_has_an_answer(sample_lake: str, page: Path, query: QueryConfig) -> None:
     file = re.fullmatch(r"\$\(cat (\S+)\)", query.sql)  # the shell puts its text here
     sql = (ROOT / file[1]).read_text(encoding="utf-8") if file else query.sql
-    assert list(run_query(sql, LakePlace(sample_lake)).rows)
+    assert list(run_query(sql, LakeLocation(sample_lake)).rows)
 
 
 def shown(value: object) -> str:
@@ -211,7 +211,7 @@ def test_the_row_in_the_readme_is_a_row_of_the_lake(sample_lake: str) -> None:
     row = {column: value for column, _, value in readme_row()}
     row["source_uri"] = row["source_uri"].replace("...", str(ROOT))
     answer = run_query(
-        f"SELECT {', '.join(row)} FROM instances WHERE source_uri = '{row['source_uri']}'", LakePlace(sample_lake)
+        f"SELECT {', '.join(row)} FROM instances WHERE source_uri = '{row['source_uri']}'", LakeLocation(sample_lake)
     )
     (values,) = answer.rows
     found = {column: shown(value) for column, value in zip(answer.columns, values, strict=True)}

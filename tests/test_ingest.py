@@ -13,8 +13,8 @@ import pytest
 from pydicom.data import get_testdata_files
 
 from dicom_udf import tasks
-from dicom_udf.config import IngestConfig, LakePlace
-from dicom_udf.lake.tables import open_lake
+from dicom_udf.config import IngestConfig, LakeLocation
+from dicom_udf.lake.tables import connect_lake
 from dicom_udf.pipeline import ingest
 
 pytestmark = pytest.mark.spark
@@ -71,7 +71,7 @@ def run(spark, folder):
 @pytest.fixture
 def lake(spark, folder):
     """The lake as a reader sees it, opened by each call."""
-    return lambda: open_lake(LakePlace(str(folder / "lake")))
+    return lambda: connect_lake(LakeLocation(str(folder / "lake")))
 
 
 def rows_by_file(lake, table):
@@ -205,7 +205,7 @@ def test_a_reader_sees_the_old_table_or_the_new_one(first, run, folder, monkeypa
     real = publish._publish
 
     def count():
-        return next(iter(run_query("SELECT count(*) FROM instances", LakePlace(str(folder / "lake"))).rows))[0]
+        return next(iter(run_query("SELECT count(*) FROM instances", LakeLocation(str(folder / "lake"))).rows))[0]
 
     def watched(lake, table, snapshot):
         before = count()
@@ -260,7 +260,7 @@ def test_no_file_of_the_pydicom_wheel_is_lost_loose_zipped_or_tarred(spark, tmp_
     rows = {}
     for kind, place in {"loose": folder, **packed}.items():
         report = ingest(IngestConfig(source=str(place), lake=str(tmp_path / f"lake-{kind}")))
-        opened = open_lake(LakePlace(str(tmp_path / f"lake-{kind}")))
+        opened = connect_lake(LakeLocation(str(tmp_path / f"lake-{kind}")))
         rows[kind] = Counter(
             (row["sop_instance_uid"], row["header"])
             for row in opened.table("instances")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dicom_udf.config import IngestConfig, LakePlace
+from dicom_udf.config import IngestConfig, LakeLocation
 from dicom_udf.errors import ConfigurationError, RunFailedError
-from dicom_udf.lake.tables import open_lake
+from dicom_udf.lake.tables import connect_lake
 from dicom_udf.pipeline import ingest
 from dicom_udf.sources import queue as sources_queue
 from tests.servers.events import make_queue, notification
@@ -78,7 +78,7 @@ def put(client):
 
 
 def rows(tmp_path, table):
-    found = open_lake(LakePlace(str(tmp_path / "lake"))).table(table).collect()
+    found = connect_lake(LakeLocation(str(tmp_path / "lake"))).table(table).collect()
     return {row["source_uri"].removeprefix("s3://source/"): row for row in found}
 
 
@@ -179,7 +179,7 @@ def test_several_parts_of_a_queue_are_committed_one_after_the_other(run, put, th
 
 
 def test_faults_go_to_a_queue_of_their_own_without_what_is_rightly_skipped(run, put, server, tmp_path):
-    told = make_queue(server, "faults")
+    reported = make_queue(server, "faults")
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("é/cut.dcm", CT[:200])
@@ -187,9 +187,9 @@ def test_faults_go_to_a_queue_of_their_own_without_what_is_rightly_skipped(run, 
     put("a.zip", body=out.getvalue())
     put("empty.dcm", body=b"")
     put("notes.txt", body=b"no header")
-    report = run(error_queue=told.url)
+    report = run(error_queue=reported.url)
     assert report.failures == {"EMPTY_OBJECT": 1, "NOT_DICOM": 1, "TRUNCATED": 1}
-    messages = sorted(told.take(), key=lambda message: message["code"])
+    messages = sorted(reported.take(), key=lambda message: message["code"])
     assert [list(message) for message in messages] == [
         ["run_id", "source_uri", "source_member", "code", "severity", "message", "time"]
     ] * 2
@@ -204,20 +204,20 @@ def test_faults_go_to_a_queue_of_their_own_without_what_is_rightly_skipped(run, 
 
 
 def test_a_queue_for_faults_that_takes_none_fails_a_run_whose_rows_stand(run, put, server, tmp_path):
-    told = make_queue(server, "faults")
+    reported = make_queue(server, "faults")
     put("empty.dcm", body=b"")
     put("fine.dcm")
     with proxy(server.endpoint) as way:
         way.rules.append(Rule(Refusal(403, "AccessDenied"), key="AmazonSQS/SendM*", method="POST", times=None))
         report = tmp_path / "report.json"
         with pytest.raises(RunFailedError, match="everything is committed, but not all faults could be sent"):
-            run(error_queue=told.url, aws_endpoint=way.endpoint, report=str(report))
+            run(error_queue=reported.url, aws_endpoint=way.endpoint, report=str(report))
     assert json.loads(report.read_text())["instances"] == 1
     assert sorted(rows(tmp_path, "objects")) == ["empty.dcm", "fine.dcm"]
-    assert run(error_queue=told.url).messages == 0
+    assert run(error_queue=reported.url).messages == 0
 
 
-def test_a_queue_that_is_missing_is_told_before_anything_is_written(run, put, there, tmp_path):
+def test_a_queue_that_is_missing_is_reported_before_anything_is_written(run, put, there, tmp_path):
     for changes in ({"queue": f"{there.url}-none"}, {"source": "s3://source", "error_queue": f"{there.url}-none"}):
         put("a.dcm")
         with pytest.raises(ConfigurationError, match=r"the queue http.*-none does not exist"):

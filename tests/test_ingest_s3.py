@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from dicom_udf import tasks
-from dicom_udf.config import IngestConfig, LakePlace
+from dicom_udf.config import IngestConfig, LakeLocation
 from dicom_udf.errors import ConfigurationError, RunFailedError
-from dicom_udf.lake.tables import open_lake
+from dicom_udf.lake.tables import connect_lake
 from dicom_udf.pipeline import ingest
 from tests.servers.proxy import proxy
 from tests.servers.rules import EXPIRED_TOKEN, Rule
@@ -55,7 +55,7 @@ def run(spark, server, tmp_path):
 
 
 def ledger(tmp_path):
-    rows = open_lake(LakePlace(str(tmp_path / "lake"))).table("objects").collect()
+    rows = connect_lake(LakeLocation(str(tmp_path / "lake"))).table("objects").collect()
     return {row["source_uri"].removeprefix("s3://source/"): row for row in rows}
 
 
@@ -109,7 +109,7 @@ def test_a_zip_that_tasks_share_is_one_object(run, client, tmp_path, monkeypatch
     assert (report.objects_read, report.instances, report.failures) == (2, 26, {"NOT_DICOM": 1})
     row = ledger(tmp_path)["large.zip"]
     assert (row["instances"], row["failures"], row["status"]) == (25, 1, "ingested")
-    rows = open_lake(LakePlace(str(tmp_path / "lake"))).table("instances").select("source_member").collect()
+    rows = connect_lake(LakeLocation(str(tmp_path / "lake"))).table("instances").select("source_member").collect()
     names = Counter(row["source_member"] for row in rows)
     assert names == Counter([None, *(f"{n}.dcm" for n in range(20)), *(f"{n}.dcm#2" for n in range(5))])
 

@@ -18,7 +18,7 @@ from pydicom.data import get_testdata_file
 from dicom_udf import cli, logs
 from dicom_udf.config import InitConfig, PromoteConfig
 from dicom_udf.errors import RunFailedError
-from dicom_udf.logs import named, set_run_id, set_up_logging
+from dicom_udf.logs import redacted_uri, set_run_id, set_up_logging
 from dicom_udf.sources import open_store
 from tests.servers.proxy import proxy
 from tests.servers.rules import EXPIRED_TOKEN, Rule
@@ -33,13 +33,17 @@ MARK = "Doe^Jane"
 def as_before():
     """Give the process its own logging back."""
     root, own = logging.getLogger(), logging.getLogger("dicom_udf")
-    before = root.handlers[:], own.level, logs.Settings(*(getattr(logs.current, n) for n in logs.Settings.__slots__))
+    before = (
+        root.handlers[:],
+        own.level,
+        logs.LogSettings(*(getattr(logs.log_settings, n) for n in logs.LogSettings.__slots__)),
+    )
     yield
     root.handlers[:], level, settings = before
     own.setLevel(level)
     logging.captureWarnings(False)
-    for name in logs.Settings.__slots__:
-        setattr(logs.current, name, getattr(settings, name))
+    for name in logs.LogSettings.__slots__:
+        setattr(logs.log_settings, name, getattr(settings, name))
 
 
 def alone() -> None:
@@ -86,11 +90,11 @@ def test_a_failed_command_ends_with_an_object(capsys, monkeypatch, tmp_path):
 
 def test_a_private_key_is_named_by_a_hash_that_sql_finds(capsys):
     uri = f"s3://bucket/studies/{MARK}/1.dcm"
-    assert named(uri) == uri
+    assert redacted_uri(uri) == uri
     set_up_logging("INFO", private_keys=True)
-    assert named(uri) == f"s3://bucket/#{hashlib.sha256(uri.encode()).hexdigest()[:8]}"
-    assert named(f"file:///data/{MARK}.dcm").startswith("file:///#")
-    assert MARK not in named(f"/data/{MARK}.dcm")
+    assert redacted_uri(uri) == f"s3://bucket/#{hashlib.sha256(uri.encode()).hexdigest()[:8]}"
+    assert redacted_uri(f"file:///data/{MARK}.dcm").startswith("file:///#")
+    assert MARK not in redacted_uri(f"/data/{MARK}.dcm")
 
 
 def test_what_libraries_say_is_withheld_where_keys_are_private(capsys):
@@ -98,10 +102,10 @@ def test_what_libraries_say_is_withheld_where_keys_are_private(capsys):
     set_up_logging("INFO", private_keys=True)
     logging.getLogger("urllib3.connectionpool").warning("Retrying after %s: /bucket/%s", "reset", MARK)
     logging.getLogger("dicom_udf.lake").info("ours stays")
-    told = capsys.readouterr().err
-    assert "urllib3.connectionpool not shown" in told
-    assert "ours stays" in told
-    assert MARK not in told
+    reported = capsys.readouterr().err
+    assert "urllib3.connectionpool not shown" in reported
+    assert "ours stays" in reported
+    assert MARK not in reported
 
 
 def test_an_error_of_the_system_keeps_its_path_to_itself(capsys, monkeypatch, tmp_path):
@@ -111,9 +115,9 @@ def test_an_error_of_the_system_keeps_its_path_to_itself(capsys, monkeypatch, tm
     monkeypatch.setattr(cli, "_run", fail)
     words = ["--source", str(tmp_path), "--lake", str(tmp_path / "lake")]
     assert cli.ingest_job([*words, "--private-keys", "true"]) == 1
-    told = capsys.readouterr().err
-    assert "Permission denied" in told
-    assert MARK not in told
+    reported = capsys.readouterr().err
+    assert "Permission denied" in reported
+    assert MARK not in reported
     assert cli.ingest_job([*words, "--private-keys", "false"]) == 1
     assert MARK in capsys.readouterr().err
 
@@ -130,9 +134,9 @@ def test_a_folder_that_can_not_be_listed_is_named_by_its_hash(monkeypatch, tmp_p
 
     monkeypatch.setattr(os, "scandir", scandir)
     set_up_logging("INFO", private_keys=True)
-    with pytest.raises(RunFailedError, match="Permission denied") as told:
+    with pytest.raises(RunFailedError, match="Permission denied") as reported:
         list(open_store(str(tmp_path)).list())
-    assert MARK not in str(told.value)
+    assert MARK not in str(reported.value)
 
 
 @pytest.mark.parametrize("config", [InitConfig, PromoteConfig])

@@ -54,7 +54,7 @@ def test_a_log_gets_plain_lines(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "dicom_udf.progress"), Progress(3, lambda: (3, 4, 1), stream=stream):
         pass
     assert stream.getvalue() == ""
-    assert len(caplog.records) == 1, "the last state is told even of short work"
+    assert len(caplog.records) == 1, "the last state is reported even of short work"
     assert caplog.messages[0].startswith("3/3 objects, 4 instances")
 
 

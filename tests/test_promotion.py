@@ -57,10 +57,10 @@ def test_what_no_lake_could_take_is_refused_without_one(tmp_path, capsys):
     for words in (["PatientComent"], ["0019,100c|ACME:double"], ["PixelData"], ["ReasonForVisit"]):
         assert main(["promote", *words, "--lake", str(lake)]) == 2
         assert promote_job(["--attributes", *words, "--lake", str(lake)]) == 2
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 8, "one line each"
-    assert "did you mean PatientComments?" in told[0]
-    assert told[-1].startswith("promote_columns.py: error: there is no lake at ")
+    reported = capsys.readouterr().err.splitlines()
+    assert len(reported) == 8, "one line each"
+    assert "did you mean PatientComments?" in reported[0]
+    assert reported[-1].startswith("promote_columns.py: error: there is no lake at ")
     assert not lake.exists()
 
 

@@ -34,7 +34,7 @@ class Phrase(NamedTuple):
 
 PHRASES = (
     # Code returns, sends, compares; it doesn't talk.
-    Phrase("tell", r"tell|tells|told|telling", "return, send, print, report", 4),
+    Phrase("tell", r"tell|tells|told|telling", "return, send, print, report", 3),
     Phrase("ask", r"ask|asks|asked|asking", "request, query, call; 'takes' of a parameter", 8),
     Phrase("say", r"say|says|said|saying", "name, report, state, contain", 5),
     Phrase("hear", r"hear|hears|heard", "receive", 0),

@@ -48,8 +48,8 @@ def test_a_table_aligns_text_left_and_numbers_right():
 
 
 def test_wide_characters_take_two_columns_and_combining_ones_none():
-    told = written(["name", "n"], [("山田^太郎", 1), ("e\u0301", 2), ("Doe^Jane", 3)], "table")
-    assert told.splitlines()[2:] == ["山田^太郎  1", "e\u0301          2", "Doe^Jane   3"]
+    reported = written(["name", "n"], [("山田^太郎", 1), ("e\u0301", 2), ("Doe^Jane", 3)], "table")
+    assert reported.splitlines()[2:] == ["山田^太郎  1", "e\u0301          2", "Doe^Jane   3"]
 
 
 def test_a_table_without_rows_has_its_head():
@@ -57,21 +57,21 @@ def test_a_table_without_rows_has_its_head():
 
 
 def test_more_rows_than_the_widths_are_taken_from_are_all_written():
-    told = written(["n"], ((n,) for n in range(2500)), "table").splitlines()
-    assert [int(line) for line in told[2:]] == list(range(2500))
+    reported = written(["n"], ((n,) for n in range(2500)), "table").splitlines()
+    assert [int(line) for line in reported[2:]] == list(range(2500))
 
 
 def test_a_table_too_wide_for_the_terminal_loses_the_ends_of_its_widest_cells():
-    told = written(["id", "text"], [(1, "x " * 50), (2, "short")], "table", width=30)
-    assert told.splitlines() == ["id  text", "--  " + "-" * 26, " 1  " + "x " * 12 + "x…", " 2  short"]
+    reported = written(["id", "text"], [(1, "x " * 50), (2, "short")], "table", width=30)
+    assert reported.splitlines() == ["id  text", "--  " + "-" * 26, " 1  " + "x " * 12 + "x…", " 2  short"]
 
 
 def test_more_columns_than_a_terminal_holds_become_blocks_without_nulls():
     columns = [f"column_{number}" for number in range(10)]
-    told = written(columns, [[None, *("v" * 50 for _ in range(9))]], "table", width=40).splitlines()
-    assert told[0] == "-- row 1 " + "-" * 31
-    assert told[1] == "column_1  " + "v" * 15 + "…" + "v" * 14
-    assert len(told) == 10, "the null is left out"
+    reported = written(columns, [[None, *("v" * 50 for _ in range(9))]], "table", width=40).splitlines()
+    assert reported[0] == "-- row 1 " + "-" * 31
+    assert reported[1] == "column_1  " + "v" * 15 + "…" + "v" * 14
+    assert len(reported) == 10, "the null is left out"
 
 
 @given(st.lists(st.tuples(VALUES, VALUES, VALUES), max_size=5), st.integers(20, 200))
@@ -114,8 +114,8 @@ def test_prose_loses_its_end_and_a_path_its_middle(text, cut):
 
 @given(st.lists(st.tuples(st.text(st.characters(exclude_characters="\0")), st.integers(), st.none()), max_size=5))
 def test_csv_reads_back_as_it_was(rows):
-    told = written(["text", "n", "null"], rows, "csv")
-    assert list(csv.reader(io.StringIO(told, newline=""), strict=True)) == [
+    reported = written(["text", "n", "null"], rows, "csv")
+    assert list(csv.reader(io.StringIO(reported, newline=""), strict=True)) == [
         ["text", "n", "null"],
         *([text, str(n), ""] for text, n, _ in rows),
     ]
@@ -138,15 +138,15 @@ def test_json_is_one_valid_object_a_line(rows):
 
     lines = written(["a", "b"], rows, "json").split("\n")
     assert lines.pop() == ""
-    told = [json.loads(line, parse_constant=fail) for line in lines]
-    assert [list(row) for row in told] == [["a", "b"]] * len(rows)
-    for row, (first, _) in zip(told, rows, strict=True):
+    reported = [json.loads(line, parse_constant=fail) for line in lines]
+    assert [list(row) for row in reported] == [["a", "b"]] * len(rows)
+    for row, (first, _) in zip(reported, rows, strict=True):
         if first is None or isinstance(first, str | bool | int):
             assert row["a"] == first
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "reported"),
     [
         (date(2020, 1, 2), '"2020-01-02"'),
         (datetime(2020, 1, 2, 3, 4, 5, 600000), '"2020-01-02T03:04:05.600000"'),
@@ -163,11 +163,11 @@ def test_json_is_one_valid_object_a_line(rows):
         ("山田^太郎", '"山田^太郎"'),
     ],
 )
-def test_each_kind_of_value_has_its_json(value, told):
-    assert written(["v"], [(value,)], "json") == f'{{"v": {told}}}\n'
+def test_each_kind_of_value_has_its_json(value, reported):
+    assert written(["v"], [(value,)], "json") == f'{{"v": {reported}}}\n'
 
 
-def test_columns_of_one_name_are_told_apart():
+def test_columns_of_one_name_are_reported_apart():
     assert written(["a", "a", "a_2"], [(1, 2, 3)], "json") == '{"a": 1, "a_2": 2, "a_2_2": 3}\n'
 
 
@@ -182,9 +182,9 @@ def test_lines_are_aligned():
 
 
 @pytest.mark.parametrize(
-    ("size", "told"),
+    ("size", "reported"),
     [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (123_456, "123 kB"), (999_999, "1.0 MB"), (5e9, "5.0 GB")],
 )
-def test_bytes_are_told_in_powers_of_ten(size, told):
-    assert bytes_text(size) == told
+def test_bytes_are_reported_in_powers_of_ten(size, reported):
+    assert bytes_text(size) == reported
     assert bytes_text(4e15) == "4,000.0 TB"

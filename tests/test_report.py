@@ -1,4 +1,4 @@
-"""The counts of a run, told to people and to programs."""
+"""The counts of a run, reported to people and to programs."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def test_people_read_an_aligned_block_with_the_most_frequent_failure_first() -> 
 
 
 def test_programs_read_every_field() -> None:
-    told = json.loads(REPORT.to_json())
+    reported = json.loads(REPORT.to_json())
     for field in dataclasses.fields(Report):
-        assert told[field.name] == (12.346 if field.name == "seconds" else getattr(REPORT, field.name))
-    assert told["faults"] == 3
-    assert told["skipped"] == 43
+        assert reported[field.name] == (12.346 if field.name == "seconds" else getattr(REPORT, field.name))
+    assert reported["faults"] == 3
+    assert reported["skipped"] == 43
 
 
 @given(failures, st.integers(0, 10**9))
@@ -85,11 +85,11 @@ def test_an_empty_run_has_no_ratio_and_no_speed() -> None:
 @given(failures)
 def test_every_failure_has_its_line_and_severity(by_code: dict[str, int]) -> None:
     lines = Report(run_id="r", failures=by_code).to_text().splitlines()
-    told = [line.split() for line in lines if line.startswith("  ")]
-    assert {code: (int(count.replace(",", "")), severity) for code, count, severity in told} == {
+    reported = [line.split() for line in lines if line.startswith("  ")]
+    assert {code: (int(count.replace(",", "")), severity) for code, count, severity in reported} == {
         code: (count, FailureCode(code).severity) for code, count in by_code.items() if count
     }
-    counts = [int(count.replace(",", "")) for _, count, _ in told]
+    counts = [int(count.replace(",", "")) for _, count, _ in reported]
     assert counts == sorted(counts, reverse=True)
 
 
@@ -102,8 +102,8 @@ def test_a_report_replaces_the_file_that_was_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "reported"),
     [(0.04, "0.0 s"), (59.9, "59.9 s"), (60, "1 min 00 s"), (3599, "59 min 59 s"), (11_220, "3 h 07 min")],
 )
-def test_durations_are_told_in_two_units(seconds: float, told: str) -> None:
-    assert _duration(seconds) == told
+def test_durations_are_reported_in_two_units(seconds: float, reported: str) -> None:
+    assert _duration(seconds) == reported

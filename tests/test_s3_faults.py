@@ -1,6 +1,6 @@
 """What goes wrong between here and S3: nothing is lost, and what can't be read is named by the right code.
 
-A real server behind a proxy that breaks what it is told to; objects are listed and read as a task does it.
+A real server behind a proxy that breaks what it is reported to; objects are listed and read as a task does it.
 """
 
 import io

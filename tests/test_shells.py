@@ -45,7 +45,7 @@ class Row:
     group: str
 
     @property
-    def told(self) -> str:
+    def reported(self) -> str:
         """The words of the log or of the message, with ``...`` for what differs."""
         return self.outcome.partition("`")[2].rpartition("`")[0]
 
@@ -87,8 +87,8 @@ def test_the_page_has_the_rows_that_are_tested() -> None:
     assert rows == [(row.shell, row.outcome) for row in WORKS + STOPS]
 
 
-def is_told(row: Row, text: str) -> bool:
-    return re.search(".*".join(map(re.escape, row.told.split("..."))), text) is not None
+def is_reported(row: Row, text: str) -> bool:
+    return re.search(".*".join(map(re.escape, row.reported.split("..."))), text) is not None
 
 
 def run(command: list[str], words: list[object], cwd: Path, **shell: str | None) -> subprocess.CompletedProcess[str]:
@@ -172,8 +172,8 @@ def test_a_run_works_in_a_shell_set_up_for_another_spark(tmp_path: Path, source:
     assert done.returncode == 0, done.stderr[-4000:]
     assert json.loads((tmp_path / "report.json").read_text())["instances"] == 1
     for row in WORKS:
-        if row.group == ANOTHER_SPARK and row.told:
-            assert is_told(row, done.stderr), row.told
+        if row.group == ANOTHER_SPARK and row.reported:
+            assert is_reported(row, done.stderr), row.reported
     assert " ERROR " not in done.stderr
 
 
@@ -207,8 +207,8 @@ def test_a_run_works_for_a_user_without_a_name_in_a_home_that_is_read_only(
     assert "WARNING" not in done.stderr
     for home_of_reader in (str(home), "/nonexistent", None):
         shell["HOME"] = home_of_reader
-        told = run([*words, *COMMAND], ["query", "SELECT modality FROM series", *options], tmp_path, **shell)
-        assert (told.returncode, told.stderr, told.stdout.split()[-1]) == (0, "", "CT")
+        reported = run([*words, *COMMAND], ["query", "SELECT modality FROM series", *options], tmp_path, **shell)
+        assert (reported.returncode, reported.stderr, reported.stdout.split()[-1]) == (0, "", "CT")
     status = run([*words, *COMMAND], ["status", *options], tmp_path, **shell)
     assert (status.returncode, status.stderr) == (0, "")
 
@@ -233,14 +233,14 @@ def test_a_run_works_in_an_ascii_locale_without_a_home_and_with_spaces(tmp_path:
     assert json.loads(report.read_text(encoding="utf-8"))["instances"] == 2
     query = ["query", "SELECT source_uri FROM instances ORDER BY ALL", "--lake", lake]
     for form, read in (("json", json.loads), ("csv", str), ("table", str)):
-        told = run(COMMAND, [*query, "--format", form], tmp_path, **shell)
-        assert told.returncode == 0, told.stderr
+        reported = run(COMMAND, [*query, "--format", form], tmp_path, **shell)
+        assert reported.returncode == 0, reported.stderr
         if form == "json":
-            rows = [read(line)["source_uri"] for line in told.stdout.splitlines()]
+            rows = [read(line)["source_uri"] for line in reported.stdout.splitlines()]
             assert rows == sorted(uri_of(os.fsdecode(name)) for name in names)
             assert rows[-1] == f"file://{folder}/é 1.dcm"
         else:
-            assert f"file://{folder}/é 1.dcm" in told.stdout
+            assert f"file://{folder}/é 1.dcm" in reported.stdout
     failures = run(COMMAND, ["failures", "--lake", lake], tmp_path, **shell)
     assert (failures.returncode, f"file://{folder}/no%E9.txt" in failures.stdout) == (0, True)
 
@@ -253,7 +253,7 @@ def assert_refused(row: Row, done: subprocess.CompletedProcess[str], lake: Path)
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("dicom-lake: error: ")
     assert done.stderr.count("\n") == 1
-    assert is_told(row, done.stderr), done.stderr
+    assert is_reported(row, done.stderr), done.stderr
     assert not lake.exists()
 
 
@@ -295,5 +295,5 @@ def test_a_java_that_ends_before_spark_begins_is_named(tmp_path: Path, source: P
     words: list[object] = ["ingest", source, "--lake", tmp_path / "lake"]
     done = run(COMMAND, words, tmp_path, SPARK_SUBMIT_OPTS="-XX:+UseSerialGC")
     assert done.returncode == 2
-    assert is_told(row, done.stderr)
+    assert is_reported(row, done.stderr)
     assert not (tmp_path / "lake" / "dicom").exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dicom_udf.answers.local import run_query
-from dicom_udf.config import IngestConfig, LakePlace
+from dicom_udf.config import IngestConfig, LakeLocation
 from dicom_udf.errors import DicomLakeError
 from dicom_udf.pipeline import ingest
 from tests.queries.test_files import FUNCTIONS, QUERIES, calls
@@ -32,10 +32,10 @@ RUN_LOCALLY = re.findall(
 
 
 @pytest.fixture(scope="module")
-def sample_lake(spark, tmp_path_factory: pytest.TempPathFactory) -> LakePlace:
+def sample_lake(spark, tmp_path_factory: pytest.TempPathFactory) -> LakeLocation:
     lake = str(tmp_path_factory.mktemp("sql") / "lake")
     ingest(IngestConfig(source=str(ROOT / "sample_dcm"), lake=lake))
-    return LakePlace(lake)
+    return LakeLocation(lake)
 
 
 def test_each_recipe_has_one_text_and_at_most_one_more_for_athena() -> None:
@@ -47,13 +47,13 @@ def test_each_recipe_has_one_text_and_at_most_one_more_for_athena() -> None:
 
 @pytest.mark.spark
 @pytest.mark.parametrize("title", RECIPES)
-def test_a_recipe_has_rows_on_the_sample(sample_lake: LakePlace, title: str) -> None:
+def test_a_recipe_has_rows_on_the_sample(sample_lake: LakeLocation, title: str) -> None:
     assert list(run_query(RECIPES[title][""], sample_lake).rows)
 
 
 @pytest.mark.spark
 @pytest.mark.parametrize("line", [line for line, _ in LINES])
-def test_the_local_side_of_a_line_runs(sample_lake: LakePlace, line: str) -> None:
+def test_the_local_side_of_a_line_runs(sample_lake: LakeLocation, line: str) -> None:
     sql = line if line.startswith("SELECT") else f"SELECT {line} AS found FROM instances"
     rows = list(run_query(f"SELECT * FROM ({sql}) WHERE COLUMNS(*) IS NOT NULL", sample_lake).rows)
     assert rows, "every row is null"
@@ -66,7 +66,7 @@ def test_a_text_for_athena_calls_only_what_athena_documents(sql: str) -> None:
 
 
 @pytest.mark.spark
-def test_the_saved_queries_that_run_locally_are_those_of_the_page(sample_lake: LakePlace) -> None:
+def test_the_saved_queries_that_run_locally_are_those_of_the_page(sample_lake: LakeLocation) -> None:
     run = []
     for query in QUERIES:
         try:

@@ -30,7 +30,7 @@ TRINO = pytest.param("trino", marks=[pytest.mark.trino, pytest.mark.skipif(find_
 def ask(request, story, tmp_path):
     """SQL on bare names -> rows, by the engine of local queries and by the one that Athena is."""
     if request.param == "duckdb":
-        yield lambda sql: run_query(sql, story.config.place).rows
+        yield lambda sql: run_query(sql, story.config.location).rows
     else:
         server = S3Server(story.config.s3_endpoint)
         with trino(tmp_path, glue=story.config.aws_endpoint, s3=server) as engine:
@@ -51,7 +51,7 @@ def test_the_lake_follows_the_bucket_from_upload_to_change(story, ask):
     assert wrong(ask, AFTER) == {}
     assert (second.messages_left, story.queue.count()) == (0, (0, 0))
 
-    assert verify_lake(story.config.place).broken == ()
+    assert verify_lake(story.config.location).broken == ()
     idle = story.run()
     assert (idle.messages, idle.objects_read, idle.objects_deleted) == (0, 0, 0)
     assert wrong(ask, AFTER) == {}

@@ -17,15 +17,15 @@ def answer_query(config: QueryConfig) -> Answer:
         ConfigurationError: The lake isn't one, or an option or the statement can't be used.
         RunFailedError: The statement failed while it ran, or the engine can't be reached.
     """
-    check_catalog(config.place)
-    if config.place.is_glue:
+    check_catalog(config.location)
+    if config.location.is_glue:
         from dicom_udf.answers.athena import AthenaAccess, run_on_athena  # noqa: PLC0415 - boto3 is a heavy import
         from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415
 
-        lake_tables(config.place, table_names())  # Athena has databases, not lakes: the database must be the lake's
+        lake_tables(config.location, table_names())  # Athena has databases, not lakes: the database must be the lake's
         endpoint = service_endpoint("ATHENA", config.aws_endpoint)
         access = AthenaAccess(config.workgroup, config.output_location, endpoint, config.s3_region)
         return run_on_athena(config.sql, config.database, access)
     if config.workgroup is not None or config.output_location is not None:
         raise ConfigurationError("--workgroup and --output-location are Athena's, which needs --catalog glue")
-    return run_query(config.sql, config.place)
+    return run_query(config.sql, config.location)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dicom_udf.answers.local import Answer, answer, current_version, open_tables
-from dicom_udf.config import LakePlace, check_lake
+from dicom_udf.config import LakeLocation, check_lake
 from dicom_udf.errors import FailureCode, RunFailedError
 from dicom_udf.lake import layout
 from dicom_udf.rendering import aligned, bytes_text, visible
@@ -91,14 +91,14 @@ class LakeStatus:
         return aligned(lines)
 
 
-def lake_status(place: LakePlace) -> LakeStatus:
+def lake_status(location: LakeLocation) -> LakeStatus:
     """Count what a lake holds.
 
     Raises:
         ConfigurationError: There is no such lake.
         RunFailedError: A table is missing, or could not be read.
     """
-    tables = _open(place)
+    tables = _open(location)
     instances, undated, first, last = next(
         answer(
             tables,
@@ -120,32 +120,32 @@ def lake_status(place: LakePlace) -> LakeStatus:
         failures=failures,
         last_run_id=run_id,
         last_run_time=run_time,
-        bytes_on_disk=_bytes_on_disk(place),
+        bytes_on_disk=_bytes_on_disk(location),
     )
 
 
-def _bytes_on_disk(place: LakePlace) -> int:
-    if place.is_glue:
+def _bytes_on_disk(location: LakeLocation) -> int:
+    if location.is_glue:
         from dicom_udf.aws.s3 import list_objects  # noqa: PLC0415 - boto3 is a heavy import
 
-        files = list_objects(place.bucket, f"{place.prefix}{place.database}/", place.access)
+        files = list_objects(location.bucket, f"{location.prefix}{location.database}/", location.access)
         return sum(entry["Size"] for entry in files)
-    folder = Path(place.root) / place.database
+    folder = Path(location.root) / location.database
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def list_failures(place: LakePlace, *, code: str | None = None, limit: int = 0) -> tuple[Answer, int]:
+def list_failures(location: LakeLocation, *, code: str | None = None, limit: int = 0) -> tuple[Answer, int]:
     """List the files that gave no header, faults before what was rightly skipped.
 
     Args:
-        place: The lake.
+        location: The lake.
         code: Only failures of this code.
         limit: At most so many rows; 0 for all.
 
     Returns:
         The rows, and how many there are without the limit.
     """
-    tables = _open(place)
+    tables = _open(location)
     condition = f" WHERE code = '{FailureCode(code)}'" if code else ""
     (total,) = next(answer(tables, f"SELECT count(*) FROM failures{condition}").rows)
     limited = f" LIMIT {limit:d}" if limit else ""
@@ -157,26 +157,26 @@ def list_failures(place: LakePlace, *, code: str | None = None, limit: int = 0) 
     return rows, total
 
 
-def describe_columns(*, search: str | None = None, place: LakePlace | None = None) -> Answer:
+def describe_columns(*, search: str | None = None, location: LakeLocation | None = None) -> Answer:
     """Describe the columns of ``instances``: :data:`COLUMN_FIELDS`, and ``values`` where a lake is given.
 
     Args:
         search: Only columns that have this in their name, tag, keyword or description; case doesn't matter.
-        place: A lake: counts its rows with a value in each column; its own further columns are listed too.
+        location: A lake: counts its rows with a value in each column; its own further columns are listed too.
     """
     rows, names = _declared_columns(), COLUMN_FIELDS
-    if place is not None:
+    if location is not None:
         names += ("values",)
-        counts = _count_values(place)
+        counts = _count_values(location)
         known = {row[0] for row in rows}
-        comments = _comments(place)
+        comments = _comments(location)
         blank = [None] * (len(COLUMN_FIELDS) - 3)
         rows += [(name, kind, *blank, comments.get(name)) for name, (kind, _) in counts.items() if name not in known]
         rows = [(*row, counts[row[0]][1] if row[0] in counts else None) for row in rows]
     if search is not None:
         wanted = search.casefold()
-        places = [COLUMN_FIELDS.index(name) for name in ("column", "tag", "keyword", "description")]
-        rows = [row for row in rows if any(wanted in str(row[place] or "").casefold() for place in places)]
+        searched = [COLUMN_FIELDS.index(name) for name in ("column", "tag", "keyword", "description")]
+        rows = [row for row in rows if any(wanted in str(row[index] or "").casefold() for index in searched)]
     return Answer(names, iter(rows))
 
 
@@ -222,7 +222,7 @@ class Verification:
         return text
 
 
-def verify_lake(place: LakePlace) -> Verification:
+def verify_lake(location: LakeLocation) -> Verification:
     """Check the invariants of a lake, without writing and without Spark.
 
     Tables are committed one after the other. If a table changed during the check, broken invariants are checked again.
@@ -233,20 +233,20 @@ def verify_lake(place: LakePlace) -> Verification:
     """
     from dicom_udf.columns.invariants import check_invariants  # noqa: PLC0415 - reads the DICOM dictionary
 
-    check_lake(place)
+    check_lake(location)
     for _ in range(_VERIFY_TRIES):
-        versions = _versions(place)
+        versions = _versions(location)
         names = {table: table for table in layout.table_names()}
-        results = check_invariants(partial(_all_rows, _open(place)), names)
-        result = Verification(results, _unfinished(place))
-        if not result.broken or _versions(place) == versions:
+        results = check_invariants(partial(_all_rows, _open(location)), names)
+        result = Verification(results, _unfinished(location))
+        if not result.broken or _versions(location) == versions:
             break
     return result
 
 
-def _open(place: LakePlace) -> duckdb.DuckDBPyConnection:
+def _open(location: LakeLocation) -> duckdb.DuckDBPyConnection:
     """Open all tables: a run may have died before it made the last."""
-    tables = open_tables(place)
+    tables = open_tables(location)
     there = {name for (name,) in answer(tables, "SELECT view_name FROM duckdb_views()").rows}
     missing = [table for table in layout.table_names() if table not in there]
     if missing:
@@ -258,23 +258,23 @@ def _all_rows(tables: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ..
     return list(answer(tables, sql).rows)
 
 
-def _versions(place: LakePlace) -> dict[str, Any]:
+def _versions(location: LakeLocation) -> dict[str, Any]:
     """Return the version of each table that readers see; None for a table that is missing."""
     names = layout.table_names()
-    if place.is_glue:
+    if location.is_glue:
         from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
 
-        tables = lake_tables(place, names)
+        tables = lake_tables(location, names)
         return {table: tables[table].metadata if table in tables else None for table in names}
-    return {table: current_version(Path(place.root) / place.database / table) for table in names}
+    return {table: current_version(Path(location.root) / location.database / table) for table in names}
 
 
-def _unfinished(place: LakePlace) -> tuple[str, ...]:
-    if place.is_glue:
+def _unfinished(location: LakeLocation) -> tuple[str, ...]:
+    if location.is_glue:
         from dicom_udf.aws.glue import table_names  # noqa: PLC0415 - boto3 is a heavy import
 
-        return tuple(name for name in table_names(place, place.staging) if name.startswith("stage_"))
-    return tuple(sorted(folder.name for folder in (Path(place.root) / place.staging).glob("stage_*")))
+        return tuple(name for name in table_names(location, location.staging) if name.startswith("stage_"))
+    return tuple(sorted(folder.name for folder in (Path(location.root) / location.staging).glob("stage_*")))
 
 
 def _declared_columns() -> list[tuple[Any, ...]]:
@@ -292,22 +292,22 @@ def _declared_columns() -> list[tuple[Any, ...]]:
     return rows
 
 
-def _count_values(place: LakePlace) -> dict[str, tuple[str, int]]:
+def _count_values(location: LakeLocation) -> dict[str, tuple[str, int]]:
     """Return DuckDB's type and the number of rows that have a value, by column of ``instances`` in its order."""
-    tables = _open(place)
+    tables = _open(location)
     types = {row[0]: row[1].lower() for row in answer(tables, "DESCRIBE instances").rows}
     counts = ", ".join(f'count("{name}")' for name in types)
     row = next(answer(tables, f"SELECT {counts} FROM instances").rows)
     return {name: (kind, count) for (name, kind), count in zip(types.items(), row, strict=True)}
 
 
-def _comments(place: LakePlace) -> dict[str, str]:
+def _comments(location: LakeLocation) -> dict[str, str]:
     """Return the comments of the columns of ``instances``, promoted ones too, as Iceberg's metadata has them."""
-    if place.is_glue:
+    if location.is_glue:
         from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
 
-        return dict(lake_tables(place, ["instances"])["instances"].comments)
-    folder = Path(place.root) / place.database / "instances"
+        return dict(lake_tables(location, ["instances"])["instances"].comments)
+    folder = Path(location.root) / location.database / "instances"
     text = (folder / "metadata" / f"v{current_version(folder)}.metadata.json").read_text(encoding="utf-8")
     metadata = json.loads(text)
     (schema,) = (one for one in metadata["schemas"] if one["schema-id"] == metadata["current-schema-id"])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dicom_udf.config import LakePlace, check_lake
+from dicom_udf.config import LakeLocation, check_lake
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
 from dicom_udf.lake import layout
 
@@ -39,7 +39,7 @@ class Answer:
     rows: Iterator[tuple[Any, ...]]
 
 
-def run_query(sql: str, place: LakePlace) -> Answer:
+def run_query(sql: str, location: LakeLocation) -> Answer:
     """Answer one SQL statement that reads.
 
     The tables ``instances``, ``failures`` and ``objects`` and the views ``unique_instances``, ``series`` and
@@ -49,19 +49,19 @@ def run_query(sql: str, place: LakePlace) -> Answer:
 
     Args:
         sql: A ``SELECT`` or what DuckDB makes one of (``WITH``, ``FROM``, ``DESCRIBE``, ``SUMMARIZE``, ``PIVOT``).
-        place: The lake.
+        location: The lake.
 
     Raises:
         ConfigurationError: The lake doesn't exist, or the statement has an error.
         RunFailedError: The statement failed while it ran, or the engine isn't installed; S3 or Glue refuse.
     """
-    tables = open_tables(place)
+    tables = open_tables(location)
     if _NAMES_VIEWS.search(sql):
         _add_views(tables)
     return answer(tables, sql)
 
 
-def open_tables(place: LakePlace) -> duckdb.DuckDBPyConnection:
+def open_tables(location: LakeLocation) -> duckdb.DuckDBPyConnection:
     """Open a DuckDB database in memory that shows the lake's tables as views.
 
     A view is pinned to the version of its table that is current now.
@@ -70,43 +70,43 @@ def open_tables(place: LakePlace) -> duckdb.DuckDBPyConnection:
         ConfigurationError: The lake doesn't exist, or there are no AWS credentials.
         RunFailedError: DuckDB or its Iceberg extension isn't installed; or S3 or Glue refuse.
     """
-    check_lake(place)
-    scans = _scans_in_s3(place) if place.is_glue else _scans_in_folder(place)
-    connection = _connect(("httpfs", "avro", "iceberg") if place.is_glue else ("avro", "iceberg"))
-    if place.is_glue:
-        _add_credentials(connection, place)
-    connection.execute(f"CREATE SCHEMA {_name(place.database)}; USE {_name(place.database)}")
+    check_lake(location)
+    scans = _scans_in_s3(location) if location.is_glue else _scans_in_folder(location)
+    connection = _connect(("httpfs", "avro", "iceberg") if location.is_glue else ("avro", "iceberg"))
+    if location.is_glue:
+        _add_credentials(connection, location)
+    connection.execute(f"CREATE SCHEMA {_name(location.database)}; USE {_name(location.database)}")
     for table, scan in scans.items():
-        _add_table(connection, place, table, scan)
+        _add_table(connection, location, table, scan)
     connection.execute("SET lock_configuration = true")
     return connection
 
 
-def _add_table(connection: duckdb.DuckDBPyConnection, place: LakePlace, table: str, scan: str) -> None:
+def _add_table(connection: duckdb.DuckDBPyConnection, location: LakeLocation, table: str, scan: str) -> None:
     import duckdb  # noqa: PLC0415
 
     try:
         connection.execute(f"CREATE VIEW {_name(table)} AS SELECT * FROM iceberg_scan({scan})")
     except duckdb.Error as error:
-        if place.is_glue and getattr(error, "status_code", 0) == 404:
-            _check_bucket(place)
+        if location.is_glue and getattr(error, "status_code", 0) == 404:
+            _check_bucket(location)
         raise _to_error(error) from None
 
 
-def _check_bucket(place: LakePlace) -> None:
+def _check_bucket(location: LakeLocation) -> None:
     """Check that a lake's bucket exists: DuckDB reports a missing bucket and a missing file alike."""
     from dicom_udf.aws import errors, s3  # noqa: PLC0415 - boto3 is a heavy import
 
-    if s3.is_missing_bucket(place.bucket, place.access):
+    if s3.is_missing_bucket(location.bucket, location.access):
         error = errors.AwsError("NoSuchBucket", 404)
-        raise error.to_exception("s3:GetObject", f"the bucket of the lake {place.root}")
+        raise error.to_exception("s3:GetObject", f"the bucket of the lake {location.root}")
 
 
-def _scans_in_folder(place: LakePlace) -> dict[str, str]:
+def _scans_in_folder(location: LakeLocation) -> dict[str, str]:
     """Return the arguments of ``iceberg_scan`` for the tables that are there."""
     scans = {}
     for table in layout.table_names():
-        folder = Path(place.root) / place.database / table
+        folder = Path(location.root) / location.database / table
         version = current_version(folder)
         if version is not None:
             # Moved paths: the metadata holds absolute ones, and a copied or moved lake must not read the first one's.
@@ -114,19 +114,19 @@ def _scans_in_folder(place: LakePlace) -> dict[str, str]:
     return scans
 
 
-def _scans_in_s3(place: LakePlace) -> dict[str, str]:
+def _scans_in_s3(location: LakeLocation) -> dict[str, str]:
     from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
 
-    return {table: _text(found.metadata) for table, found in lake_tables(place, layout.table_names()).items()}
+    return {table: _text(found.metadata) for table, found in lake_tables(location, layout.table_names()).items()}
 
 
-def _add_credentials(connection: duckdb.DuckDBPyConnection, place: LakePlace) -> None:
+def _add_credentials(connection: duckdb.DuckDBPyConnection, location: LakeLocation) -> None:
     """Add boto3's credentials of this moment and the way to the lake's bucket, in memory only."""
     from dicom_udf.aws import errors, s3  # noqa: PLC0415 - boto3 is a heavy import
 
-    access, found = place.access, s3.get_credentials()
-    with errors.translate_aws_errors("s3:ListBucket", f"the bucket of the lake {place.root}"):
-        region = s3.bucket_region(place.bucket, access)
+    access, found = location.access, s3.get_credentials()
+    with errors.translate_aws_errors("s3:ListBucket", f"the bucket of the lake {location.root}"):
+        region = s3.bucket_region(location.bucket, access)
     settings = {
         "KEY_ID": found.access_key,
         "SECRET": found.secret_key,

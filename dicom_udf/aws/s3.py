@@ -24,7 +24,7 @@ from obstore.store import S3Store
 from dicom_udf.aws.clients import TRIES, default_region, default_session, get_client, make_one_at_a_time, wait_times
 from dicom_udf.aws.errors import NO_CONNECTION, AwsError, ErrorKind, to_aws_error, translate_aws_errors
 from dicom_udf.aws.throttle import Throttle
-from dicom_udf.config import LakePlace, S3Access
+from dicom_udf.config import LakeLocation, S3Access
 from dicom_udf.errors import ConfigurationError, DicomLakeError, FailureCode, FileFault, RunFailedError
 
 __all__ = [
@@ -176,9 +176,9 @@ def _to_run_failure(error: AwsError, resource: str) -> DicomLakeError:
     return error.to_exception("s3:GetObject", resource, has_begun=True)
 
 
-def to_lake_error(error: Exception, place: LakePlace) -> DicomLakeError:
+def to_lake_error(error: Exception, location: LakeLocation) -> DicomLakeError:
     """Return the meaning of an obstore client's error for a lake in S3."""
-    return to_aws_error(error).to_exception(_action(error), f"the bucket of the lake {place.root}")
+    return to_aws_error(error).to_exception(_action(error), f"the bucket of the lake {location.root}")
 
 
 def _action(error: Exception) -> str:

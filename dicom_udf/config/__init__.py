@@ -8,7 +8,7 @@
          └── IngestConfig · PromoteConfig · MaintainConfig · InitConfig · RegisterConfig
              ScanConfig · QueryConfig · StatusConfig · FailuresConfig · ColumnsConfig · VerifyConfig
                   │
-                  └── .place  ->  LakePlace: root, database, catalog, how S3 and AWS are reached
+                  └── .location  ->  LakeLocation: root, database, catalog, how S3 and AWS are reached
 
 Parsing reads the words alone. ``check_ingest`` and ``check_lake`` read the disk too, never the network. All raise
 :class:`~dicom_udf.errors.ConfigurationError` with one sentence that names the argument and the remedy.
@@ -32,8 +32,8 @@ from dicom_udf.config.commands import (
     WriterOptions,
 )
 from dicom_udf.config.ingest_settings import IngestConfig
-from dicom_udf.config.options import ScanFormat, location_of
-from dicom_udf.config.place import LakePlace, S3Access, service_endpoint
+from dicom_udf.config.lake_location import LakeLocation, S3Access, service_endpoint
+from dicom_udf.config.options import ScanFormat, parse_location
 
 __all__ = [
     "ColumnsConfig",
@@ -41,7 +41,7 @@ __all__ = [
     "FailuresConfig",
     "IngestConfig",
     "InitConfig",
-    "LakePlace",
+    "LakeLocation",
     "MaintainConfig",
     "PromoteConfig",
     "QueryConfig",
@@ -57,8 +57,8 @@ __all__ = [
     "check_lake",
     "check_new_lake",
     "is_lake",
-    "location_of",
     "parse_command",
     "parse_job",
+    "parse_location",
     "service_endpoint",
 ]

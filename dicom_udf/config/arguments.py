@@ -203,8 +203,8 @@ class _Parser(argparse.ArgumentParser):
             if name.startswith("--") and " " not in word and name not in self._option_string_actions:
                 nearest = difflib.get_close_matches(name, self.option_names, n=1)
                 hint = f", did you mean {nearest[0]}?" if nearest else ""
-                place = "" if self._subparsers is None else " before the command"
-                self.error(f"unknown argument {name}{hint}{place}")
+                before = "" if self._subparsers is None else " before the command"
+                self.error(f"unknown argument {name}{hint}{before}")
         return super().parse_known_args(args, namespace)
 
 

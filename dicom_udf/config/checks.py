@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from dicom_udf.config.ingest_settings import IngestConfig
-from dicom_udf.config.place import LakePlace
+from dicom_udf.config.lake_location import LakeLocation
 from dicom_udf.errors import ConfigurationError
 
 __all__ = ["check_catalog", "check_ingest", "check_lake", "check_new_lake", "is_lake"]
@@ -31,64 +31,66 @@ def check_ingest(config: IngestConfig) -> None:
     Raises:
         ConfigurationError: With the argument and the remedy.
     """
-    place = config.place
-    check_catalog(place)
+    location = config.location
+    check_catalog(location)
     _check_one_source(config)
     is_local_source = config.source is not None and not config.source.startswith("s3://")
     if config.source is not None and is_local_source:
         _check_source(Path(config.source))
-    check_new_lake(place)
-    if config.source is not None and is_local_source is not place.is_glue:
-        _check_apart(config.source, place)
+    check_new_lake(location)
+    if config.source is not None and is_local_source is not location.is_glue:
+        _check_apart(config.source, location)
     if config.report is not None:
         _check_report(Path(config.report))
 
 
-def check_catalog(place: LakePlace) -> None:
-    """Check that a lake's place and its catalog fit.
+def check_catalog(location: LakeLocation) -> None:
+    """Check that a lake's location and its catalog fit.
 
     Raises:
         ConfigurationError: They don't, or some reader would not accept the lake's prefix unquoted.
     """
-    is_s3 = place.root.startswith("s3://")
-    if is_s3 and not place.is_glue:
-        raise ConfigurationError(f"a lake in S3 needs AWS Glue to keep its tables; add --catalog glue for {place.root}")
-    if place.is_glue and not is_s3:
+    is_s3 = location.root.startswith("s3://")
+    if is_s3 and not location.is_glue:
         raise ConfigurationError(
-            f"--catalog glue needs a lake in S3, and {place.root} is a local folder; give --lake s3://bucket/prefix"
+            f"a lake in S3 needs AWS Glue to keep its tables; add --catalog glue for {location.root}"
         )
-    if place.kms_key is not None and not is_s3:
-        raise ConfigurationError(f"--kms-key is for lakes in S3, and {place.root} is a local folder; leave it out")
-    if is_s3 and not re.fullmatch(r"([A-Za-z0-9_=+@-][A-Za-z0-9._=+@-]*/)*", place.prefix):
+    if location.is_glue and not is_s3:
         raise ConfigurationError(
-            f"the prefix of the lake {place.root} can't be used; give names of letters, digits and '._=+@-' between "
+            f"--catalog glue needs a lake in S3, and {location.root} is a local folder; give --lake s3://bucket/prefix"
+        )
+    if location.kms_key is not None and not is_s3:
+        raise ConfigurationError(f"--kms-key is for lakes in S3, and {location.root} is a local folder; leave it out")
+    if is_s3 and not re.fullmatch(r"([A-Za-z0-9_=+@-][A-Za-z0-9._=+@-]*/)*", location.prefix):
+        raise ConfigurationError(
+            f"the prefix of the lake {location.root} can't be used; give names of letters, digits and '._=+@-' between "
             "single slashes"
         )
 
 
-def check_new_lake(place: LakePlace) -> None:
+def check_new_lake(location: LakeLocation) -> None:
     """Check that a lake exists or can be made. For a lake in S3 only the name is checked.
 
     Raises:
         ConfigurationError: With the argument and the remedy.
     """
-    check_catalog(place)
-    if not place.is_glue:
-        _check_is_text(place.root)
-        _check_place_of_lake(Path(place.root), place.database)
+    check_catalog(location)
+    if not location.is_glue:
+        _check_is_text(location.root)
+        _check_folder_of_lake(Path(location.root), location.database)
 
 
-def check_lake(place: LakePlace) -> None:
+def check_lake(location: LakeLocation) -> None:
     """Check that a local lake exists; one in S3 is checked when it is opened.
 
     Raises:
         ConfigurationError: It doesn't. The message names the databases that a local folder has instead.
     """
-    check_catalog(place)
-    if place.is_glue:
+    check_catalog(location)
+    if location.is_glue:
         return
-    _check_is_text(place.root)
-    lake, database, folder = place.root, place.database, Path(place.root)
+    _check_is_text(location.root)
+    lake, database, folder = location.root, location.database, Path(location.root)
     if not folder.exists():
         raise ConfigurationError(f"there is no lake at {lake}; 'dicom-lake ingest SOURCE --lake {lake}' makes one")
     if not folder.is_dir():
@@ -134,32 +136,32 @@ def _check_source(source: Path) -> None:
         raise ConfigurationError(f"this user can't read the source {source}; grant read permission")
 
 
-def _check_place_of_lake(lake: Path, database: str) -> None:
+def _check_folder_of_lake(lake: Path, database: str) -> None:
     if lake.exists() and not lake.is_dir():
         raise ConfigurationError(f"the lake {lake} is a file; give a folder, which is made if it is missing")
     if not lake.exists():
-        place = next(parent for parent in lake.parents if parent.exists())
-        if not place.is_dir():
-            raise ConfigurationError(f"the lake {lake} can't be made because {place} is a file; give another folder")
+        folder = next(parent for parent in lake.parents if parent.exists())
+        if not folder.is_dir():
+            raise ConfigurationError(f"the lake {lake} can't be made because {folder} is a file; give another folder")
     elif not (is_lake(lake, database) or _databases(lake)) and any(map(_is_foreign, lake.iterdir())):
         raise ConfigurationError(
             f"the folder {lake} has content but is not a lake; give an empty folder, a new one, or a lake"
         )
     else:
-        place = lake
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise ConfigurationError(f"this user can't write in {place}; grant write permission")
+        folder = lake
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"this user can't write in {folder}; grant write permission")
 
 
-def _check_apart(source: str, place: LakePlace) -> None:
+def _check_apart(source: str, location: LakeLocation) -> None:
     # The other way round is fine: a lake inside the source is left out of the listing.
-    if place.is_glue:
-        is_inside = f"{source.rstrip('/')}/".startswith(f"{place.root}/")
+    if location.is_glue:
+        is_inside = f"{source.rstrip('/')}/".startswith(f"{location.root}/")
     else:
-        is_inside = Path(source).resolve().is_relative_to(Path(place.root).resolve())
+        is_inside = Path(source).resolve().is_relative_to(Path(location.root).resolve())
     if is_inside:
         raise ConfigurationError(
-            f"the source {source} lies in the lake {place.root}; give a lake apart from the source"
+            f"the source {source} lies in the lake {location.root}; give a lake apart from the source"
         )
 
 

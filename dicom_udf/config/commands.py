@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from dicom_udf.config.lake_location import LakeLocation, S3Access, service_endpoint
 from dicom_udf.config.options import (
     LogFormat,
     LogLevel,
@@ -22,11 +23,11 @@ from dicom_udf.config.options import (
     format_option,
     key_arn,
     local_file,
-    location,
     log_level_option,
     number,
     option,
     partition_option,
+    path_or_url,
     patterns,
     ratio,
     s3_url,
@@ -35,7 +36,6 @@ from dicom_udf.config.options import (
     url,
     wait_option,
 )
-from dicom_udf.config.place import LakePlace, S3Access, service_endpoint
 
 __all__ = [
     "ColumnsConfig",
@@ -109,9 +109,9 @@ class CatalogOptions(S3Options):
     )
     """``http(s)://host:port``, e.g. a VPC endpoint or a server for tests."""
 
-    def place_of(self, lake: str) -> LakePlace:
-        """Return a lake's place."""
-        return LakePlace(
+    def location_of(self, lake: str) -> LakeLocation:
+        """Return a lake's location."""
+        return LakeLocation(
             lake.rstrip("/") if lake.startswith("s3://") else lake,
             database=self.database,
             catalog=self.catalog,
@@ -126,16 +126,16 @@ class LakeOptions(CatalogOptions):
 
     lake: str = option(
         "the lake: a local folder, or s3://bucket/prefix with --catalog glue",
-        parse=location,
+        parse=path_or_url,
         metavar="LAKE",
         group="what and where",
     )
     """Absolute path, because Iceberg's metadata stores it in every file's name; or an ``s3://`` URL."""
 
     @property
-    def place(self) -> LakePlace:
-        """The lake's place."""
-        return self.place_of(self.lake)
+    def location(self) -> LakeLocation:
+        """The lake's location."""
+        return self.location_of(self.lake)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,9 +188,9 @@ class WriterOptions(LakeOptions):
     """For lines at INFO and above, and for errors. The tables contain the keys in any case."""
 
     @property
-    def place(self) -> LakePlace:
-        """The lake's place."""
-        return replace(self.place_of(self.lake), kms_key=self.kms_key, create_database=self.create_database)
+    def location(self) -> LakeLocation:
+        """The lake's location."""
+        return replace(self.location_of(self.lake), kms_key=self.kms_key, create_database=self.create_database)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +222,7 @@ class ScanConfig(S3Options):
 
     source: str = option(
         "DICOM files and archives: a local folder or file, or s3://bucket/prefix",
-        parse=location,
+        parse=path_or_url,
         metavar="SOURCE",
         group="what and where",
     )
@@ -282,7 +282,7 @@ class ColumnsConfig(CatalogOptions):
     """Upper and lower case are the same."""
 
     lake: str | None = option(
-        "a lake: also count its rows that have a value", None, parse=location, metavar="LAKE", group="what and where"
+        "a lake: also count its rows that have a value", None, parse=path_or_url, metavar="LAKE", group="what and where"
     )
     """As in :class:`LakeOptions`; None for the declared list alone."""
 
@@ -293,9 +293,9 @@ class ColumnsConfig(CatalogOptions):
     """By default only the answer is printed."""
 
     @property
-    def place(self) -> LakePlace | None:
-        """The lake's place."""
-        return None if self.lake is None else self.place_of(self.lake)
+    def location(self) -> LakeLocation | None:
+        """The lake's location."""
+        return None if self.lake is None else self.location_of(self.lake)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,11 @@ from dicom_udf.config.options import (
     ArchiveNames,
     PartitionBy,
     local_file,
-    location,
     metrics_namespace,
     number,
     option,
     partition_option,
+    path_or_url,
     patterns,
     queue_url,
     ratio,
@@ -35,7 +35,7 @@ class IngestConfig(WriterOptions):
     source: str | None = option(
         "DICOM files and archives: a local folder or file, or s3://bucket/prefix",
         None,
-        parse=location,
+        parse=path_or_url,
         metavar="SOURCE",
         group="what and where",
     )
@@ -44,7 +44,7 @@ class IngestConfig(WriterOptions):
     manifest: str | None = option(
         "instead of SOURCE: a list of objects in Parquet, CSV or JSON lines, by bucket and key, or by uri",
         None,
-        parse=location,
+        parse=path_or_url,
         metavar="FILE",
         group="what and where",
     )
@@ -54,7 +54,7 @@ class IngestConfig(WriterOptions):
     inventory: str | None = option(
         "instead of SOURCE: the manifest.json of an S3 Inventory in Parquet or CSV",
         None,
-        parse=location,
+        parse=path_or_url,
         metavar="FILE",
         group="what and where",
     )

@@ -31,13 +31,13 @@ __all__ = [
     "format_option",
     "key_arn",
     "local_file",
-    "location",
-    "location_of",
     "log_level_option",
     "metrics_namespace",
     "number",
     "option",
+    "parse_location",
     "partition_option",
+    "path_or_url",
     "patterns",
     "queue_url",
     "ratio",
@@ -53,7 +53,7 @@ __all__ = [
 _UNITS = {"": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
 
 
-def location(text: str) -> str:
+def path_or_url(text: str) -> str:
     """Read a local path, ``file://`` URI or ``s3://`` URL; a local one becomes absolute, without links and ``..``.
 
     One place must have one name, since rows name their object by it.
@@ -73,14 +73,14 @@ def location(text: str) -> str:
         raise argparse.ArgumentTypeError("begins with ~, and this user has no home; write the whole path") from None
 
 
-def location_of(name: str, path: str | os.PathLike[str]) -> str:
+def parse_location(name: str, path: str | os.PathLike[str]) -> str:
     """Read a location that a caller in Python gives as the argument ``name``.
 
     Raises:
         ConfigurationError: It can't be used.
     """
     try:
-        return location(os.fspath(path))
+        return path_or_url(os.fspath(path))
     except argparse.ArgumentTypeError as error:
         raise ConfigurationError(f"{name} {error}") from None
 
@@ -89,7 +89,7 @@ def local_file(text: str) -> str:
     """Read the name of a local file, made absolute."""
     if text.startswith("s3://"):
         raise argparse.ArgumentTypeError("must be a local file; an s3:// URL is not supported")
-    return location(text)
+    return path_or_url(text)
 
 
 def database(text: str) -> str:

@@ -14,7 +14,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors.exceptions.captured import CapturedException
 
 from dicom_udf.aws.errors import NO_CONNECTION, AwsError, ErrorKind
-from dicom_udf.config import LakePlace
+from dicom_udf.config import LakeLocation
 from dicom_udf.errors import DicomLakeError, RunFailedError
 
 __all__ = ["to_spark_error", "translate_spark_errors"]
@@ -32,7 +32,7 @@ _FULL_DISK = re.compile("No space left on device|Disk quota exceeded")
 
 
 @contextlib.contextmanager
-def translate_spark_errors(place: LakePlace) -> Iterator[None]:
+def translate_spark_errors(location: LakeLocation) -> Iterator[None]:
     """Raise errors of S3, Glue and a full disk as this package's own; Spark's other errors pass unchanged.
 
     Raises:
@@ -41,26 +41,26 @@ def translate_spark_errors(place: LakePlace) -> Iterator[None]:
     try:
         yield
     except (Py4JJavaError, CapturedException) as error:
-        found = to_spark_error(_text(error), place)
+        found = to_spark_error(_text(error), location)
         if found is None:
             raise
         _log.debug("the error in Java", exc_info=True)
         raise found from None
 
 
-def to_spark_error(text: str, place: LakePlace) -> DicomLakeError | None:
+def to_spark_error(text: str, location: LakeLocation) -> DicomLakeError | None:
     """Return the meaning of a text of Java; None for errors that are neither AWS's nor a full disk's.
 
     Args:
         text: The stack trace with its causes.
-        place: The lake that Spark was writing or reading.
+        location: The lake that Spark was writing or reading.
     """
-    found = _to_aws_error(text, place) if place.is_glue else None
-    return found or (_to_disk_error(place) if _FULL_DISK.search(text) else None)
+    found = _to_aws_error(text, location) if location.is_glue else None
+    return found or (_to_disk_error(location) if _FULL_DISK.search(text) else None)
 
 
-def _to_disk_error(place: LakePlace) -> RunFailedError:
-    lake = "" if place.is_glue else f" or of the lake {place.root}"
+def _to_disk_error(location: LakeLocation) -> RunFailedError:
+    lake = "" if location.is_glue else f" or of the lake {location.root}"
     return RunFailedError(
         f"no space is left on the disk of temporary files (TMPDIR, SPARK_LOCAL_DIRS){lake}; make room and run again: "
         "the next run goes on where this one stopped"
@@ -74,23 +74,23 @@ def _text(error: Py4JJavaError | CapturedException) -> str:
     return f"{error}\n{getattr(error, '_stackTrace', '')}"
 
 
-def _to_aws_error(text: str, place: LakePlace) -> DicomLakeError | None:
+def _to_aws_error(text: str, location: LakeLocation) -> DicomLakeError | None:
     refusals = list(_REFUSAL.finditer(text))
     if not refusals:
-        return _to_client_error(text, place)
+        return _to_client_error(text, location)
     last = refusals[-1]  # the innermost cause
     service, code, words = last["service"], last["code"], last["words"]
     status = int(found[1]) if (found := _STATUS.search(words)) else 0
     if code.lower() == service:  # the service's general exception
         code = str(status or "")
-    action, resource = _action(text, last), _resource(service, place)
+    action, resource = _action(text, last), _resource(service, location)
     error = AwsError(code, status, words=words)
     if error.kind is ErrorKind.DENIED and (allowed := _NOT_ALLOWED.search(words)):
         action, resource = allowed["action"], allowed["resource"] or resource
     return error.to_exception(action, resource)
 
 
-def _to_client_error(text: str, place: LakePlace) -> DicomLakeError | None:
+def _to_client_error(text: str, location: LakeLocation) -> DicomLakeError | None:
     """Return the meaning of an error without an answer: of AWS's library itself, or of the network."""
     if "SdkClientException" not in text and "ApiCallTimeout" not in text:
         return None
@@ -100,7 +100,7 @@ def _to_client_error(text: str, place: LakePlace) -> DicomLakeError | None:
     service = "glue" if "awssdk.services.glue" in text else "s3"
     method = _METHOD.search(text)
     return error.to_exception(
-        f"{service}:{_capital(method[1])}" if method else f"{service}:*", _resource(service, place)
+        f"{service}:{_capital(method[1])}" if method else f"{service}:*", _resource(service, location)
     )
 
 
@@ -110,10 +110,10 @@ def _action(text: str, refusal: re.Match[str]) -> str:
     return f"{refusal['service']}:{_capital(method[1]) if method else '*'}"
 
 
-def _resource(service: str, place: LakePlace) -> str:
+def _resource(service: str, location: LakeLocation) -> str:
     if service == "s3":
-        return f"the bucket of the lake {place.root}"
-    return f"the databases {place.database} and {place.staging}"
+        return f"the bucket of the lake {location.root}"
+    return f"the databases {location.database} and {location.staging}"
 
 
 def _capital(name: str) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from dicom_udf.aws.glue import create_database, database_exists, find_table
 from dicom_udf.aws.s3 import request_bucket, s3_client
 from dicom_udf.columns import Table, quote_text
-from dicom_udf.config import LakePlace
+from dicom_udf.config import LakeLocation
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.lake import layout
 
@@ -18,9 +18,9 @@ _COMMENT_CHARACTERS = 255
 """Glue's limits for a column (its API, structure Column)."""
 
 
-def location_clause(place: LakePlace, database: str, table: str) -> str:
+def location_clause(location: LakeLocation, database: str, table: str) -> str:
     """Return the SQL clause that puts a table into the lake in S3; empty for a local lake."""
-    return f"LOCATION {quote_text(place.location(database, table))}" if place.is_glue else ""
+    return f"LOCATION {quote_text(location.path_of(database, table))}" if location.is_glue else ""
 
 
 def check_fits(table: Table) -> None:
@@ -42,26 +42,29 @@ def check_fits(table: Table) -> None:
             )
 
 
-def make_databases(place: LakePlace) -> None:
+def make_databases(location: LakeLocation) -> None:
     """Make the lake's two databases where they are missing, with the lake's folders as their locations.
 
     Raises:
         ConfigurationError: A database is missing and may not be made.
         RunFailedError: The catalog can't be reached, or denies access.
     """
-    purposes = {place.database: "DICOM headers as tables", place.staging: "What a run is writing; not for readers"}
+    purposes = {
+        location.database: "DICOM headers as tables",
+        location.staging: "Tables of running jobs; not for readers",
+    }
     for name, purpose in purposes.items():
-        if database_exists(place, name):
+        if database_exists(location, name):
             continue
-        if not place.create_database:
+        if not location.create_database:
             raise ConfigurationError(
-                f"the Glue catalog has no database {name}; make it with the location {place.location(name)}, or leave "
-                "--create-database true"
+                f"the Glue catalog has no database {name}; make it with the location {location.path_of(name)}, or "
+                "leave --create-database true"
             )
-        create_database(place, name, purpose)
+        create_database(location, name, purpose)
 
 
-def check_tables(place: LakePlace) -> None:
+def check_tables(location: LakeLocation) -> None:
     """Check that the catalog's tables are those of the lake: maintenance deletes files that no table names.
 
     Raises:
@@ -69,16 +72,16 @@ def check_tables(place: LakePlace) -> None:
         RunFailedError: The catalog or S3 can't be reached, or denies access.
     """
     for table in layout.table_names():
-        if find_table(place, table) is None and _has_metadata(place, table):
+        if find_table(location, table) is None and _has_metadata(location, table):
             raise ConfigurationError(
-                f"the Glue catalog lacks the table {place.database}.{table}, whose files are in "
-                f"{place.location(place.database, table)}; attach it: dicom-lake register --lake {place.root} "
-                f"--catalog glue --database {place.database}"
+                f"the Glue catalog lacks the table {location.database}.{table}, whose files are in "
+                f"{location.path_of(location.database, table)}; attach it: dicom-lake register --lake {location.root} "
+                f"--catalog glue --database {location.database}"
             )
 
 
-def _has_metadata(place: LakePlace, table: str) -> bool:
+def _has_metadata(location: LakeLocation, table: str) -> bool:
     """Return whether the lake has files of a table."""
-    prefix = f"{place.prefix}{place.database}/{table}/metadata/"
-    list_page = partial(s3_client(place.access).list_objects_v2, Bucket=place.bucket, Prefix=prefix, MaxKeys=1)
-    return bool(request_bucket(place.bucket, list_page).get("Contents"))
+    prefix = f"{location.prefix}{location.database}/{table}/metadata/"
+    list_page = partial(s3_client(location.access).list_objects_v2, Bucket=location.bucket, Prefix=prefix, MaxKeys=1)
+    return bool(request_bucket(location.bucket, list_page).get("Contents"))

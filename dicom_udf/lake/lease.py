@@ -31,7 +31,7 @@ from obstore.store import LocalStore
 from dicom_udf.aws.clients import TRIES
 from dicom_udf.aws.errors import AwsError
 from dicom_udf.aws.s3 import obstore_store, to_lake_error
-from dicom_udf.config import LakePlace
+from dicom_udf.config import LakeLocation
 from dicom_udf.errors import RunFailedError
 
 __all__ = ["CLOCK_SKEW", "LEASE_SECONDS", "Lease", "LeaseLostError", "lake_lease", "take_lease"]
@@ -155,11 +155,11 @@ class Lease:
                     obstore.delete(self._store, _name(number))
 
 
-def lake_lease(place: LakePlace, holder: str, *, wait: float = 0.0) -> Lease:
+def lake_lease(location: LakeLocation, holder: str, *, wait: float = 0.0) -> Lease:
     """Take the lease of a lake; use it as a context manager.
 
     Args:
-        place: The lake; a local folder is made if missing.
+        location: The lake; a local folder is made if missing.
         holder: Key of this run.
         wait: Seconds to wait for another holder. Maintenance and promotion wait, an ingest does not.
 
@@ -167,14 +167,14 @@ def lake_lease(place: LakePlace, holder: str, *, wait: float = 0.0) -> Lease:
         ConfigurationError: The lake's bucket doesn't exist.
         RunFailedError: Another run holds the lease; or S3 denies access, or can't be reached.
     """
-    store = _store(place)
+    store = _store(location)
     deadline = time.monotonic() + wait
     is_logged = False
     while True:
         try:
             return take_lease(store, holder)
         except (BaseError, OSError) as error:
-            raise to_lake_error(error, place) if place.is_glue else error from None
+            raise to_lake_error(error, location) if location.is_glue else error from None
         except RunFailedError as error:
             if time.monotonic() >= deadline:
                 raise
@@ -184,19 +184,19 @@ def lake_lease(place: LakePlace, holder: str, *, wait: float = 0.0) -> Lease:
         time.sleep(min(5.0, wait))
 
 
-def _store(place: LakePlace) -> Any:
-    if not place.is_glue:
-        return LocalStore(str(Path(place.root) / "_ingest" / "lease"), mkdir=True)
+def _store(location: LakeLocation) -> Any:
+    if not location.is_glue:
+        return LocalStore(str(Path(location.root) / "_ingest" / "lease"), mkdir=True)
     try:
         return obstore_store(
-            place.bucket,
-            place.access,
-            prefix=f"{place.prefix}_ingest/lease",
-            kms_key=place.kms_key,
+            location.bucket,
+            location.access,
+            prefix=f"{location.prefix}_ingest/lease",
+            kms_key=location.kms_key,
             retries=TRIES,
         )
     except AwsError as error:
-        raise to_lake_error(error, place) from None
+        raise to_lake_error(error, location) from None
 
 
 def take_lease(

@@ -23,9 +23,9 @@ from dicom_udf.lake.layout import INSTANCES, LakeTable
 from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.recovery import finish_left_batches
 from dicom_udf.lake.session import CATALOG, lake_session
-from dicom_udf.lake.tables import Lake, open_lake
+from dicom_udf.lake.tables import Lake, connect_lake
 from dicom_udf.lake.upkeep import TableUpkeep, maintain_table, plan_table
-from dicom_udf.logs import named, set_run_id
+from dicom_udf.logs import set_run_id
 
 __all__ = ["LakeUpkeep", "maintain"]
 
@@ -58,24 +58,24 @@ def maintain(config: MaintainConfig) -> LakeUpkeep:
         ConfigurationError: There is no such lake, or ``config.sort_by`` names an unfit column. Nothing was written.
         RunFailedError: Another run holds the lake longer than ``config.wait``, or a step failed; earlier steps stay.
     """
-    check_lake(config.place)
-    if config.place.is_glue:
-        lake_tables(config.place, layout.table_names())
-    with translate_spark_errors(config.place):
+    check_lake(config.location)
+    if config.location.is_glue:
+        lake_tables(config.location, layout.table_names())
+    with translate_spark_errors(config.location):
         return _maintain(config)
 
 
 def _maintain(config: MaintainConfig) -> LakeUpkeep:
     if config.dry_run:
-        lake = Lake(lake_session(config.place, master=config.master), config.place)
+        lake = Lake(lake_session(config.location, master=config.master), config.location)
         _check(lake, config)
         staged, planned = _left_batches(lake)
         tables = tuple(plan_table(lake, table.name, config) for table in _tables(lake))
         return LakeUpkeep(staged, planned, len(find_dead_stages(lake, config.orphan_days)), tables)
     run = new_plan_id(datetime.now(UTC))
     set_run_id(run)
-    with lake_lease(config.place, run, wait=config.wait) as lease:
-        lake = open_lake(config.place, master=config.master, lease=lease)
+    with lake_lease(config.location, run, wait=config.wait) as lease:
+        lake = connect_lake(config.location, master=config.master, lease=lease)
         _check(lake, config)
         finished = finish_left_batches(lake)
         staged, planned = _left_batches(lake)
@@ -83,7 +83,7 @@ def _maintain(config: MaintainConfig) -> LakeUpkeep:
             _log.warning("%d staged batches are unfinished: nothing is deleted", staged)
         dead = find_dead_stages(lake, config.orphan_days)
         for name in dead:
-            remove_stage(config.place, name)
+            remove_stage(config.location, name)
         broken = _broken(lake) if config.verify and not staged else ()
         may_delete = not (staged or broken)
         tables = tuple(maintain_table(lake, table, config, may_delete=may_delete) for table in _tables(lake))
@@ -99,7 +99,7 @@ def _check(lake: Lake, config: MaintainConfig) -> None:
     for setting in ("spark.wap.id", "spark.wap.branch"):
         lake.spark.conf.unset(setting)
     present = [table.name for table in _tables(lake)]
-    for name in () if config.place.is_glue else present:  # find_table has checked those of the Glue catalog
+    for name in () if config.location.is_glue else present:  # find_table has checked those of the Glue catalog
         folder = Path(iceberg.location(lake.load(name)).removeprefix("file:")).resolve()
         if folder != (Path(config.lake) / config.database / name).resolve():
             # Its metadata names the files of the lake that it was copied from: those would be deleted.
@@ -122,7 +122,7 @@ def _broken(lake: Lake) -> tuple[InvariantResult, ...]:
     results = check_invariants(lambda sql: lake.spark.sql(sql).collect(), names)
     broken = tuple(one for one in results if one.wrong)
     for one in broken:
-        uris = ", ".join(map(named, one.source_uris))
+        uris = ", ".join(map(redacted_uri, one.source_uris))
         counted = f"{one.wrong:,} of {one.checked:,} {one.invariant.unit}"
         _log.warning("wrong for %s: %s: %s", counted, one.invariant.meaning, uris)
     return broken
@@ -130,7 +130,7 @@ def _broken(lake: Lake) -> tuple[InvariantResult, ...]:
 
 def _left_batches(lake: Lake) -> tuple[int, int]:
     """Count the batches of earlier runs that are staged and not committed, and those that are only planned."""
-    if not lake.spark.catalog.databaseExists(f"{CATALOG}.{lake.place.staging}"):
+    if not lake.spark.catalog.databaseExists(f"{CATALOG}.{lake.location.staging}"):
         return 0, 0
     names = lake.staging_tables()
     stages = [name for name in names if name.startswith("stage_")]

@@ -32,7 +32,7 @@ from dicom_udf.lake.promoted_columns import (
     promoted_columns,
 )
 from dicom_udf.lake.publish import publish
-from dicom_udf.lake.tables import Lake, open_lake
+from dicom_udf.lake.tables import Lake, connect_lake
 from dicom_udf.logs import set_run_id
 from dicom_udf.read import staged_table
 
@@ -70,14 +70,14 @@ def promote(config: PromoteConfig) -> Promotions:
         RunFailedError: Another run holds the lake, or took it over.
     """
     wanted = [parse_promoted(text) for text in config.attributes]
-    check_lake(config.place)
-    if config.place.is_glue:
-        lake_tables(config.place, layout.table_names())
+    check_lake(config.location)
+    if config.location.is_glue:
+        lake_tables(config.location, layout.table_names())
     began = datetime.now(UTC).replace(tzinfo=None)
     run = new_plan_id(began)
     set_run_id(run)
-    with translate_spark_errors(config.place), lake_lease(config.place, run, wait=config.wait) as lease:
-        lake = open_lake(config.place, master=config.master, lease=lease)
+    with translate_spark_errors(config.location), lake_lease(config.location, run, wait=config.wait) as lease:
+        lake = connect_lake(config.location, master=config.master, lease=lease)
         known = promoted_columns(lake)
         new = check_promotable(wanted, _taken_names(lake), known)
         left = find_promotion(lake)
@@ -87,12 +87,12 @@ def promote(config: PromoteConfig) -> Promotions:
         if new:
             promotion = Promotion(f"promote_{run}", began, tuple(one.column for one in new))
             lake.check_lease()
-            if config.place.is_glue:
+            if config.location.is_glue:
                 check_fits(Table(INSTANCES.name, "", tuple(one.field for one in new)))
             add_columns(lake, promotion, new)
             _fill(lake, promotion, new)
-            if config.place.is_glue:
-                create_views(glue_client(config.place), config.place.database)
+            if config.location.is_glue:
+                create_views(glue_client(config.location), config.location.database)
         return Promotions(tuple(new), left.columns if left is not None else (), lake.table(INSTANCES.name).count())
 
 

@@ -10,7 +10,7 @@ from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from dicom_udf.aws.clients import default_region
-from dicom_udf.config import LakePlace
+from dicom_udf.config import LakeLocation
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake import iceberg
 from dicom_udf.lake.start import AWS_PACKAGE, ICEBERG_PACKAGE, start_spark
@@ -23,7 +23,7 @@ CATALOG = "lake"
 _ICEBERG_EXTENSIONS = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
 
 
-def lake_session(place: LakePlace, *, master: str | None = None) -> SparkSession:
+def lake_session(location: LakeLocation, *, master: str | None = None) -> SparkSession:
     """Return a session whose catalog :data:`CATALOG` is the lake's.
 
     Each call returns a new session (catalog, ``spark.wap.id``) on the one Spark application of the process. Under
@@ -31,7 +31,7 @@ def lake_session(place: LakePlace, *, master: str | None = None) -> SparkSession
     In plain Python, the application is started locally: see :func:`dicom_udf.lake.start.start_spark`.
 
     Args:
-        place: The lake. A local lake has a Hadoop catalog in its folder, a lake in S3 uses the Glue catalog.
+        location: The lake. A local lake has a Hadoop catalog in its folder, a lake in S3 uses the Glue catalog.
         master: Spark master for an application that plain Python starts; default ``local[*]``.
 
     Raises:
@@ -42,7 +42,7 @@ def lake_session(place: LakePlace, *, master: str | None = None) -> SparkSession
     builder = builder.config("spark.serializer", "org.apache.spark.serializer.KryoSerializer")
     is_own = "PYSPARK_GATEWAY_PORT" not in os.environ
     if is_own and SparkContext._active_spark_context is None:
-        packages = [ICEBERG_PACKAGE] + [AWS_PACKAGE] * place.is_glue
+        packages = [ICEBERG_PACKAGE] + [AWS_PACKAGE] * location.is_glue
         application = start_spark(builder, master or "local[*]", packages)
     else:
         application = builder.getOrCreate()
@@ -51,20 +51,20 @@ def lake_session(place: LakePlace, *, master: str | None = None) -> SparkSession
         if threading.current_thread() is threading.main_thread():
             # Spark's own handler calls Java, which fails during another call of Java.
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        if place.is_glue:
+        if location.is_glue:
             _check_aws(application)
     session = application.newSession()
-    for key, value in _catalog_settings(place).items():
+    for key, value in _catalog_settings(location).items():
         session.conf.set(key, value)
     return session
 
 
-def _catalog_settings(place: LakePlace) -> dict[str, str]:
+def _catalog_settings(location: LakeLocation) -> dict[str, str]:
     catalog = f"spark.sql.catalog.{CATALOG}"
-    keeper = _glue_settings(place) if place.is_glue else {"type": "hadoop"}
+    keeper = _glue_settings(location) if location.is_glue else {"type": "hadoop"}
     return {
         catalog: "org.apache.iceberg.spark.SparkCatalog",
-        f"{catalog}.warehouse": place.root,
+        f"{catalog}.warehouse": location.root,
         # A cached table would hide commits of other processes between two steps of a batch.
         f"{catalog}.cache-enabled": "false",
         **{f"{catalog}.{name}": value for name, value in keeper.items()},
@@ -74,20 +74,20 @@ def _catalog_settings(place: LakePlace) -> dict[str, str]:
     }
 
 
-def _glue_settings(place: LakePlace) -> dict[str, str]:
+def _glue_settings(location: LakeLocation) -> dict[str, str]:
     """Return Iceberg's settings for Glue and S3; AWS's library for Java finds the credentials."""
     settings = {
         "type": "glue",
         "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
-        "client.region": default_region(place.access.region),
-        "s3.path-style-access": str(place.access.is_path_style).lower(),
+        "client.region": default_region(location.access.region),
+        "s3.path-style-access": str(location.access.is_path_style).lower(),
     }
-    if place.access.endpoint is not None:
-        settings["s3.endpoint"] = place.access.endpoint
-    if place.aws_endpoint is not None:
-        settings["glue.endpoint"] = place.aws_endpoint
-    if place.kms_key is not None:
-        settings |= {"s3.sse.type": "kms", "s3.sse.key": place.kms_key}
+    if location.access.endpoint is not None:
+        settings["s3.endpoint"] = location.access.endpoint
+    if location.aws_endpoint is not None:
+        settings["glue.endpoint"] = location.aws_endpoint
+    if location.kms_key is not None:
+        settings |= {"s3.sse.type": "kms", "s3.sse.key": location.kms_key}
     return settings
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from dicom_udf.aws.glue import find_table, glue_client, table_names
 from dicom_udf.aws.s3 import list_objects
-from dicom_udf.config import InitConfig, LakePlace, RegisterConfig, check_new_lake
+from dicom_udf.config import InitConfig, LakeLocation, RegisterConfig, check_new_lake
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.lake import iceberg, layout
 from dicom_udf.lake.batch import new_plan_id, plan_name
@@ -19,7 +19,7 @@ from dicom_udf.lake.glue_tables import make_databases
 from dicom_udf.lake.glue_views import create_views
 from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.session import CATALOG, lake_session
-from dicom_udf.lake.tables import Lake, open_lake
+from dicom_udf.lake.tables import Lake, connect_lake
 
 __all__ = ["Registered", "init", "register"]
 
@@ -48,9 +48,9 @@ def init(config: InitConfig) -> None:
         ConfigurationError: There can't be a lake at this place. Nothing was written.
         RunFailedError: Another run holds the lake, or S3 or Glue refuse.
     """
-    check_new_lake(config.place)
-    with translate_spark_errors(config.place), lake_lease(config.place, new_plan_id(datetime.now(UTC))) as lease:
-        open_lake(config.place, partition_by=config.partition_by, master=config.master, lease=lease)
+    check_new_lake(config.location)
+    with translate_spark_errors(config.location), lake_lease(config.location, new_plan_id(datetime.now(UTC))) as lease:
+        connect_lake(config.location, partition_by=config.partition_by, master=config.master, lease=lease)
 
 
 def register(config: RegisterConfig) -> Registered:
@@ -64,42 +64,42 @@ def register(config: RegisterConfig) -> Registered:
             made.
         RunFailedError: Another run holds the lake, or S3 or Glue refuse.
     """
-    place = config.place
-    if not place.is_glue:
+    location = config.location
+    if not location.is_glue:
         raise ConfigurationError(
-            f"the lake {place.root} keeps its own tables, so there is nothing to register; give an s3:// lake and "
+            f"the lake {location.root} keeps its own tables, so there is nothing to register; give an s3:// lake and "
             "--catalog glue"
         )
-    check_new_lake(place)
-    with translate_spark_errors(place), lake_lease(place, new_plan_id(datetime.now(UTC))):
-        there = _newest_metadata(place, place.database)
+    check_new_lake(location)
+    with translate_spark_errors(location), lake_lease(location, new_plan_id(datetime.now(UTC))):
+        there = _newest_metadata(location, location.database)
         tables = [table for table in layout.table_names() if table in there]
-        lost = [table for table in tables if find_table(place, table) is None]
+        lost = [table for table in tables if find_table(location, table) is None]
         if not lost:
             raise ConfigurationError(
-                f"the Glue catalog has every table of the lake {place.root} already; nothing was changed"
+                f"the Glue catalog has every table of the lake {location.root} already; nothing was changed"
                 if tables
-                else f"there are no tables in {place.location(place.database)}; 'dicom-lake init' makes them"
+                else f"there are no tables in {location.path_of(location.database)}; 'dicom-lake init' makes them"
             )
-        make_databases(place)
-        lake = Lake(lake_session(place, master=config.master), place)
+        make_databases(location)
+        lake = Lake(lake_session(location, master=config.master), location)
         for table in lost:
-            _attach(lake, place.database, table, there[table])
+            _attach(lake, location.database, table, there[table])
         staging = tuple(_attach_staging(lake))
         if "instances" in there:
-            create_views(glue_client(place), place.database)
+            create_views(glue_client(location), location.database)
     return Registered({table: there[table] for table in lost}, staging)
 
 
-def _newest_metadata(place: LakePlace, database: str) -> dict[str, str]:
+def _newest_metadata(location: LakeLocation, database: str) -> dict[str, str]:
     """Return the URL of the metadata file with the highest version for each table in a database's folder."""
-    prefix = f"{place.prefix}{database}/"
+    prefix = f"{location.prefix}{database}/"
     newest: dict[str, tuple[int, datetime, str]] = {}
-    for entry in list_objects(place.bucket, prefix, place.access):
+    for entry in list_objects(location.bucket, prefix, location.access):
         found = _METADATA.fullmatch(entry["Key"][len(prefix) :])
         if found:
             # Of two files of one version the earlier is of a writer that died or was too late to commit.
-            one = (int(found["version"]), entry["LastModified"], f"s3://{place.bucket}/{entry['Key']}")
+            one = (int(found["version"]), entry["LastModified"], f"s3://{location.bucket}/{entry['Key']}")
             newest[found["table"]] = max(newest.get(found["table"], one), one)
     return {table: url for table, (_, _, url) in newest.items()}
 
@@ -116,8 +116,8 @@ def _attach_staging(lake: Lake) -> Iterator[str]:
 
     A stage with missing files was being dropped, which happens only after its batch is published.
     """
-    there = _newest_metadata(lake.place, lake.place.staging)
-    known = table_names(lake.place, lake.place.staging)
+    there = _newest_metadata(lake.location, lake.location.staging)
+    known = table_names(lake.location, lake.location.staging)
     lost = [name for name in there if name.startswith("stage_") and name not in known]
     for plan, stages in _by_plan(lost).items():
         if plan not in known:
@@ -136,7 +136,7 @@ def _by_plan(stages: Iterable[str]) -> dict[str, list[str]]:
 
 def _attach_whole(lake: Lake, name: str, metadata: str) -> bool:
     """Attach a staging table if all of its files exist; otherwise its files stay for maintenance."""
-    _attach(lake, lake.place.staging, name, metadata)
+    _attach(lake, lake.location.staging, name, metadata)
     if iceberg.all_files_exist(lake.staging_table(name)):
         return True
     lake.spark.sql(f"DROP TABLE {lake.staging_name(name)}")

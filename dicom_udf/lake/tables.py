@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from dicom_udf.aws.glue import glue_client
 from dicom_udf.columns import Table, quote_text, spark_ddl
-from dicom_udf.config import LakePlace
+from dicom_udf.config import LakeLocation
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake import iceberg, layout
 from dicom_udf.lake.glue_tables import check_fits, check_tables, location_clause, make_databases
@@ -18,7 +18,7 @@ from dicom_udf.lake.lease import Lease
 from dicom_udf.lake.session import CATALOG, lake_session
 from dicom_udf.version import __version__
 
-__all__ = ["SCHEMA_VERSION", "Lake", "open_lake"]
+__all__ = ["SCHEMA_VERSION", "Lake", "connect_lake"]
 
 SCHEMA_VERSION = 1
 """Version of the tables' layout, kept as the table property ``dicom-lake.schema-version``."""
@@ -56,18 +56,18 @@ class Lake:
 
     Attributes:
         spark: A session from :func:`dicom_udf.lake.session.lake_session`.
-        place: Where the lake is.
+        location: Where the lake is.
         lease: The right to write; None for readers, and in tests with one process.
     """
 
     spark: SparkSession
-    place: LakePlace
+    location: LakeLocation
     lease: Lease | None = None
 
     @property
     def database(self) -> str:
         """Name of the database that readers query."""
-        return self.place.database
+        return self.location.database
 
     def check_lease(self) -> None:
         """Check that this run still holds the lake.
@@ -84,7 +84,7 @@ class Lake:
 
     def staging_name(self, table: str) -> str:
         """Return the full name of a staging table, which only runs read."""
-        return f"{CATALOG}.{self.place.staging}.{table}"
+        return f"{CATALOG}.{self.location.staging}.{table}"
 
     def table(self, table: str) -> DataFrame:
         """Return a table that readers see, as of now."""
@@ -104,15 +104,15 @@ class Lake:
 
     def staging_tables(self) -> list[str]:
         """Return the names of the staging tables that exist."""
-        rows = self.spark.sql(f"SHOW TABLES IN {CATALOG}.{self.place.staging}").collect()
+        rows = self.spark.sql(f"SHOW TABLES IN {CATALOG}.{self.location.staging}").collect()
         return sorted(row["tableName"] for row in rows)
 
     def create_staging(self, name: str, columns: str) -> None:
         """Make an empty staging table. An older one of that name is dropped, because it was never finished."""
         self.drop_staging(name)
-        location = location_clause(self.place, self.place.staging, name)
+        stored_at = location_clause(self.location, self.location.staging, name)
         self.spark.sql(
-            f"CREATE TABLE {self.staging_name(name)} ({columns}) USING iceberg {location} "
+            f"CREATE TABLE {self.staging_name(name)} ({columns}) USING iceberg {stored_at} "
             f"{_properties(_STAGING_PROPERTIES)}"
         )
 
@@ -121,13 +121,13 @@ class Lake:
         self.spark.sql(f"DROP TABLE IF EXISTS {self.staging_name(name)} PURGE")
 
 
-def open_lake(
-    place: LakePlace, *, partition_by: str = "day", master: str | None = None, lease: Lease | None = None
+def connect_lake(
+    location: LakeLocation, *, partition_by: str = "day", master: str | None = None, lease: Lease | None = None
 ) -> Lake:
     """Open a lake; make the databases, tables and declared columns that are missing.
 
     Args:
-        place: The lake; a local folder is made if missing.
+        location: The lake; a local folder is made if missing.
         partition_by: ``day``, ``month`` or ``year`` of study_date; a table that exists keeps its partitions.
         master: As in :func:`dicom_udf.lake.session.lake_session`.
         lease: The right to write.
@@ -138,21 +138,21 @@ def open_lake(
         RunFailedError: A newer version of this software has written to the lake.
     """
     tables = {declared.columns(): declared.partitions(partition_by) for declared in layout.LAKE_TABLES}
-    if place.is_glue:
+    if location.is_glue:
         for table in tables:
             check_fits(table)
-        make_databases(place)
-        check_tables(place)
-    lake = Lake(lake_session(place, master=master), place, lease)
-    if not place.is_glue:
-        for name in (place.database, place.staging):
+        make_databases(location)
+        check_tables(location)
+    lake = Lake(lake_session(location, master=master), location, lease)
+    if not location.is_glue:
+        for name in (location.database, location.staging):
             lake.spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{name}")
     for table, partitions in tables.items():
         _create(lake, table, partitions)
     for table in tables:
         _bring_up_to_date(lake, table)
-    if place.is_glue:
-        create_views(glue_client(place), place.database)
+    if location.is_glue:
+        create_views(glue_client(location), location.database)
     return lake
 
 
@@ -160,7 +160,7 @@ def _create(lake: Lake, table: Table, partitions: str) -> None:
     partitioned = f"PARTITIONED BY ({partitions})" if partitions else ""
     lake.spark.sql(
         f"CREATE TABLE IF NOT EXISTS {lake.name(table.name)} ({spark_ddl(table)}) USING iceberg {partitioned} "
-        f"COMMENT {quote_text(table.comment)} {location_clause(lake.place, lake.database, table.name)} "
+        f"COMMENT {quote_text(table.comment)} {location_clause(lake.location, lake.database, table.name)} "
         f"{_properties(_PROPERTIES | _PUBLISHED)}"
     )
 

@@ -140,13 +140,13 @@ def _events(message: Any, nesting: int) -> list[ObjectEvent]:
 
 def _notified(record: Any) -> list[ObjectEvent]:
     """Read a record of an S3 event notification."""
-    name, told = record["eventName"].removeprefix("s3:"), record["s3"]
+    name, detail = record["eventName"].removeprefix("s3:"), record["s3"]
     kind = next((kind for begin, kind in _NOTIFICATIONS.items() if name.startswith(begin)), None)
     if kind is None:
         return []
-    thing = told["object"]
+    thing = detail["object"]
     key = unquote_plus(thing["key"], errors="strict")
-    return [_event(told["bucket"], key, kind, thing, thing.get("eTag"), record.get("eventTime"))]
+    return [_event(detail["bucket"], key, kind, thing, thing.get("eTag"), record.get("eventTime"))]
 
 
 def _bridged(event: Any) -> list[ObjectEvent]:
@@ -154,9 +154,9 @@ def _bridged(event: Any) -> list[ObjectEvent]:
     kind = _BRIDGED.get(event["detail-type"])
     if kind is None:
         return []
-    told = event["detail"]
-    thing = told["object"]
-    return [_event(told["bucket"], thing["key"], kind, thing, thing.get("etag"), event.get("time"))]
+    detail = event["detail"]
+    thing = detail["object"]
+    return [_event(detail["bucket"], thing["key"], kind, thing, thing.get("etag"), event.get("time"))]
 
 
 def _event(bucket: Any, key: Any, kind: EventKind, thing: Any, etag: Any, time: Any) -> ObjectEvent:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from dicom_udf.errors import ConfigurationError, FailureCode, FileFault, RunFailedError
-from dicom_udf.logs import named
+from dicom_udf.logs import redacted_uri
 from dicom_udf.markers import is_folder_marker
 from dicom_udf.sources.objects import ObjectReader, ObjectRef, object_batch
 from dicom_udf.sources.patterns import Patterns
@@ -195,7 +195,7 @@ def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
         return iter(())
     except OSError as error:
         raise RunFailedError(
-            f"the folder {named(uri_of(folder))} can't be read ({_reason(error)}); grant access to it or take it out"
+            f"the folder {redacted_uri(uri_of(folder))} can't be read ({_reason(error)}); grant access or exclude it"
         ) from None
     return iter(sorted(entries, key=_sort_key))
 

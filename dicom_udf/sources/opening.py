@@ -22,7 +22,7 @@ def open_source(config: IngestConfig) -> Source:
         RunFailedError: It is denied, or can't be reached.
     """
     access, patterns = config.access, Patterns(config.include, config.exclude)
-    excluded = f"{config.place.root}/" if config.place.is_glue else None
+    excluded = f"{config.location.root}/" if config.location.is_glue else None
     if config.queue is not None:
         queue = open_queue(config.queue, endpoint=service_endpoint("SQS", config.aws_endpoint))
         return QueueSource(queue, access, patterns, excluded=excluded, max_messages=config.max_messages)
@@ -32,7 +32,7 @@ def open_source(config: IngestConfig) -> Source:
         return StoreSource(open_inventory(config.inventory, access=access, patterns=patterns, excluded=excluded))
     store = open_store(
         config.source or "",
-        exclude=config.place.root,
+        exclude=config.location.root,
         access=access,
         patterns=patterns,
         may_be_empty=config.allow_mass_delete,

@@ -48,7 +48,7 @@ def server():
 
 @pytest.fixture
 def command(server, monkeypatch, capsys):
-    """Run a query by the command; return its status, what it printed, and what it told."""
+    """Run a query by the command; return its status, what it printed, and what it reported."""
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
 
@@ -107,7 +107,7 @@ def test_an_answer_has_the_forms_of_a_local_one(command, queue, form, printed):
     assert command("SELECT 1", "--output-location", OUTPUT, "--format", form) == (0, printed, "")
 
 
-def test_athena_is_told_the_database_workgroup_and_output(command, queue, server):
+def test_athena_is_reported_the_database_workgroup_and_output(command, queue, server):
     client = server.client("athena")
     client.create_work_group(Name="research", Configuration={"ResultConfiguration": {"OutputLocation": OUTPUT}})
     queue({"n": "bigint"}, [["1"]])
@@ -120,35 +120,35 @@ def test_athena_is_told_the_database_workgroup_and_output(command, queue, server
 
 
 @pytest.mark.parametrize(
-    ("database", "told"),
+    ("database", "reported"),
     [
         ("nothing", "the Glue catalog has no tables in the database nothing for the lake s3://lake/dicom"),
         ("other", "the Glue catalog's table other.instances is in s3://elsewhere/other/instances"),
     ],
 )
-def test_a_database_that_is_not_the_lakes_is_not_asked(command, server, database, told):
+def test_a_database_that_is_not_the_lakes_is_not_asked(command, server, database, reported):
     status, printed, said = command("SELECT 1", "--database", database)
     assert (status, printed) == (2, "")
-    assert told in said
+    assert reported in said
 
 
-def test_what_was_scanned_is_told_where_it_is_asked_for(command, queue, caplog):
+def test_what_was_scanned_is_reported_where_it_is_asked_for(command, queue, caplog):
     queue({"n": "bigint"}, [["1"]])
     assert command("SELECT 1 AS n", "--output-location", OUTPUT, "--log-level", "INFO")[0] == 0
     assert "scanned 0 B" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reported"),
     [
         (["--lake", "lake", "--workgroup", "w"], "--workgroup and --output-location are Athena's"),
         (["--lake", "s3://lake/x"], "a lake in S3 needs AWS Glue to keep its tables; add --catalog glue"),
         ([*GLUE, "--output-location", "here"], "argument --output-location: must be a URL like s3://bucket/prefix/"),
     ],
 )
-def test_options_that_do_not_go_together_are_refused(capsys, options, told):
+def test_options_that_do_not_go_together_are_refused(capsys, options, reported):
     assert main(["query", "SELECT 1", *options]) == 2
-    assert told in capsys.readouterr().err
+    assert reported in capsys.readouterr().err
 
 
 def test_ctrl_c_stops_the_query_in_athena(server):
@@ -166,12 +166,12 @@ def test_ctrl_c_stops_the_query_in_athena(server):
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        told = process.communicate(timeout=60)[1]
+        reported = process.communicate(timeout=60)[1]
     finally:
         process.kill()
         process.wait()
         post(server, "state-manager/unset-transition", model_name="athena::execution")
-    assert (process.returncode, told.startswith("dicom-lake: error: interrupted")) == (130, True)
+    assert (process.returncode, reported.startswith("dicom-lake: error: interrupted")) == (130, True)
     [name] = started
     state = athena.get_query_execution(QueryExecutionId=name)["QueryExecution"]["Status"]["State"]
     assert state == "CANCELLED"
@@ -326,7 +326,7 @@ def test_a_query_that_cannot_be_stopped_is_named(fake, caplog):
 
 
 @pytest.mark.parametrize(
-    ("state", "reason", "error", "told"),
+    ("state", "reason", "error", "reported"),
     [
         ("FAILED", "SYNTAX_ERROR: line 1:8: Column 'x' cannot be resolved", ConfigurationError, "line 1:8: Column 'x'"),
         ("FAILED", "TABLE_NOT_FOUND: line 1:15: Table 'x' does not exist", ConfigurationError, "Table 'x'"),
@@ -349,11 +349,11 @@ def test_a_query_that_cannot_be_stopped_is_named(fake, caplog):
         ("CANCELLED", "Bytes scanned limit was exceeded", RunFailedError, "Bytes scanned limit was exceeded"),
     ],
 )
-def test_a_failed_query_is_told_with_athenas_reason_and_without_values(fake, state, reason, error, told):
+def test_a_failed_query_is_reported_with_athenas_reason_and_without_values(fake, state, reason, error, reported):
     fake.states = [{"State": state} | ({"StateChangeReason": reason} if reason else {})]
     with pytest.raises(error) as raised:
         ask()
-    assert told in str(raised.value)
+    assert reported in str(raised.value)
     assert "Doe" not in str(raised.value)
     assert "\n" not in str(raised.value)
     assert fake.named("stop_query_execution") == [], "it has ended"
@@ -365,7 +365,7 @@ def refusal(code, message="refused"):
 
 @pytest.mark.parametrize("call", ["start_query_execution", "get_query_execution", "get_query_results"])
 @pytest.mark.parametrize(
-    ("fault", "error", "told"),
+    ("fault", "error", "reported"),
     [
         (refusal("AccessDeniedException"), RunFailedError, "Athena denies athena:{action} on the workgroup primary"),
         (refusal("ExpiredTokenException"), RunFailedError, "does not accept the credentials for athena:{action}"),
@@ -399,12 +399,12 @@ def refusal(code, message="refused"):
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
-def test_a_refused_call_is_told_by_its_action_and_remedy(fake, call, fault, error, told):
+def test_a_refused_call_is_reported_by_its_action_and_remedy(fake, call, fault, error, reported):
     fake.refusals[call] = fault
     action = "".join(word.capitalize() for word in call.split("_"))
     with pytest.raises(error) as raised:
         list(ask().rows)
-    assert told.format(action=action) in str(raised.value)
+    assert reported.format(action=action) in str(raised.value)
 
 
 @pytest.mark.parametrize(

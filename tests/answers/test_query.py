@@ -14,7 +14,7 @@ import pytest
 
 from dicom_udf.answers.local import answer, current_version, run_query
 from dicom_udf.columns import instances_table, spark_ddl
-from dicom_udf.config import LakePlace
+from dicom_udf.config import LakeLocation
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.lake.session import lake_session
 from tests.local_lake import add_instances, files, make_instances, make_lake
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.spark
 def written(spark, tmp_path_factory):
     """A lake in a folder with an inconvenient name, and the session that writes to it."""
     lake = tmp_path_factory.mktemp("lakes") / "a lake's é 100%"
-    session = lake_session(LakePlace(str(lake)))
+    session = lake_session(LakeLocation(str(lake)))
     make_lake(session)
     return lake, session
 
@@ -40,11 +40,11 @@ def copy(written, tmp_path):
 
 @pytest.fixture
 def ask(written):
-    return lambda sql: list(run_query(sql, LakePlace(str(written[0]))).rows)
+    return lambda sql: list(run_query(sql, LakeLocation(str(written[0]))).rows)
 
 
 def test_every_type_of_the_tables_is_read(written):
-    answer = run_query("SELECT * FROM instances WHERE modality = 'MR'", LakePlace(str(written[0])))
+    answer = run_query("SELECT * FROM instances WHERE modality = 'MR'", LakeLocation(str(written[0])))
     [row] = answer.rows
     assert dict(zip(answer.columns, row, strict=True)) == {
         "study_date": date(2020, 1, 1),
@@ -101,7 +101,7 @@ def test_more_rows_than_one_fetch_come_in_order(ask):
 
 
 def test_the_views_go_by_their_bare_names_and_are_made_where_they_are_named(spark, tmp_path):
-    session = lake_session(LakePlace(str(tmp_path)))
+    session = lake_session(LakeLocation(str(tmp_path)))
     session.sql(f"CREATE TABLE lake.dicom.instances ({spark_ddl(instances_table())}) USING iceberg")
     text = {
         "study_date": "2020-01-01", "study_date_is_default": "false", "source_uri": "file:///s/1", "source_size": "1",
@@ -111,7 +111,7 @@ def test_the_views_go_by_their_bare_names_and_are_made_where_they_are_named(spar
     literals = [(f"'{text[one.name]}'" if one.name in text else "NULL", one.type) for one in instances_table().fields]
     session.sql(f"INSERT INTO lake.dicom.instances SELECT {', '.join(f'CAST({t} AS {kind})' for t, kind in literals)}")
     session.sql("INSERT INTO lake.dicom.instances SELECT * FROM lake.dicom.instances")
-    ask = lambda sql: list(run_query(sql, LakePlace(str(tmp_path))).rows)  # noqa: E731
+    ask = lambda sql: list(run_query(sql, LakeLocation(str(tmp_path))).rows)  # noqa: E731
     assert ask("SELECT instances, unique_instances, kvp_min FROM series") == [(2, 1, 120.0)]
     assert ask("SELECT series, study_date FROM dicom.Studies") == [(1, date(2020, 1, 1))]
     assert ask("SELECT count(*) FROM unique_instances") == [(2,)], "of two equals none is newer"
@@ -122,9 +122,9 @@ def test_the_views_go_by_their_bare_names_and_are_made_where_they_are_named(spar
 
 
 def test_a_merge_an_added_column_and_later_rows_are_seen(spark, tmp_path):
-    session = lake_session(LakePlace(str(tmp_path)))
+    session = lake_session(LakeLocation(str(tmp_path)))
     make_instances(session)
-    ask = lambda sql: list(run_query(sql, LakePlace(str(tmp_path))).rows)  # noqa: E731
+    ask = lambda sql: list(run_query(sql, LakeLocation(str(tmp_path))).rows)  # noqa: E731
     session.sql("""MERGE INTO lake.dicom.instances t USING (SELECT 'file:///s/1' AS delete_uri) s
         ON t.source_uri = s.delete_uri AND t.study_date IN (DATE'2020-01-01') WHEN MATCHED THEN DELETE""")
     assert ask("SELECT source_uri FROM instances ORDER BY 1") == [("file:///s/2",), ("file:///s/3",), ("file:///s/4",)]
@@ -145,7 +145,7 @@ def test_a_merge_an_added_column_and_later_rows_are_seen(spark, tmp_path):
 
 
 def test_a_query_keeps_the_snapshot_it_began_with(written, copy):
-    answer = run_query("SELECT source_uri FROM instances ORDER BY 1", LakePlace(str(copy)))
+    answer = run_query("SELECT source_uri FROM instances ORDER BY 1", LakeLocation(str(copy)))
     newest = current_version(copy / "dicom" / "instances")
     (copy / "dicom" / "instances" / "metadata" / f"v{newest}.metadata.json").unlink()
     assert len(list(answer.rows)) == 4
@@ -153,13 +153,13 @@ def test_a_query_keeps_the_snapshot_it_began_with(written, copy):
 
 
 def test_tables_without_rows_answer_too(spark, tmp_path):
-    session = lake_session(LakePlace(str(tmp_path)))
+    session = lake_session(LakeLocation(str(tmp_path)))
     session.sql("CREATE TABLE lake.dicom.instances (study_date date NOT NULL) USING iceberg")
-    assert list(run_query("SELECT count(*), max(study_date) FROM instances", LakePlace(str(tmp_path))).rows) == [
+    assert list(run_query("SELECT count(*), max(study_date) FROM instances", LakeLocation(str(tmp_path))).rows) == [
         (0, None)
     ]
     with pytest.raises(ConfigurationError, match="The tables are instances, failures, objects"):
-        run_query("SELECT * FROM failures", LakePlace(str(tmp_path)))
+        run_query("SELECT * FROM failures", LakeLocation(str(tmp_path)))
 
 
 @pytest.mark.parametrize("hint", [None, b"1", b"not a number"])
@@ -168,15 +168,15 @@ def test_the_version_hint_may_be_missing_old_or_broken(copy, hint):
     path.unlink()
     if hint is not None:
         path.write_bytes(hint)
-    assert list(run_query("SELECT count(*) FROM instances", LakePlace(str(copy))).rows) == [(4,)]
+    assert list(run_query("SELECT count(*) FROM instances", LakeLocation(str(copy))).rows) == [(4,)]
 
 
 def test_a_moved_lake_reads_its_own_files(copy):
-    assert list(run_query("SELECT count(patient_name) FROM instances", LakePlace(str(copy))).rows) == [(3,)]
+    assert list(run_query("SELECT count(patient_name) FROM instances", LakeLocation(str(copy))).rows) == [(3,)]
     for file in (copy / "dicom" / "instances" / "data").rglob("*.parquet"):
         file.unlink()
     with pytest.raises(RunFailedError, match=r"the query failed: IO Error: .*copy/dicom/instances/data"):
-        list(run_query("SELECT count(patient_name) FROM instances", LakePlace(str(copy))).rows)
+        list(run_query("SELECT count(patient_name) FROM instances", LakeLocation(str(copy))).rows)
 
 
 # --- Nothing is written, nothing is fetched
@@ -184,7 +184,7 @@ def test_a_moved_lake_reads_its_own_files(copy):
 
 def test_a_query_writes_nothing(written):
     before = files(written[0])
-    assert list(run_query("SELECT count(*) FROM instances", LakePlace(str(written[0]))).rows) == [(4,)]
+    assert list(run_query("SELECT count(*) FROM instances", LakeLocation(str(written[0]))).rows) == [(4,)]
     assert files(written[0]) == before
 
 
@@ -219,7 +219,7 @@ def test_only_statements_that_read_are_taken(written, sql):
     lake = written[0]
     before = files(lake)
     with pytest.raises(ConfigurationError, match="must be one statement that reads"):
-        run_query(sql.format(lake=str(lake).replace("'", "''")), LakePlace(str(lake)))
+        run_query(sql.format(lake=str(lake).replace("'", "''")), LakeLocation(str(lake)))
     assert files(lake) == before
 
 
@@ -235,7 +235,7 @@ def test_only_statements_that_read_are_taken(written, sql):
         ("SELECT nofun(1)", "Scalar Function with name nofun does not exist!"),
     ],
 )
-def test_what_is_wrong_with_the_sql_is_told(ask, sql, message):
+def test_what_is_wrong_with_the_sql_is_reported(ask, sql, message):
     with pytest.raises(ConfigurationError) as refusal:
         ask(sql)
     assert message in str(refusal.value)
@@ -277,16 +277,16 @@ def test_an_error_of_a_cast_names_the_column_and_the_remedy(ask):
 @pytest.mark.parametrize(("place", "database"), [("missing", "dicom"), (".", "other")])
 def test_what_is_no_lake_is_refused(written, place, database):
     with pytest.raises(ConfigurationError):
-        run_query("SELECT 1", LakePlace(str(written[0] / place), database))
+        run_query("SELECT 1", LakeLocation(str(written[0] / place), database))
 
 
 def test_rows_are_added_while_a_reader_reads(written):
     """The next query sees them; the one under way does not."""
     lake, session = written
-    answer = run_query("SELECT count(*) FROM instances", LakePlace(str(lake)))
+    answer = run_query("SELECT count(*) FROM instances", LakeLocation(str(lake)))
     try:
         add_instances(session, [("2024-01-01", 9, "US", None)])
         assert list(answer.rows) == [(4,)]
-        assert list(run_query("SELECT count(*) FROM instances", LakePlace(str(lake))).rows) == [(5,)]
+        assert list(run_query("SELECT count(*) FROM instances", LakeLocation(str(lake))).rows) == [(5,)]
     finally:
         session.sql("DELETE FROM lake.dicom.instances WHERE modality = 'US'")

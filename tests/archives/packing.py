@@ -145,7 +145,7 @@ def _pieces(member: Member, step: int) -> Iterator[bytes]:
 
 
 class Counting(io.RawIOBase):
-    """A file over ``fetch(start, size)`` that counts what is read of it, and may be told ahead."""
+    """A file over ``fetch(start, size)`` that counts what is read of it, and may be reported ahead."""
 
     def __init__(self, fetch: Callable[[int, int], bytes], size: int) -> None:
         super().__init__()

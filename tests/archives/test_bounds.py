@@ -69,7 +69,7 @@ def test_a_member_is_inflated_no_further_than_it_is_read(asked: int, inflated: l
 def test_skipping_members_inflates_their_first_block_only(inflated: list[int]) -> None:
     files = [(f"{number}", bytes(10 * MIB)) for number in range(5)]
     assert sum(1 for _ in members(io.BytesIO(pack_zip(files, zipfile.ZIP_DEFLATED)), name="o")) == 5
-    assert sum(inflated) < 5 * (40 << 10)  # zeros may be a tar of no files, or a disc image, told by byte 32 Ki
+    assert sum(inflated) < 5 * (40 << 10)  # zeros may be a tar of no files, or a disc image, reported by byte 32 Ki
 
 
 def test_folders_and_links_are_not_touched() -> None:

@@ -1,4 +1,4 @@
-"""The invariants: each is told when it is broken, and only then; DuckDB and Spark agree; nothing is written."""
+"""The invariants: each is reported when it is broken, and only then; DuckDB and Spark agree; nothing is written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dicom_udf.answers.inspection import verify_lake
 from dicom_udf.answers.local import open_tables
 from dicom_udf.cli import main
 from dicom_udf.columns.invariants import EXAMPLES, INVARIANTS, check_invariants
-from dicom_udf.config import IngestConfig, LakePlace
+from dicom_udf.config import IngestConfig, LakeLocation
 from dicom_udf.lake.layout import table_names
 from dicom_udf.lake.session import lake_session
 from dicom_udf.pipeline import ingest
@@ -110,7 +110,7 @@ def test_a_lake_that_is_right_breaks_none(tables):
 
 
 @pytest.mark.parametrize("breach", BREACHES)
-def test_what_is_broken_is_told_and_nothing_else(tables, breach):
+def test_what_is_broken_is_reported_and_nothing_else(tables, breach):
     invariant, sql = BREACHES[breach]
     tables.execute(sql)
     [(name, (wrong, uris))] = broken(tables).items()
@@ -179,7 +179,7 @@ def test_a_lake_that_is_right_exits_0_with_a_line_each_and_writes_nothing(lake, 
 @pytest.mark.spark
 def test_a_commit_between_opening_and_checking_is_no_breach(lake, monkeypatch):
     """As an ingest beside it would have it: instances are there, their ledger rows follow."""
-    session, opened = lake_session(LakePlace(lake)), []
+    session, opened = lake_session(LakeLocation(lake)), []
     session.sql("UPDATE lake.dicom.objects SET instances = instances + 1 WHERE source_uri LIKE '%.zip'")
 
     def open_and_commit(*names):
@@ -189,13 +189,13 @@ def test_a_commit_between_opening_and_checking_is_no_breach(lake, monkeypatch):
         return opened[-1]
 
     monkeypatch.setattr("dicom_udf.answers.inspection.open_tables", open_and_commit)
-    assert verify_lake(LakePlace(lake)).broken == ()
+    assert verify_lake(LakeLocation(lake)).broken == ()
     assert len(opened) == 2
 
 
 @pytest.mark.spark
 def test_a_lake_that_is_wrong_exits_1_and_names_the_objects(lake, capsys):
-    session = lake_session(LakePlace(lake))
+    session = lake_session(LakeLocation(lake))
     session.sql("UPDATE lake.dicom.objects SET instances = instances + 1 WHERE source_uri LIKE '%.zip'")
     assert main(["verify", "--lake", lake]) == 1
     said = capsys.readouterr()
@@ -216,7 +216,7 @@ def test_a_lake_that_is_wrong_exits_1_and_names_the_objects(lake, capsys):
 
 @pytest.mark.spark
 def test_a_lake_without_a_table_says_which(spark, tmp_path, capsys):
-    lake_session(LakePlace(str(tmp_path))).sql(
+    lake_session(LakeLocation(str(tmp_path))).sql(
         "CREATE TABLE lake.dicom.instances (study_date date NOT NULL) USING iceberg"
     )
     for command in ("verify", "status", "failures", "columns"):

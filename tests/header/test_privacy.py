@@ -50,22 +50,22 @@ HEADERS = [
 def test_no_failure_tells_a_value(
     content: bytes, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     with warnings.catch_warnings(record=True) as warned, caplog.at_level(logging.DEBUG):
         warnings.simplefilter("always")
         try:
             header = read_header(io.BytesIO(content), selection=selection())
         except FileFault as fault:
-            told += [str(fault), repr(fault), *traceback.format_exception(fault), str(pickle.dumps(fault))]
+            reported += [str(fault), repr(fault), *traceback.format_exception(fault), str(pickle.dumps(fault))]
             context = fault.__cause__ or fault.__context__
-            told += [str(context), repr(context)]
+            reported += [str(context), repr(context)]
         else:
-            told += [str(header.fault), *header.invalid_values.values(), *header.omitted]
-            told += [name for name in header.invalid_values if "|" not in name]
-    told += [str(warning.message) for warning in warned]
-    told += [record.getMessage() for record in caplog.records]
-    told += [*capfd.readouterr()]
-    assert not [line for line in told if MARK in line or "Xq7" in line]
+            reported += [str(header.fault), *header.invalid_values.values(), *header.omitted]
+            reported += [name for name in header.invalid_values if "|" not in name]
+    reported += [str(warning.message) for warning in warned]
+    reported += [record.getMessage() for record in caplog.records]
+    reported += [*capfd.readouterr()]
+    assert not [line for line in reported if MARK in line or "Xq7" in line]
     assert not caplog.records
     assert not warned
 

@@ -72,7 +72,7 @@ def amid_staging() -> None:
 # A run with changed, deleted and new objects has two batches: the first is merged, the second appended. Each publishes
 # instances, failures and objects, in this order.
 POINTS: dict[str, Callable[[], None]] = {
-    "holding the lease": before(pipeline, "open_lake"),
+    "holding the lease": before(pipeline, "connect_lake"),
     "listing written": after(pipeline, "write_listing"),
     "plan table made, not filled": before(plan, "Counter"),
     "plan written": after(pipeline, "make_plan"),

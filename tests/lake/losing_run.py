@@ -106,9 +106,9 @@ def main() -> None:
     lose_one_amid_staging()
     lose_one_amid_the_commit()
     report = pipeline.ingest(IngestConfig(source=source, lake=lake, master="local-cluster[2,1,1024]"))
-    told: dict[str, Any] = {"killed": len(KILLED), "stages_run_again": stages_run_again()}
-    told |= {"instances": report.instances, "failures": report.failures, "read": report.objects_read}
-    sys.stdout.write(f"{json.dumps(told)}\n")
+    reported: dict[str, Any] = {"killed": len(KILLED), "stages_run_again": stages_run_again()}
+    reported |= {"instances": report.instances, "failures": report.failures, "read": report.objects_read}
+    sys.stdout.write(f"{json.dumps(reported)}\n")
 
 
 if __name__ == "__main__":

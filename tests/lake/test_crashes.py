@@ -16,7 +16,7 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from dicom_udf.answers.local import run_query
-from dicom_udf.config import IngestConfig, LakePlace
+from dicom_udf.config import IngestConfig, LakeLocation
 from dicom_udf.pipeline import ingest
 from tests.lake.killed_run import POINTS
 
@@ -57,7 +57,7 @@ def change(source: Path) -> None:
 
 def rows(lake: Path, table: str) -> dict[str, dict[str, str]]:
     """All rows of a table by file, without what differs from run to run and place to place."""
-    answer = run_query(f"SELECT * FROM {table}", LakePlace(str(lake)))
+    answer = run_query(f"SELECT * FROM {table}", LakeLocation(str(lake)))
     found = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
     by_file = {Path(row["source_uri"]).name: row for row in found}
     assert len(by_file) == len(found), "one row a file"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dicom_udf.answers.local import run_query
-from dicom_udf.config import IngestConfig, LakePlace
+from dicom_udf.config import IngestConfig, LakeLocation
 from dicom_udf.errors import RunFailedError
 from dicom_udf.pipeline import ingest
 from tests.lake.test_crashes import write
@@ -29,8 +29,8 @@ def run(spark, tmp_path):
 
 
 def objects(tmp_path) -> set[str]:
-    found = run_query("SELECT source_uri FROM objects", LakePlace(str(tmp_path / "lake"))).rows
-    seen = run_query("SELECT source_uri FROM instances", LakePlace(str(tmp_path / "lake"))).rows
+    found = run_query("SELECT source_uri FROM objects", LakeLocation(str(tmp_path / "lake"))).rows
+    seen = run_query("SELECT source_uri FROM instances", LakeLocation(str(tmp_path / "lake"))).rows
     names = {Path(uri).stem for (uri,) in found}
     assert names == {Path(uri).stem for (uri,) in seen}
     return names

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from dicom_udf.config import LakePlace
+from dicom_udf.config import LakeLocation
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake.faults import to_spark_error
 
-PLACE = LakePlace("s3://bucket/lake", catalog="glue")
+PLACE = LakeLocation("s3://bucket/lake", catalog="glue")
 SDK = "software.amazon.awssdk"
 USER = "User: arn:aws:sts::111122223333:assumed-role/ingest/GlueJobRunnerSession"
 GLUE, S3 = f"{SDK}.services.glue.model", f"{SDK}.services.s3.model"
@@ -85,7 +85,7 @@ def test_what_is_not_of_aws_is_left_alone() -> None:
     ],
 )
 def test_a_full_disk_is_named_with_the_remedy(text: str) -> None:
-    message = str(to_spark_error(text, LakePlace("/data/lake")))
+    message = str(to_spark_error(text, LakeLocation("/data/lake")))
     assert message.startswith(
         "no space is left on the disk of temporary files (TMPDIR, SPARK_LOCAL_DIRS) or of the lake /data"
     )
@@ -94,4 +94,4 @@ def test_a_full_disk_is_named_with_the_remedy(text: str) -> None:
 
 
 def test_another_failure_is_no_full_disk() -> None:
-    assert to_spark_error("java.io.IOException: Input/output error", LakePlace("/data/lake")) is None
+    assert to_spark_error("java.io.IOException: Input/output error", LakeLocation("/data/lake")) is None

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from dicom_udf.config import LakePlace
+from dicom_udf.config import LakeLocation
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake import publish
 from dicom_udf.lake.lease import LeaseLostError, lake_lease
 from dicom_udf.lake.recovery import finish_left_batches
-from dicom_udf.lake.tables import open_lake
+from dicom_udf.lake.tables import connect_lake
 from tests.lake.test_crashes import TABLES, change, fill, rows, run
 
 pytestmark = [pytest.mark.spark, pytest.mark.crash]
@@ -65,7 +65,7 @@ def at_publish(monkeypatch, call, what) -> None:
 def test_a_second_run_is_turned_away_and_writes_nothing(restored, expected):
     before = sorted(path for path in (restored / "lake").rglob("*") if "_ingest" not in path.parts)
     with (
-        lake_lease(LakePlace(str(restored / "lake")), "other"),
+        lake_lease(LakeLocation(str(restored / "lake")), "other"),
         pytest.raises(RunFailedError, match="run other is writing"),
     ):
         run(restored / "source", restored / "lake")
@@ -80,7 +80,7 @@ def test_a_sleeper_that_wakes_after_another_has_finished_changes_nothing(restore
         # Its lease has expired; another run takes over, finishes the batch, and goes on.
         lease = lake.lease
         assert lease._make(lease._number + 1, expires=0.0)
-        finish_left_batches(open_lake(LakePlace(str(restored / "lake"))))
+        finish_left_batches(connect_lake(LakeLocation(str(restored / "lake"))))
         real(lake, table, snapshot)
 
     at_publish(monkeypatch, call, sleep)
@@ -96,7 +96,7 @@ def test_a_sleeper_that_wakes_after_another_has_finished_changes_nothing(restore
 def test_a_compaction_that_comes_between_costs_nothing_but_time(restored, expected, monkeypatch, call):
     def compact(lake, table, snapshot, real):
         # A session of its own, as another program is; the compaction's snapshot becomes the current one.
-        other = open_lake(LakePlace(str(restored / "lake")))
+        other = connect_lake(LakeLocation(str(restored / "lake")))
         other.spark.sql(
             f"CALL lake.system.rewrite_data_files(table => 'dicom.{table}', options => map('rewrite-all', 'true'))"
         )

@@ -18,7 +18,7 @@ from dicom_udf.lake import commit
 from dicom_udf.lake.layout import VIEWS, table_names
 from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.maintenance import maintain
-from dicom_udf.lake.tables import open_lake
+from dicom_udf.lake.tables import connect_lake
 from dicom_udf.pipeline import ingest
 from tests.servers.s3 import NO_VERSITYGW, S3Server, find_versitygw, moto_server, versitygw
 
@@ -106,7 +106,7 @@ def test_objects_are_ingested_once_replaced_and_deleted(settings, s3, moto):
     client.put_object(Bucket="source", Key="b.dcm", Body=CT + b"\0")
     report = ingest(config)
     assert (report.objects_changed, report.objects_deleted) == (1, 1)
-    lake = open_lake(config.place)
+    lake = connect_lake(config.location)
     found = {row["source_uri"]: row["source_size"] for row in lake.table("instances").collect()}
     assert found == {"s3://source/b.dcm": len(CT) + 1, "s3://source/c.dcm": len(CT)}
     assert lake.staging_tables() == []
@@ -146,7 +146,7 @@ def test_a_lake_in_the_source_bucket_is_not_read(settings, s3):
 def test_a_second_run_is_turned_away(settings, s3):
     s3.client().put_object(Bucket="source", Key="a.dcm", Body=CT)
     config = IngestConfig(**settings)
-    with lake_lease(config.place, "other"), pytest.raises(RunFailedError, match="run other is writing"):
+    with lake_lease(config.location, "other"), pytest.raises(RunFailedError, match="run other is writing"):
         ingest(config)
 
 
@@ -205,7 +205,9 @@ def test_a_catalog_that_lost_all_gets_the_same_rows_back(settings, arguments, s3
     assert main(["register", *arguments]) == 0
     assert main(["register", *arguments]) == 2
     assert "has every table of the lake s3://lake/in/here already" in capsys.readouterr().err
-    assert [row["source_uri"] for row in open_lake(config.place).table("instances").collect()] == ["s3://source/a.dcm"]
+    assert [row["source_uri"] for row in connect_lake(config.location).table("instances").collect()] == [
+        "s3://source/a.dcm"
+    ]
     assert ingest(config).objects_unchanged == 1
     assert main(["verify", *arguments]) == 0
 
@@ -227,7 +229,7 @@ def test_a_batch_that_was_under_way_when_the_catalog_was_lost_is_finished(settin
     monkeypatch.setattr(commit, "publish", publish)
     forget(moto)
     assert main(["register", *arguments]) == 0
-    assert (ingest(config).objects_read, open_lake(config.place).table("instances").count()) == (0, 1)
+    assert (ingest(config).objects_read, connect_lake(config.location).table("instances").count()) == (0, 1)
     assert main(["verify", *arguments]) == 0
 
 
@@ -255,7 +257,7 @@ def test_the_looking_commands_answer_from_s3(settings, arguments, s3, capsys):
     client.put_object(Bucket="source", Key="a b+é.dcm", Body=CT)
     client.put_object(Bucket="source", Key="notes.txt", Body=b"no header")
     ingest(IngestConfig(**settings))
-    status = lake_status(IngestConfig(**settings).place)
+    status = lake_status(IngestConfig(**settings).location)
     stored = sum(entry["Size"] for entry in client.list_objects_v2(Bucket="lake", Prefix="in/here/dicom/")["Contents"])
     assert (status.instances, status.objects, status.failures) == (1, {"ingested": 2}, {"NOT_DICOM": 1})
     assert status.bytes_on_disk == stored
@@ -304,7 +306,7 @@ def test_promote_and_maintain_keep_every_row(settings, arguments, s3, moto, tmp_
         min_input_files=2, snapshot_days=0, keep_snapshots=1, wait=0,
     )  # fmt: skip
     before = keys(client, "lake")
-    told = maintain(dataclasses.replace(upkeep, dry_run=True))
+    reported = maintain(dataclasses.replace(upkeep, dry_run=True))
     assert keys(client, "lake") == before
     done = maintain(upkeep)
     orphans = {table.table: table.orphan_files for table in done.tables}
@@ -312,10 +314,10 @@ def test_promote_and_maintain_keep_every_row(settings, arguments, s3, moto, tmp_
     assert keys(client, "lake", "in/here/dicom_staging/") == []
     assert (done.broken, done.batches_left) == ((), 0)
     rewritten = {table.table: table.files_rewritten for table in done.tables}
-    assert rewritten == {table.table: table.files_rewritten for table in told.tables}
+    assert rewritten == {table.table: table.files_rewritten for table in reported.tables}
     assert rewritten["instances"] > 1
     assert all(table.snapshots_expired for table in done.tables if table.table != "failures")
-    assert {row["source_uri"] for row in open_lake(config.place).table("instances").collect()} == {
+    assert {row["source_uri"] for row in connect_lake(config.location).table("instances").collect()} == {
         f"s3://source/{name}.dcm" for name in "abc"
     }
     assert main(["verify", *arguments]) == 0

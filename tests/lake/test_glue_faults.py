@@ -9,7 +9,7 @@ import pytest
 from dicom_udf.answers.inspection import verify_lake
 from dicom_udf.config import IngestConfig
 from dicom_udf.errors import RunFailedError
-from dicom_udf.lake.tables import open_lake
+from dicom_udf.lake.tables import connect_lake
 from dicom_udf.pipeline import ingest
 from tests.lake.test_glue import CT, forget, keys
 from tests.servers.proxy import proxy
@@ -71,9 +71,9 @@ def check_next_run_completes(config, way, objects=2):
     way.rules.clear()
     ingest(config)
     assert ingest(config).objects_unchanged == objects
-    found = open_lake(config.place).table("instances").select("source_uri").collect()
+    found = connect_lake(config.location).table("instances").select("source_uri").collect()
     assert len(found) == len({row["source_uri"] for row in found}) == objects
-    assert verify_lake(config.place).broken == ()
+    assert verify_lake(config.location).broken == ()
 
 
 def glue(action, answer, **how):
@@ -121,7 +121,7 @@ REFUSALS = [
 ]
 
 
-def told(config):
+def reported(config):
     """What a run fails with."""
     try:
         ingest(config)
@@ -136,7 +136,7 @@ def test_each_refusal_names_action_and_resource_and_the_run_after_all_of_them_co
     for number, (rule, sentence) in enumerate(REFUSALS):
         moto.client().put_object(Bucket="source", Key=f"{number}.dcm", Body=CT)
         way.rules[:] = [rule]
-        said = told(config)
+        said = reported(config)
         assert re.match(sentence, said), f"{rule}: {said}"
     check_next_run_completes(config, way, objects=2 + len(REFUSALS))
 

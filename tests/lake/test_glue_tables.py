@@ -25,7 +25,10 @@ def test_the_lake_s_own_tables_fit(table):
             Field("wide", f"struct<{','.join(f'a{n}:string' for n in range(12_000))}>", "ok"),
             r"the type of t.wide has 1\d\d,\d{3} characters, the Glue catalog takes 131,072",
         ),
-        (Field("told", "string", "x" * 256), "the comment of t.told has 256 characters, the Glue catalog takes 255"),
+        (
+            Field("reported", "string", "x" * 256),
+            "the comment of t.reported has 256 characters, the Glue catalog takes 255",
+        ),
     ],
 )
 def test_a_column_that_glue_would_refuse_is_named(field, sentence):
@@ -35,14 +38,14 @@ def test_a_column_that_glue_would_refuse_is_named(field, sentence):
 
 
 @pytest.mark.spark
-def test_a_spark_that_runs_without_the_jar_for_aws_is_told_so(tmp_path):
+def test_a_spark_that_runs_without_the_jar_for_aws_is_reported_so(tmp_path):
     program = f"""
-from dicom_udf.config import LakePlace
+from dicom_udf.config import LakeLocation
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake.session import lake_session
-lake_session(LakePlace({str(tmp_path)!r}), master="local[1]")
+lake_session(LakeLocation({str(tmp_path)!r}), master="local[1]")
 try:
-    lake_session(LakePlace("s3://bucket/lake", catalog="glue"))
+    lake_session(LakeLocation("s3://bucket/lake", catalog="glue"))
 except RunFailedError as error:
     print(error)
 """

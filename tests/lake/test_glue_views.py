@@ -193,7 +193,7 @@ def test_another_run_may_make_them_at_the_same_time(glue, monkeypatch):
     create_views(glue, "dicom")
 
 
-def test_a_database_without_instances_is_told(glue):
+def test_a_database_without_instances_is_reported(glue):
     with pytest.raises(RunFailedError, match="the Glue database other has no table instances; 'dicom-lake init'"):
         create_views(glue, "other")
 
@@ -211,7 +211,7 @@ def create_and_change(glue):
         ("UpdateTable", create_and_change),
     ],
 )
-def test_a_denied_call_is_told_by_action_and_resource(glue, operation, prepare):
+def test_a_denied_call_is_reported_by_action_and_resource(glue, operation, prepare):
     prepare(glue)
 
     def deny(**_):

@@ -18,7 +18,7 @@ from pydicom.data import get_testdata_file
 
 from dicom_udf import pipeline
 from dicom_udf.answers.local import run_query
-from dicom_udf.config import IngestConfig, LakePlace
+from dicom_udf.config import IngestConfig, LakeLocation
 from dicom_udf.lake import publish
 from dicom_udf.pipeline import ingest
 
@@ -158,4 +158,4 @@ def found(lake: Path) -> dict[str, Content]:
 
 
 def ask(lake: Path, sql: str) -> list[tuple[Any, ...]]:
-    return list(run_query(sql, LakePlace(str(lake))).rows)
+    return list(run_query(sql, LakeLocation(str(lake))).rows)

@@ -17,7 +17,7 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from dicom_udf.answers.inspection import verify_lake
-from dicom_udf.config import IngestConfig, LakePlace
+from dicom_udf.config import IngestConfig, LakeLocation
 from dicom_udf.pipeline import ingest
 from dicom_udf.sources import queue as sources_queue
 from tests.lake.killed_drain import DELETED_AMID, POINTS
@@ -59,7 +59,7 @@ class Work:
         shutil.copytree(self.lake, self.saved)
 
     def restore_and_change(self) -> None:
-        """Put everything back, then have the queue told of the change."""
+        """Put everything back, then have the queue reported of the change."""
         shutil.rmtree(self.lake)
         shutil.copytree(self.saved, self.lake)
         self._put(BEFORE)
@@ -138,7 +138,7 @@ def test_a_drain_killed_anywhere_is_finished_by_the_next(work, expected, point) 
     assert (report.messages, work.queue.count()) == (left, (0, 0))
     if number >= list(POINTS).index("all staged, nothing deleted"):
         assert report.objects_read == 0, "what is staged is committed without opening a source again"
-    assert verify_lake(LakePlace(str(work.lake))).broken == ()
+    assert verify_lake(LakeLocation(str(work.lake))).broken == ()
     if number % 3 == 0:  # the ledger's rows tell it at the others
         again = work.run()
         assert (again.messages, again.objects_listed, again.objects_read) == (0, 0, 0)

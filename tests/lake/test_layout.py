@@ -18,7 +18,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from dicom_udf import columns
 from dicom_udf.answers.inspection import verify_lake
 from dicom_udf.answers.local import open_tables, run_query
-from dicom_udf.config import IngestConfig, LakePlace, MaintainConfig
+from dicom_udf.config import IngestConfig, LakeLocation, MaintainConfig
 from dicom_udf.config.checks import _TABLES_OF_EVERY_LAKE
 from dicom_udf.lake import layout
 from dicom_udf.lake.layout import INSTANCES, LAKE_TABLES, table_names
@@ -54,7 +54,7 @@ def write(path: Path, number: int, study_date: str, references: list[str]) -> No
 def test_a_table_more_is_one_entry_of_the_declaration(spark, tmp_path, one_more, monkeypatch):
     from dicom_udf.lake.maintenance import maintain
 
-    source, place = tmp_path / "source", LakePlace(str(tmp_path / "lake"))
+    source, place = tmp_path / "source", LakeLocation(str(tmp_path / "lake"))
     config = IngestConfig(source=str(source), lake=place.root)
     source.mkdir()
     write(source / "two.dcm", 1, "20240101", ["1.1", "1.2"])

@@ -42,7 +42,7 @@ def take(store: Any, clock: Clock) -> Callable[[str], Lease]:
     return lambda holder: take_lease(store, holder, seconds=120, skew=30, clock=clock)
 
 
-def test_a_second_run_is_told_who_is_writing(take) -> None:
+def test_a_second_run_is_reported_who_is_writing(take) -> None:
     take("run-1")
     with pytest.raises(RunFailedError, match=r"run run-1 is writing to this lake \(its lease ends in 120 s"):
         take("run-2")

@@ -32,9 +32,13 @@ def test_lost_executors_cost_time_and_no_row(spark, tmp_path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told["killed"] == 2
-    assert told["stages_run_again"] > 0, "what the lost executor had shuffled was made again"
-    assert (told["instances"], told["failures"], told["read"]) == (expected.instances, expected.failures, 124)
+    reported = json.loads(done.stdout.splitlines()[-1])
+    assert reported["killed"] == 2
+    assert reported["stages_run_again"] > 0, "what the lost executor had shuffled was made again"
+    assert (reported["instances"], reported["failures"], reported["read"]) == (
+        expected.instances,
+        expected.failures,
+        124,
+    )
     for table in ("instances", "failures", "objects"):
         assert rows(rough, table) == rows(calm, table)

@@ -17,11 +17,11 @@ from dicom_udf import pipeline
 from dicom_udf.answers.inspection import verify_lake
 from dicom_udf.cli import main, maintain_job
 from dicom_udf.columns import instances_table
-from dicom_udf.config import IngestConfig, LakePlace, MaintainConfig
+from dicom_udf.config import IngestConfig, LakeLocation, MaintainConfig
 from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.maintenance import maintain
 from dicom_udf.lake.publish import publish
-from dicom_udf.lake.tables import open_lake
+from dicom_udf.lake.tables import connect_lake
 from dicom_udf.pipeline import ingest
 from tests.local_lake import files
 
@@ -36,7 +36,7 @@ MODALITIES = ["MR", "CT", "US", "PT", "MR", "CT"]
 def template(spark, tmp_path_factory):
     """A lake of two dates and six small files at each, each from a commit of its own; and a copy of it."""
     root = tmp_path_factory.mktemp("maintenance") / "a lake's é 100%20"
-    lake = open_lake(LakePlace(str(root)))
+    lake = connect_lake(LakeLocation(str(root)))
     for number, modality in enumerate(MODALITIES):
         add(lake, number, modality)
     shutil.copytree(root, root.with_name("copy"))
@@ -116,17 +116,17 @@ def test_a_dry_run_writes_nothing_and_tells_what_is_then_done(root, lake, config
     old, young = orphan(root, "old.parquet", modified=OLD), orphan(root, "young.parquet", modified=time.time())
     had, before = rows(lake), files(root)
 
-    told = maintain(replace(config, dry_run=True)).tables
+    reported = maintain(replace(config, dry_run=True)).tables
     assert files(root) == before
-    assert [one.table for one in told] == ["instances", "failures", "objects"]
-    assert (told[0].files_rewritten, told[0].files_written, told[0].orphan_files) == (12, 2, 1)
-    assert told[0].bytes_rewritten == sum(Path(path).stat().st_size for path in data_files(lake))
-    assert told[0].files_deleted is None
-    assert [one.files_rewritten for one in told[1:]] == [0, 0], "empty tables need nothing"
+    assert [one.table for one in reported] == ["instances", "failures", "objects"]
+    assert (reported[0].files_rewritten, reported[0].files_written, reported[0].orphan_files) == (12, 2, 1)
+    assert reported[0].bytes_rewritten == sum(Path(path).stat().st_size for path in data_files(lake))
+    assert reported[0].files_deleted is None
+    assert [one.files_rewritten for one in reported[1:]] == [0, 0], "empty tables need nothing"
 
     done = maintain(config).tables
     assert (done[0].files_rewritten, done[0].files_written, done[0].bytes_rewritten, done[0].orphan_files) == (
-        told[0].files_rewritten, told[0].files_written, told[0].bytes_rewritten, told[0].orphan_files,
+        reported[0].files_rewritten, reported[0].files_written, reported[0].bytes_rewritten, reported[0].orphan_files,
     )  # fmt: skip
     assert done[0].files_deleted >= 12
     assert rows(lake) == had
@@ -200,16 +200,16 @@ def test_a_staged_batch_of_a_dead_run_is_finished(spark, tmp_path, monkeypatch):
         ingest(settings)
     before = files(tmp_path / "lake")
     config = MaintainConfig(lake=settings.lake, wait=0)
-    told = maintain(MaintainConfig(lake=settings.lake, dry_run=True))
-    assert (told.batches_finished, told.batches_left) == (1, 0)
+    reported = maintain(MaintainConfig(lake=settings.lake, dry_run=True))
+    assert (reported.batches_finished, reported.batches_left) == (1, 0)
     assert files(tmp_path / "lake") == before
 
     shutil.rmtree(source)
     done = maintain(config)
     assert (done.batches_finished, done.batches_left) == (1, 0)
-    assert verify_lake(LakePlace(settings.lake)).broken == ()
-    assert open_lake(LakePlace(settings.lake)).table("instances").count() == 3
-    assert open_lake(LakePlace(settings.lake)).staging_tables() == []
+    assert verify_lake(LakeLocation(settings.lake)).broken == ()
+    assert connect_lake(LakeLocation(settings.lake)).table("instances").count() == 3
+    assert connect_lake(LakeLocation(settings.lake)).staging_tables() == []
 
 
 def test_deleted_rows_are_gone_from_files_where_they_are_many(lake, config):
@@ -220,8 +220,8 @@ def test_deleted_rows_are_gone_from_files_where_they_are_many(lake, config):
     left = rows(lake)
     hiding = [path for path in data_files(lake) if path.endswith("deletes.parquet")]
     assert len(hiding) == 2, "one row of six is hidden at each date"
-    told = {ratio: maintain(replace(config, dry_run=True, max_deleted_ratio=ratio)) for ratio in (0.5, 0.1, 0.0)}
-    assert {ratio: one.tables[0].files_rewritten for ratio, one in told.items()} == {0.5: 0, 0.1: 2, 0.0: 2}
+    reported = {ratio: maintain(replace(config, dry_run=True, max_deleted_ratio=ratio)) for ratio in (0.5, 0.1, 0.0)}
+    assert {ratio: one.tables[0].files_rewritten for ratio, one in reported.items()} == {0.5: 0, 0.1: 2, 0.0: 2}
 
     assert maintain(replace(config, max_deleted_ratio=0.0)).tables[0].files_rewritten == 2
     assert rows(lake) == left
@@ -267,15 +267,15 @@ def test_nothing_is_deleted_while_an_invariant_is_broken(lake, root, capsys, cap
 def test_the_job_tolerates_glues_arguments_and_the_report_is_rows(lake, root, capsys):
     glue = ["--JOB_NAME", "maintain", "--JOB_RUN_ID", "jr_1", "--enable-metrics", "true"]
     assert maintain_job(["--lake", str(root), "--dry-run", "true", "--format", "json", *glue]) == 0
-    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [row["table"] for row in told] == ["instances", "failures", "objects"]
-    assert told[0]["files_rewritten"] == 12
-    assert told[0]["files_deleted"] is None
+    reported = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["table"] for row in reported] == ["instances", "failures", "objects"]
+    assert reported[0]["files_rewritten"] == 12
+    assert reported[0]["files_deleted"] is None
 
 
 def test_a_lake_that_another_run_writes_to_is_waited_for_and_then_left(lake, root, capsys):
     before = rows(lake)
-    with lake_lease(LakePlace(str(root)), "another run"):
+    with lake_lease(LakeLocation(str(root)), "another run"):
         assert main(["maintain", "--lake", str(root), "--wait", "0"]) == 1
         assert "another run is writing to this lake" in capsys.readouterr().err
         assert main(["maintain", "--lake", str(root), "--dry-run", "true"]) == 0

@@ -9,13 +9,13 @@ from dicom_udf import pipeline
 from dicom_udf.answers.inspection import describe_columns
 from dicom_udf.cli import promote_job
 from dicom_udf.columns import parse_promoted
-from dicom_udf.config import IngestConfig, LakePlace, PromoteConfig
+from dicom_udf.config import IngestConfig, LakeLocation, PromoteConfig
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.header import Selection, read_header
 from dicom_udf.lake import promotion, publish
 from dicom_udf.lake.promoted_columns import fill_columns, find_promotion
 from dicom_udf.lake.promotion import promote
-from dicom_udf.lake.tables import open_lake
+from dicom_udf.lake.tables import connect_lake
 from dicom_udf.pipeline import ingest
 
 from ..header.files import encode, minimal
@@ -71,7 +71,7 @@ class Lake:
         return promote(PromoteConfig(attributes=attributes, lake=str(self.root), wait=0))
 
     def open(self):
-        return open_lake(LakePlace(str(self.root)))
+        return connect_lake(LakeLocation(str(self.root)))
 
     def rows(self, *columns):
         """Values of columns, and the keys of invalid_values, by name of the file."""
@@ -122,8 +122,8 @@ def test_rows_that_are_there_have_the_values_under_typed_and_commented_columns(p
     field = promoted.open().table("instances").schema["b_value"]
     assert field.dataType.simpleString() == "double"
     assert field.metadata["comment"] == "(0019,xx0C) ACME 1, private. Promoted."
-    (told,) = describe_columns(search="acme", place=LakePlace(str(promoted.root))).rows
-    assert (told[0], *told[-2:]) == ("b_value", field.metadata["comment"], 3)
+    (reported,) = describe_columns(search="acme", location=LakeLocation(str(promoted.root))).rows
+    assert (reported[0], *reported[-2:]) == ("b_value", field.metadata["comment"], 3)
 
 
 def test_a_second_run_with_the_same_arguments_writes_nothing_and_says_so(promoted, capsys):

@@ -10,11 +10,11 @@ import pytest
 from dicom_udf.answers.inspection import verify_lake
 from dicom_udf.answers.local import run_query
 from dicom_udf.columns import instances_table
-from dicom_udf.config import IngestConfig, LakePlace, MaintainConfig
+from dicom_udf.config import IngestConfig, LakeLocation, MaintainConfig
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake import commit
 from dicom_udf.lake.maintenance import maintain
-from dicom_udf.lake.tables import open_lake
+from dicom_udf.lake.tables import connect_lake
 from dicom_udf.pipeline import ingest
 from tests.lake.old_lakes.make_lake import unpack
 from tests.lake.test_crashes import write
@@ -30,14 +30,14 @@ def test_an_older_lake_gets_new_columns_and_a_newer_one_is_refused(spark, tmp_pa
     write(source / "old.dcm", 1, "20240101")
     config = IngestConfig(source=str(source), lake=root)
     ingest(config)
-    lake = open_lake(LakePlace(root))
+    lake = connect_lake(LakeLocation(root))
     name = lake.name("instances")
     # As a version had made it that didn't declare these yet.
     lake.spark.sql(f"ALTER TABLE {name} DROP COLUMNS (kvp, body_part_examined)")
     lake.spark.sql(f"ALTER TABLE {name} UNSET TBLPROPERTIES ('dicom-lake.schema-version')")
     write(source / "new.dcm", 2, "20240101")
     assert ingest(config).objects_new == 1
-    answer = run_query("SELECT sop_instance_uid, kvp FROM instances ORDER BY 1", LakePlace(root))
+    answer = run_query("SELECT sop_instance_uid, kvp FROM instances ORDER BY 1", LakeLocation(root))
     assert list(answer.rows) == [("1.2.3.1", None), ("1.2.3.2", 120.0)]
     columns = {field.name: field for field in lake.spark.table(name).schema.fields}
     assert set(columns) == {field.name for field in instances_table().fields}
@@ -61,17 +61,17 @@ def test_a_batch_that_an_older_version_staged_is_committed(spark, tmp_path, monk
     with pytest.raises(KeyboardInterrupt):
         ingest(config)
     monkeypatch.undo()
-    lake = open_lake(LakePlace(root))
+    lake = connect_lake(LakeLocation(root))
     [stage] = [name for name in lake.staging_tables() if name.startswith("stage_")]
     lake.spark.sql(f"ALTER TABLE {lake.staging_name(stage)} DROP COLUMNS (kvp, body_part_examined)")
     assert ingest(config).objects_read == 0
-    answer = run_query("SELECT sop_instance_uid, kvp, study_date FROM instances", LakePlace(root))
+    answer = run_query("SELECT sop_instance_uid, kvp, study_date FROM instances", LakeLocation(root))
     assert list(answer.rows) == [("1.2.3.1", None, date(2024, 1, 1))]
 
 
 def test_a_lake_of_version_0_1_0_is_queried_ingested_into_and_maintained(spark, tmp_path):
     root = unpack(OLD_LAKES / "0.1.0.tar.xz", tmp_path)
-    place, source = LakePlace(str(root)), tmp_path / "source"
+    place, source = LakeLocation(str(root)), tmp_path / "source"
     assert answers(place) == (6, 1, 7)
     assert not verify_lake(place).broken
 

@@ -110,7 +110,7 @@ def test_a_text_of_the_pages_for_researchers_has_an_answer(lake, sql):
 
 def by_duckdb(lake: Lake, name: str) -> list[dict[str, Any]]:
     """A view's rows as the engine of local queries gives them, from the same files."""
-    answer = run_query(f"SELECT * FROM {name}", IngestConfig(source="s3://pacs", **lake.settings).place)
+    answer = run_query(f"SELECT * FROM {name}", IngestConfig(source="s3://pacs", **lake.settings).location)
     return in_order(dict(zip(answer.columns, row, strict=True)) for row in answer.rows)
 
 

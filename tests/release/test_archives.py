@@ -26,8 +26,8 @@ LINKS = [Entry("bin/python", target="/usr/bin/python3.11")]
 
 def make_wheel(folder: Path, name: str, *needs: str) -> Path:
     path = folder / f"{name}-1.0-py3-none-any.whl"
-    told = "".join(f"Requires-Dist: {need}\n" for need in needs)
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{told}\n".encode()
+    reported = "".join(f"Requires-Dist: {need}\n" for need in needs)
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{reported}\n".encode()
     info = f"{name}-1.0.dist-info"
     write_zip(path, [Entry(f"{info}/RECORD"), Entry(f"{info}/METADATA", metadata), Entry(f"{name}.py")])
     return path

@@ -83,8 +83,8 @@ def test_the_zip_for_lambda_has_the_handler_that_terraform_names(dist: Path) -> 
 
 def packages(python: Path) -> dict[str, str]:
     """Every package of an environment and its version."""
-    told = run([python, "-m", "pip", "list", "--format=json"], PYTHONPATH="").stdout
-    return {package["name"]: package["version"] for package in json.loads(told)}
+    reported = run([python, "-m", "pip", "list", "--format=json"], PYTHONPATH="").stdout
+    return {package["name"]: package["version"] for package in json.loads(reported)}
 
 
 def test_installing_on_glue_changes_nothing_that_glue_brings(glue: Path, what_glue_brings: Path) -> None:
@@ -97,8 +97,8 @@ def test_installing_on_glue_changes_nothing_that_glue_brings(glue: Path, what_gl
     assert set(before) < set(after)
     # pip's word on the whole environment would also count what AWS's own list lacks.
     check = [glue, "-m", "pip", "check"]
-    told = subprocess.run(check, env={**os.environ, "PYTHONPATH": ""}, capture_output=True, text=True, check=False)
-    complaints = told.stdout.splitlines()
+    reported = subprocess.run(check, env={**os.environ, "PYTHONPATH": ""}, capture_output=True, text=True, check=False)
+    complaints = reported.stdout.splitlines()
     assert [line for line in complaints if line.startswith(("dicom-lake ", "obstore ", "pydicom "))] == []
 
 
@@ -119,8 +119,8 @@ def test_a_job_tells_its_options_on_glue(glue: Path, job: Path, tmp_path: Path) 
 def test_the_environment_lacks_nothing(environment: Path) -> None:
     pip = [sys.executable, "-m", "pip", "--python", environment / "bin" / "python"]
     assert "No broken requirements" in run([*pip, "check"], PYTHONPATH="").stdout
-    told = json.loads(run([*pip, "list", "--format=json"], PYTHONPATH="").stdout)
-    found = {canonicalize_name(package["name"]): package["version"] for package in told}
+    reported = json.loads(run([*pip, "list", "--format=json"], PYTHONPATH="").stdout)
+    found = {canonicalize_name(package["name"]): package["version"] for package in reported}
     assert {"pyarrow", "boto3", "obstore", "pydicom"} < set(found)
     pins = read_pins(CONSTRAINTS) | {"dicom-lake": __version__}
     assert found == {name: pins[name] for name in found}

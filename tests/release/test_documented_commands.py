@@ -173,6 +173,6 @@ def test_the_documented_job_of_glue_ingests_with_the_command_line_of_glue(
     iceberg = ["--master", "local[2]", "--packages", f"{ICEBERG_PACKAGE},{AWS_PACKAGE}"]  # --datalake-formats iceberg
     python = {"PYSPARK_PYTHON": str(glue), "PYSPARK_DRIVER_PYTHON": str(glue), "AWS_ENDPOINT_URL": aws.endpoint}
     command = [SPARK_SUBMIT, *iceberg, script, *glue_command_line(own)]
-    told = run(command, cwd=tmp_path, **platform(tmp_path), **python, **aws.environment).stdout
-    assert f"run {RUN_ID}" in told
+    reported = run(command, cwd=tmp_path, **platform(tmp_path), **python, **aws.environment).stdout
+    assert f"run {RUN_ID}" in reported
     assert instances_in(aws) == INSTANCES

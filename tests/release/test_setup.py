@@ -18,31 +18,33 @@ from tests.job_process import ROOT
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def reported(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What setup.py tells setuptools."""
-    told: dict[str, Any] = {}
-    setuptools = SimpleNamespace(setup=lambda **settings: told.update(settings), find_packages=lambda include: include)
+    reported: dict[str, Any] = {}
+    setuptools = SimpleNamespace(
+        setup=lambda **settings: reported.update(settings), find_packages=lambda include: include
+    )
     monkeypatch.setitem(sys.modules, "setuptools", setuptools)
     runpy.run_path(str(ROOT / "setup.py"))
-    return told
+    return reported
 
 
-def test_the_version_is_that_of_the_package(told) -> None:
-    assert told["version"] == __version__
+def test_the_version_is_that_of_the_package(reported) -> None:
+    assert reported["version"] == __version__
 
 
-def test_each_requirement_has_a_pin_that_suits(told) -> None:
-    lines = {line for extra in ("local", "dev") for line in told["extras_require"][extra]} | set(
-        told["install_requires"]
+def test_each_requirement_has_a_pin_that_suits(reported) -> None:
+    lines = {line for extra in ("local", "dev") for line in reported["extras_require"][extra]} | set(
+        reported["install_requires"]
     )
     pins = read_pins(CONSTRAINTS)
     unpinned = [line for line in lines if not is_met(line, pins)]
     assert unpinned == []
 
 
-def test_what_the_package_needs_and_glue_brings_suits(told) -> None:
+def test_what_the_package_needs_and_glue_brings_suits(reported) -> None:
     glue = read_pins(GLUE_BRINGS)
-    brought = [line for line in told["install_requires"] if canonicalize_name(Requirement(line).name) in glue]
+    brought = [line for line in reported["install_requires"] if canonicalize_name(Requirement(line).name) in glue]
     assert {Requirement(line).name for line in brought} == {"pyarrow", "boto3", "pandas"}
     assert all(is_met(line, glue) for line in brought)
 

@@ -75,7 +75,7 @@ def notification(
     time: str = "2026-05-06T07:08:09.123Z",
 ) -> dict[str, Any]:
     """Return a notification of one record; what is None it doesn't say."""
-    told = {"key": quote_plus(key), "size": size, "eTag": etag, "sequencer": sequencer}
-    thing = {name: value for name, value in told.items() if value is not None}
+    reported = {"key": quote_plus(key), "size": size, "eTag": etag, "sequencer": sequencer}
+    thing = {name: value for name, value in reported.items() if value is not None}
     record = {"eventVersion": "2.1", "eventSource": "aws:s3", "eventTime": time, "eventName": name}
     return {"Records": [{**record, "s3": {"s3SchemaVersion": "1.0", "bucket": {"name": bucket}, "object": thing}}]}

@@ -28,7 +28,7 @@ class Request:
     Attributes:
         head: As it is passed on, up to and with the empty line.
         method: Of HTTP.
-        key: ``bucket/key``, decoded; ``AWSGlue/GetTable`` and the like where a service is told its action in a header.
+        key: ``bucket/key``, decoded; ``AWSGlue/GetTable`` and the like where a header names a service's action.
         query: Behind the question mark, as sent.
         range: Bounds of a range request, the second included; None where one isn't stated.
         length: Of the body in bytes, or :data:`CHUNKED`.

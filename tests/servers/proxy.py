@@ -1,4 +1,4 @@
-"""A proxy on loopback in front of an S3 server: counts, delays, and breaks what it is told to.
+"""A proxy on loopback in front of an S3 server: counts, delays, and breaks what it is reported to.
 
     with proxy(server.endpoint, latency=0.03) as way:
         way.rules.append(Rule(SLOW_DOWN, times=20))

@@ -1,4 +1,4 @@
-"""The proxy between clients and an S3 server: it changes nothing until told to, and then just that."""
+"""The proxy between clients and an S3 server: it changes nothing until reported to, and then just that."""
 
 import http.client
 import http.server
@@ -159,7 +159,7 @@ def test_latency_is_waited_side_by_side(way):
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.code)
-def test_an_error_answers_in_s3s_stead_as_often_as_told(way, connection, answer):
+def test_an_error_answers_in_s3s_stead_as_often_as_reported(way, connection, answer):
     way.rules.append(Rule(answer, first=2, times=2))
     statuses = [get(connection)[0].status for _ in range(5)]
     assert statuses == [200, answer.status, answer.status, 200, 200]
@@ -197,7 +197,7 @@ def test_a_burst_lasts_from_its_first_hit(way, connection):
 
 @pytest.mark.parametrize("by_rst", [True, False])
 @pytest.mark.parametrize("after", [None, 0, 1, 100_000])
-def test_a_body_breaks_off_where_told_and_the_next_is_whole(way, connection, after, by_rst):
+def test_a_body_breaks_off_where_reported_and_the_next_is_whole(way, connection, after, by_rst):
     way.rules.append(Rule(Reset(after, by_rst=by_rst)))
     with pytest.raises((ConnectionResetError, http.client.RemoteDisconnected, http.client.IncompleteRead)):
         get(connection)

@@ -114,19 +114,19 @@ def read(message):
     return parse_message(json.dumps(message))
 
 
-def as_told(kind):
+def as_reported(kind):
     return ObjectEvent("bucket", KEY, kind, 10, "abc", "0055AED6DCD90281E5", TIME)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_notification_names_what_happened_with_its_key_decoded(name):
-    assert read(notification(record(name))) == (as_told(NAMES[name]),)
-    assert read(notification(record(f"s3:{name}"))) == (as_told(NAMES[name]),)
+    assert read(notification(record(name))) == (as_reported(NAMES[name]),)
+    assert read(notification(record(f"s3:{name}"))) == (as_reported(NAMES[name]),)
 
 
 @pytest.mark.parametrize("detail", DETAILS, ids=str)
 def test_an_event_of_eventbridge_has_its_key_as_it_is(detail):
-    assert read(bridged(detail[0], detail[1:])) == (as_told(DETAILS[detail]),)
+    assert read(bridged(detail[0], detail[1:])) == (as_reported(DETAILS[detail]),)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_what_an_event_does_not_say_makes_no_ref(changes):
 def test_a_whole_event_is_an_object_as_if_it_were_listed():
     assert CREATED.ref == ObjectRef(f"s3://bucket/{KEY}", 10, "abc", TIME)
     assert read(notification(record(eTag='"abc"')))[0].ref == CREATED.ref
-    assert as_told("restored").ref is as_told("removed").ref is None
+    assert as_reported("restored").ref is as_reported("removed").ref is None
 
 
 json_values = st.recursive(

@@ -102,16 +102,16 @@ def test_what_a_manifest_says_is_not_asked_for_and_what_it_lacks_is(bucket, acce
 
 
 def test_empty_objects_that_stand_for_folders_are_left_out_of_a_manifest(bucket, access, write, tmp_path) -> None:
-    for key in ("told/", "asked/", "told_$folder$", "asked_$folder$"):
+    for key in ("reported/", "asked/", "reported_$folder$", "asked_$folder$"):
         bucket.put(key, b"")
     bucket.put("filled_$folder$", b"content")
     (tmp_path / "copied_$folder$").touch()
-    told = [{"uri": bucket.uri(key), "size": 0, "etag": "e"} for key in ("told/", "told_$folder$")]
+    reported = [{"uri": bucket.uri(key), "size": 0, "etag": "e"} for key in ("reported/", "reported_$folder$")]
     names = ("asked/", "asked_$folder$", "filled_$folder$", "gone_$folder$")
     asked = [{"uri": uri} for uri in (*map(bucket.uri, names), f"file://{tmp_path}/copied_$folder$")]
-    refs = listed(open_manifest(write(as_csv(told + asked)), access=access, patterns=ALL))
+    refs = listed(open_manifest(write(as_csv(reported + asked)), access=access, patterns=ALL))
     assert [ref.uri for ref in refs] == [bucket.uri("filled_$folder$"), bucket.uri("gone_$folder$")]
-    assert not listed(open_manifest(write(as_csv(told)), access=access, patterns=ALL))
+    assert not listed(open_manifest(write(as_csv(reported)), access=access, patterns=ALL))
 
 
 def test_an_object_that_is_not_there_is_listed_and_its_reading_says_so(bucket, access, write, tmp_path) -> None:

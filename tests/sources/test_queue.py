@@ -101,7 +101,7 @@ def test_deleting_twice_or_late_does_no_harm(there, server):
 
 
 class Server:
-    """Takes entries; fails for some, as told: by number of the call, an entry's body, and whose fault it is."""
+    """Takes entries; fails for some, as reported: by number of the call, an entry's body, and whose fault it is."""
 
     def __init__(self, failing):
         self.failing, self.calls, self.taken = failing, [], []
@@ -200,39 +200,39 @@ def test_the_region_is_the_queues_own(access, url, region):
 
 
 def test_faults_are_sent_by_ten_and_by_size(there, way):
-    told = open_fault_queue(there.url, endpoint=way.endpoint)
-    told.send(f'"{number:03}"' for number in range(25))
+    reported = open_fault_queue(there.url, endpoint=way.endpoint)
+    reported.send(f'"{number:03}"' for number in range(25))
     assert way.count(key="AmazonSQS/SendMessageBatch") == 3
-    told.send('"' + "x" * 100_000 + '"' for _ in range(5))
+    reported.send('"' + "x" * 100_000 + '"' for _ in range(5))
     assert way.count(key="AmazonSQS/SendMessageBatch") == 6
-    assert told.sent == 30
-    told.check()
+    assert reported.sent == 30
+    reported.check()
     assert sorted(there.take())[:25] == [f"{number:03}" for number in range(25)]
 
 
 def test_who_may_only_send_can_send(there, way):
     way.rules.append(Rule(Refusal(403, "AccessDenied"), key="AmazonSQS/GetQueueAttributes", method="POST", times=None))
-    told = open_fault_queue(there.url, endpoint=way.endpoint)
-    told.send(['"told"'])
-    assert there.take() == ["told"]
+    reported = open_fault_queue(there.url, endpoint=way.endpoint)
+    reported.send(['"reported"'])
+    assert there.take() == ["reported"]
     with pytest.raises(RunFailedError, match=r"SQS denies sqs:GetQueueAttributes on the queue http"):
         open_queue(there.url, endpoint=way.endpoint)
 
 
 def test_a_queue_that_takes_no_faults_ends_the_sending_and_fails_the_run_at_its_end(there, way):
-    told = open_fault_queue(there.url, endpoint=way.endpoint)
+    reported = open_fault_queue(there.url, endpoint=way.endpoint)
     way.rules.append(Rule(Refusal(403, "AccessDenied"), key="AmazonSQS/Send*", method="POST", times=None))
-    told.send(["1"])
+    reported.send(["1"])
     asked = way.count()
-    told.send(["2"])
+    reported.send(["2"])
     assert way.count() == asked
     with pytest.raises(RunFailedError, match=r"everything is committed.*SQS denies sqs:SendMessage on the queue http"):
-        told.check()
+        reported.check()
 
 
 def test_a_message_that_the_queue_refuses_is_no_silence(there, server, monkeypatch):
     monkeypatch.setattr(fault_queue, "send_in_batches", lambda call, entries, **_: entries[:1])
-    told = open_fault_queue(there.url, endpoint=server.endpoint)
-    told.send(["1", "2"])
+    reported = open_fault_queue(there.url, endpoint=server.endpoint)
+    reported.send(["1", "2"])
     with pytest.raises(RunFailedError, match="SQS refuses 1 messages"):
-        told.check()
+        reported.check()

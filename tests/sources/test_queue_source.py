@@ -45,8 +45,8 @@ def drain(there, way):
         )
         parts = []
 
-        def doubts(told, with_retries):
-            asked = {uri for batch in told for uri in batch.column("source_uri").to_pylist()}
+        def doubts(reported, with_retries):
+            asked = {uri for batch in reported for uri in batch.column("source_uri").to_pylist()}
             yield from (uri for uri in doubted if with_retries or uri in asked)
 
         with closing(origin.discover(doubts)) as findings:
@@ -94,7 +94,7 @@ def test_what_events_leave_open_s3_decides(there, bucket, drain, events, is_ther
     assert there.count() == (0, 0)
 
 
-def test_an_object_created_after_its_removal_is_as_told(there, bucket, drain, way):
+def test_an_object_created_after_its_removal_is_as_reported(there, bucket, drain, way):
     there.send(
         notification(bucket.name, "key", size=9, etag="new", sequencer="0C"),
         notification(bucket.name, "key", REMOVED, sequencer="0B"),
@@ -137,9 +137,9 @@ def test_what_s3_cannot_decide_stays_in_the_queue(there, bucket, drain, way):
         notification(bucket.name, "a", size=1, etag="e"),
         notification("no-such-bucket-17", "a", size=1, etag="e"),
         notification("no-such-bucket-17", "b", REMOVED),
-        notification(bucket.name, "denied-but-told", size=1, etag="e"),
+        notification(bucket.name, "denied-but-reported", size=1, etag="e"),
     )
-    assert drain(doubted=[bucket.uri("denied-but-told")]) == [{"a": (1, "e"), "denied-but-told": (1, "e")}]
+    assert drain(doubted=[bucket.uri("denied-but-reported")]) == [{"a": (1, "e"), "denied-but-reported": (1, "e")}]
     assert there.count() == (0, 3)
 
 
@@ -188,12 +188,12 @@ def test_events_come_by_sns_and_by_eventbridge(there, server, bucket, drain):
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=there.arn)
     bridge.put_rule(Name="uploads", EventPattern='{"source": ["aws.s3"]}', State="ENABLED")
     bridge.put_targets(Rule="uploads", Targets=[{"Id": "queue", "Arn": there.arn}])
-    told = {
+    reported = {
         "TopicConfigurations": [{"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}],
         "QueueConfigurations": [{"QueueArn": there.arn, "Events": ["s3:ObjectCreated:*"]}],
         "EventBridgeConfiguration": {},
     }
-    bucket.client.put_bucket_notification_configuration(Bucket=bucket.name, NotificationConfiguration=told)
+    bucket.client.put_bucket_notification_configuration(Bucket=bucket.name, NotificationConfiguration=reported)
     etag = bucket.put("a b+é.dcm", b"content")
     bucket.client.put_bucket_notification_configuration(Bucket=bucket.name, NotificationConfiguration={})
     assert there.count() == (6, 0)  # the upload by three ways, two test events, and one of tags

@@ -137,7 +137,7 @@ def test_a_killed_run_is_finished_by_maintenance_and_nothing_is_read_again(story
     assert story.reports[1]["objects_read"] == 0, story.reports[1]
 
 
-def test_the_sweep_finds_what_no_event_told(story) -> None:
+def test_the_sweep_finds_what_no_event_reported(story) -> None:
     """Moto sends none for a delete marker, as a versioned bucket gets it; AWS does."""
     assert story.reports[1]["objects_deleted"] == 1
 

@@ -12,7 +12,7 @@ ARGUMENTS = {"--queue": "the queue"}
 
 
 class Account:
-    """A queue and three jobs on moto, and what the Lambda is told of them."""
+    """A queue and three jobs on moto, and what the Lambda is reported of them."""
 
     def __init__(self, server) -> None:
         self.glue, self.sqs = server.client("glue"), server.client("sqs")

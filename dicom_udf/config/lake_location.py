@@ -1,11 +1,11 @@
-"""The place of a lake and the access to its services."""
+"""The location of a lake and the access to its services."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 
-__all__ = ["LakePlace", "S3Access", "service_endpoint"]
+__all__ = ["LakeLocation", "S3Access", "service_endpoint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class S3Access:
 
 
 @dataclass(frozen=True, slots=True)
-class LakePlace:
-    """A lake: the place of its files and the catalog of its tables.
+class LakeLocation:
+    """A lake: the location of its files and the catalog of its tables.
 
     Attributes:
         root: Absolute path of a local folder, or ``s3://bucket/prefix`` without a slash at its end.
@@ -72,7 +72,7 @@ class LakePlace:
         key = self.root.removeprefix("s3://").partition("/")[2]
         return f"{key}/" if key else ""
 
-    def location(self, database: str, table: str = "") -> str:
+    def path_of(self, database: str, table: str = "") -> str:
         """Return the URL or path of a database or a table in the lake."""
         return "/".join(filter(None, (self.root, database, table)))
 
