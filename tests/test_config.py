@@ -466,4 +466,4 @@ def test_a_place_has_no_slash_at_its_end_and_knows_its_parts() -> None:
     place = IngestConfig(source="/s", lake="s3://b/a/l/", catalog="glue", database="d").location
     assert (place.root, place.bucket, place.prefix, place.staging) == ("s3://b/a/l", "b", "a/l/", "d_staging")
     assert place.path_of("d", "t") == "s3://b/a/l/d/t"
-    assert (LakeLocation("s3://b").prefix, LakeLocation("s3://b").location("d")) == ("", "s3://b/d")
+    assert (LakeLocation("s3://b").prefix, LakeLocation("s3://b").path_of("d")) == ("", "s3://b/d")

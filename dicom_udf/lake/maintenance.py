@@ -25,7 +25,7 @@ from dicom_udf.lake.recovery import finish_left_batches
 from dicom_udf.lake.session import CATALOG, lake_session
 from dicom_udf.lake.tables import Lake, connect_lake
 from dicom_udf.lake.upkeep import TableUpkeep, maintain_table, plan_table
-from dicom_udf.logs import set_run_id
+from dicom_udf.logs import redacted_uri, set_run_id
 
 __all__ = ["LakeUpkeep", "maintain"]
 
