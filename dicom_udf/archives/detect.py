@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from dicom_udf.archives.directory import find_directory
 from dicom_udf.archives.formats import DMG, FORMATS, ZIP, ArchiveFormat
@@ -25,6 +25,7 @@ _DMG_TRAILER = b"koly"
 _VR = re.compile(rb"[A-Z]{2}")
 _HIGHEST_GROUP = 0x0028
 _LONGEST_FIRST = 1 << 16
+_ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
 _COMMAND_LENGTHS = (b"\4\0\0\0", b"\0\0\0\4")
 
 
@@ -77,11 +78,22 @@ def detect_head(head: bytes) -> ArchiveFormat | None:
 def _begins_like_dicom(head: bytes) -> bool:
     """Return True for a file with the DICM prefix, or with a data element where a file without it may have its first.
 
-    Such an element has a group up to 0028, and a VR or a length of at most 64 KiB, in either byte order.
+    Such an element has a group up to 0028, and a VR or a length of at most 64 KiB, in either byte order. It may follow
+    elements of group 0000, which a reader of headers passes over.
     """
     if head[128:132] == b"DICM" or head[:4] == b"DICM":
         return True
-    return _is_first_element(head[:8]) or _is_first_element(head[128:136])
+    offsets = {
+        at for start in (0, 128) for at in (start, *(_behind_group_zero(head, start, order) for order in _ORDERS))
+    }
+    return any(_is_first_element(head[at : at + 8]) for at in offsets)
+
+
+def _behind_group_zero(head: bytes, offset: int, order: Literal["little", "big"]) -> int:
+    """Return the offset behind the elements of group 0000 at ``offset``, e.g. a command set or zeros."""
+    while offset + 8 <= len(head) and head[offset : offset + 2] == b"\0\0":
+        offset += 8 + int.from_bytes(head[offset + 4 : offset + 8], order)
+    return offset
 
 
 def _is_first_element(data: bytes) -> bool:
@@ -89,7 +101,7 @@ def _is_first_element(data: bytes) -> bool:
         return False
     if not any(data[:4]):  # (0000,0000), the length of a command set
         return data[4:] in _COMMAND_LENGTHS or data[4:6] == b"UL"
-    for order in ("little", "big"):
+    for order in _ORDERS:
         group, length = (int.from_bytes(data[at:end], order) for at, end in ((0, 2), (4, 8)))
         is_plausible = _VR.match(data, 4) or length <= _LONGEST_FIRST or length == 0xFFFFFFFF
         if 0 < group <= _HIGHEST_GROUP and is_plausible:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydicom.data import get_testdata_files
 from pydicom.datadict import DicomDictionary
@@ -179,6 +179,9 @@ def test_a_file_without_preamble_is_no_packer_whatever_stands_in_it(
     kind=st.sampled_from([*PACKED]),
     changes=st.lists(st.tuples(st.integers(0, 30), st.sampled_from([0, 1, 2, 4, 8, 0x10, 0x28, 0x41, 0x53, 255]))),
 )
+@example(kind="iso, no more", changes=[(8, 1), (12, 8), (24, 2)])
+@example(kind="udf BEA01", changes=[(3, 0x10), (16, 2), (24, 0x53)])
+@example(kind="iso, boot code ", changes=[(2, 0x41), (17, 4), (23, 1), (25, 8)])
 def test_whatever_the_reader_of_headers_takes_for_dicom_is_no_packer(kind: str, changes: list[tuple[int, int]]) -> None:
     stored = bytearray(PACKED[kind][1])
     for place, value in changes:
