@@ -40,7 +40,7 @@ def million(n: Mapping[str, float], *, members: bool) -> dict[str, float]:
     """Return the cost of a million instances by item, in USD; the items of a month are named so.
 
     Args:
-        n: As :func:`read_numbers` gives them.
+        n: As :func:`read_numbers` returns them.
         members: True for members of stored zips, False for loose objects.
     """
     archives_bytes = _MILLION * n["member_bytes"]

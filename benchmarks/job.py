@@ -4,7 +4,7 @@
 
 Each measurement is a process of its own with a Spark session of the same settings, ``local[CORES]``, started and
 warmed by a one-row job before the clock starts. The job is timed whole: listing, planning, reading, staging and three
-Iceberg commits; a line of its own says what reading and staging take of that. The two ways take turns; the median of
+Iceberg commits; a line of its own has the share of reading and staging. The two ways take turns; the median of
 the rounds counts. Prints a Markdown table.
 """
 

@@ -44,7 +44,7 @@ Rows = Callable[[int, int], Iterator[pa.RecordBatch]]
 
 
 def main() -> None:
-    """Measure what is asked for, print it."""
+    """Measure the chosen parts and print them."""
     parser = argparse.ArgumentParser(prog="benchmarks.lake", description="What the lake costs, without reading.")
     parser.add_argument("--rows", type=int, default=200_000, help="of one batch [default: %(default)s]")
     parser.add_argument("--lake-rows", type=int, default=500_000, help="of a filled lake [default: %(default)s]")

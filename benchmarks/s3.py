@@ -195,7 +195,7 @@ def read_our_way(bucket: str, endpoint: str, _most: int) -> Figures:
 
     first = [Item(ref) for _, ref in zip(range(1), refs("s3://loose/"), strict=False)]
     if read(iter(first))[0] != 1:
-        raise SystemExit("the first object gave no header")
+        raise SystemExit("the first object has no readable header")
     with timed() as figures:
         headers, requests, moved = read(split_objects(list(refs(f"s3://{bucket}/")), settings))
     return {**figures, "headers": headers, "requests": requests, "bytes": moved}

@@ -1,6 +1,6 @@
 """The objects of the S3 benchmark, placed in the folder that versitygw serves, each kind in a bucket of its own.
 
-* ``loose``: CT slices of the size asked for, the header of ``benchmarks.corpus`` and 12-bit noise as pixels
+* ``loose``: CT slices of the given size, the header of ``benchmarks.corpus`` and 12-bit noise as pixels
 * ``stored``, ``deflated``: one zip of the same slices
 * ``large``: a zip of stored members of 64 MB, a header and a hole each, so that the file takes little of the disk
 
@@ -65,7 +65,7 @@ def make_buckets(folder: Path, objects: int, size: int) -> None:
 
 
 def new_part(folder: Path) -> Path:
-    """Return an empty folder beside the buckets, whose name no bucket can have."""
+    """Return an empty folder beside the buckets, with a name that a bucket can't have."""
     part = folder.parent / f"{folder.name}.part"
     if part.exists():
         for path in sorted(part.rglob("*"), reverse=True):
@@ -83,7 +83,7 @@ def slices(count: int, size: int) -> list[tuple[str, bytes]]:
 
 
 def template_of(size: int) -> bytes:
-    """Return what stands before the pixels of a file of this size, markers included."""
+    """Return the bytes before the pixels of a file of this size, markers included."""
     header = header_of("CT")
     del header.PixelData
     header.Rows = header.Columns = 500
@@ -129,7 +129,7 @@ def large_members() -> Iterator[Entry]:
 
 
 def write_zip(file: BinaryIO, entries: Iterable[Entry]) -> None:
-    """Write a zip; zipfile knows neither holes nor what is already packed (APPNOTE 4.3)."""
+    """Write a zip; zipfile supports neither holes nor packed data (APPNOTE 4.3)."""
     directory = io.BytesIO()
     count = 0
     for count, entry in enumerate(entries, 1):  # noqa: B007

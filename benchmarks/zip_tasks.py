@@ -2,7 +2,7 @@
 
     python -m benchmarks.zip_tasks [--members 20000] [--cores 2]
 
-Makes a zip of CT slices, ingests it, and asks Spark for the times of the tasks of its longest stage.
+Makes a zip of CT slices, ingests it, and reads from Spark the times of the tasks of its longest stage.
 """
 
 from __future__ import annotations

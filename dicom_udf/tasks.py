@@ -146,18 +146,18 @@ def make_tasks(items: Sequence[Item], *, cores: int) -> list[list[Item]]:
     share = min(TASK_COST, max(LEAST_COST, math.ceil(sum(costs) / (TASKS_PER_CORE * max(1, cores)))))
     tasks: list[tuple[float, list[Item]]] = []
     current: list[Item] = []
-    filled = 0.0
+    load = 0.0
     for item, cost in zip(items, costs, strict=True):
         if cost >= share:
             tasks.append((cost, [item]))
             continue
-        if filled + cost > share and current:
-            tasks.append((filled, current))
-            current, filled = [], 0.0
+        if load + cost > share and current:
+            tasks.append((load, current))
+            current, load = [], 0.0
         current.append(item)
-        filled += cost
+        load += cost
     if current:
-        tasks.append((filled, current))
+        tasks.append((load, current))
     return [task for _, task in sorted(tasks, key=lambda task: -task[0])]
 
 

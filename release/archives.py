@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 __all__ = ["Entry", "read_wheel", "write_tar_gz", "write_zip"]
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can tell
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can store
 _EPOCH_SECONDS = 315532800
 
 
@@ -54,7 +54,7 @@ def write_tar_gz(path: Path, entries: Iterable[Entry]) -> None:
 
 
 def read_wheel(path: Path) -> Iterator[Entry]:
-    """Yield a wheel's files by name, its record last, as the wheel format asks."""
+    """Yield a wheel's files by name, its record last, as the wheel format requires."""
     with zipfile.ZipFile(path) as wheel:
         names = sorted(name for name in wheel.namelist() if not name.endswith("/"))
         for name in sorted(names, key=lambda name: (".dist-info/" in name, name.endswith("/RECORD"))):

@@ -72,7 +72,7 @@ def build_wheel(folder: Path) -> Path:
         shutil.copytree(ROOT / "dicom_udf", sources / "dicom_udf", ignore=shutil.ignore_patterns("__pycache__"))
         for name in _SOURCES:
             shutil.copy(ROOT / name, sources)
-        # setuptools writes its version into the wheel, so it is pinned too; newer versions of pip ask the second name.
+        # setuptools writes its version into the wheel, so it is pinned too; newer versions of pip use the second name.
         pinned = {"PIP_CONSTRAINT": str(CONSTRAINTS), "PIP_BUILD_CONSTRAINT": str(CONSTRAINTS)}
         subprocess.run(
             [*PIP, "wheel", "--no-deps", "--wheel-dir", str(built), str(sources)],

@@ -75,7 +75,7 @@ def fetch_wheels(wheel: Path, folder: Path, *, pins: Mapping[str, str], brought:
 
 
 def version_of(wheel: Path) -> tuple[str, str]:
-    """Return the canonical name and the version that a wheel's file name tells."""
+    """Return the canonical name and the version in a wheel's file name."""
     name, version, *_ = parse_wheel_filename(wheel.name)
     return str(name), str(version)
 

@@ -3,7 +3,7 @@
     python sample_dcm/make_sample_dcm.py [FOLDER]
 
 FOLDER is this folder unless given. Needs pydicom. UIDs come from names, all times are fixed, and ``expected.json``
-says how many rows of ``instances`` and ``failures`` each file gives.
+has the number of rows of ``instances`` and ``failures`` for each file.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ FAILURES = {
 
 
 def expected() -> dict[str, Any]:
-    """Return the rows that each file gives: how many instances, which failures how often."""
+    """Return the rows of each file: the number of instances, and of each failure."""
     instances = Counter(s.path for s in loose_files() if s.path not in FAILURES)
     for path, samples in archived_files().items():
         instances[path.partition("!")[0]] += len(samples)

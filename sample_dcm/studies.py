@@ -1,4 +1,4 @@
-"""Who the sample files are about, and where each file lies. Nobody here exists."""
+"""The patients of the sample files, and the path of each file. All patients are invented."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RLE = "1.2.840.10008.1.2.5"
 
 @dataclass(frozen=True)
 class Sample:
-    """One DICOM file: where it lies, what it says, how it is written."""
+    """One DICOM file: its path, its content, its encoding."""
 
     path: str
     header: Header

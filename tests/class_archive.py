@@ -17,7 +17,7 @@ from pathlib import Path
 __all__ = ["java_options", "main"]
 
 _QUIET = "-Xlog:disable"
-"""Java would tell on stdout why an archive doesn't fit."""
+"""Java would print on stdout why an archive doesn't fit."""
 
 
 def java_options(archive: Path) -> str:

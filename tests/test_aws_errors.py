@@ -245,8 +245,8 @@ def provoke(kind: ErrorKind, way: Way, servers: Servers, tmp_path: Path, monkeyp
             answers = S3_ANSWERS if way.service == "s3" else JSON_ANSWERS
             answer = NO_WORKGROUP if kind is ErrorKind.MISSING else answers[kind]
             servers.way.rules.append(Rule(answer, key=way.requests, method=None, times=None))
-    filled = [word.format(tmp=tmp_path, queue=servers.queue) for word in words]
-    return [*filled, *(f"--{name}-endpoint={url}" for name, url in endpoints.items()), "--s3-region=us-east-1"]
+    ready = [word.format(tmp=tmp_path, queue=servers.queue) for word in words]
+    return [*ready, *(f"--{name}-endpoint={url}" for name, url in endpoints.items()), "--s3-region=us-east-1"]
 
 
 def check(kind: str, way: str, status: int, message: str) -> None:

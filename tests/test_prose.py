@@ -34,20 +34,20 @@ class Phrase(NamedTuple):
 
 PHRASES = (
     # Code returns, sends, compares; it doesn't talk.
-    Phrase("tell", r"tell|tells|told|telling", "return, send, print, report", 3),
-    Phrase("ask", r"ask|asks|asked|asking", "request, query, call; 'takes' of a parameter", 8),
-    Phrase("say", r"say|says|said|saying", "name, report, state, contain", 5),
+    Phrase("tell", r"tell|tells|told|telling", "return, send, print, report", 0),
+    Phrase("ask", r"ask|asks|asked|asking", "request, query, call; 'takes' of a parameter", 2),
+    Phrase("say", r"say|says|said|saying", "name, report, state, contain", 0),
     Phrase("hear", r"hear|hears|heard", "receive", 0),
-    Phrase("know", r"know|knows|knew", "have, record, import, accept", 1),
-    Phrase("stand", r"stand|stands|stood|standing", "be, be stored, be at", 3),
-    Phrase("give", r"give|gives|gave|giving", "return, yield, produce", 14),
+    Phrase("know", r"know|knows|knew", "have, record, import, accept", 0),
+    Phrase("stand", r"stand|stands|stood|standing", "be, be stored, be at", 0),
+    Phrase("give", r"give|gives|gave|giving", "return, yield, produce", 7),
     Phrase("hold against", r"(?:hold|holds|held) (?:\w+ ){0,3}against", "compare with", 0),
     Phrase("look at", r"(?:look|looks|looked) (?:at|into)", "read, examine, probe", 3),
     Phrase("take away", r"(?:take|takes|took|taken) (?:\w+ ){0,3}away", "remove, delete", 1),
     Phrase("let go", r"let go|lets go|leave alone|leaves alone|left alone", "release, keep, skip", 0),
     # The subject is a noun.
-    Phrase("who", r"who|whom|whoever|whose", "the user, the writer, the reader of the table", 51),
-    Phrase("nobody", r"nobody|somebody|anybody", "no user, no process", 1),
+    Phrase("who", r"who|whom|whoever", "the user, the writer, the reader of the table", 12),
+    Phrase("nobody", r"nobody|somebody|anybody", "no user, no process", 0),
     Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 19),
     # Little words.
     Phrase("else", r"(?<!thing )(?<!where )(?<!body )(?<!one )(?<!ever )(?<!what )else", "otherwise", 8),

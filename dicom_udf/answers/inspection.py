@@ -135,7 +135,7 @@ def _bytes_on_disk(location: LakeLocation) -> int:
 
 
 def list_failures(location: LakeLocation, *, code: str | None = None, limit: int = 0) -> tuple[Answer, int]:
-    """List the files that gave no header, faults before what was rightly skipped.
+    """List the files without a readable header, faults before skipped files.
 
     Args:
         location: The lake.

@@ -250,7 +250,9 @@ def _to_error(error: duckdb.Error) -> DicomLakeError:
         column = re.search(r"source column (\w+)", message)
         where = f" in column {column[1]}" if column else ""
         remedy = (
-            "TRY_CAST gives null where a value doesn't fit" if column else "the details may quote data and are left out"
+            "TRY_CAST returns null where a value doesn't fit"
+            if column
+            else "the details may quote data and are left out"
         )
         return RunFailedError(f"the query failed: {kind}{where}; {remedy}")
     return RunFailedError("the query failed: " + message.partition("\n")[0])

@@ -74,7 +74,7 @@ def path_or_url(text: str) -> str:
 
 
 def parse_location(name: str, path: str | os.PathLike[str]) -> str:
-    """Read a location that a caller in Python gives as the argument ``name``.
+    """Read a location that a caller in Python passes as the argument ``name``.
 
     Raises:
         ConfigurationError: It can't be used.

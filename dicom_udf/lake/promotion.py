@@ -1,4 +1,4 @@
-"""Promotion: typed columns for further attributes, filled from what is stored (design.md, "Tables", "Exactly once").
+"""Promotion: typed columns for further attributes, filled from stored headers (design.md, "Tables", "Exactly once").
 
 The schema changes first. Then one snapshot replaces all rows by rows with the columns filled, and is published like a
 batch's. A promotion that was killed between the two is finished by the next one. Rows that are ingested in the meantime

@@ -40,7 +40,7 @@ class StagedCounts:
         failures: Rows of ``failures`` by code.
         bytes_read: Bytes that came from the store.
         requests: Reads that went to the store.
-        oldest: ``source_last_modified`` of the object that waited longest, of those that gave an instance; UTC.
+        oldest: ``source_last_modified`` of the object that waited longest, among objects with an instance; UTC.
     """
 
     objects: int = 0

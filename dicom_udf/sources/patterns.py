@@ -13,7 +13,7 @@ __all__ = ["Patterns"]
 class Patterns:
     """Names to take and to leave out; both are matched against the whole name below the source.
 
-    ``*`` stands for any characters, ``/`` too, ``?`` for one, ``[a-z]`` and ``[!a-z]`` for one of or not of a set.
+    ``*`` matches any characters, ``/`` too, ``?`` one, ``[a-z]`` and ``[!a-z]`` for one of or not of a set.
     Case matters.
 
     Attributes:

@@ -136,7 +136,7 @@ class S3Store:
         coming = request_pool().submit(self._page, None)
         while True:
             answer = coming.result()
-            # The one object stands before all keys that begin with its own.
+            # The one object is listed before all keys that begin with its own.
             token = answer.get("NextContinuationToken") if self.is_folder else None
             if token:
                 coming = request_pool().submit(self._page, token)
@@ -173,7 +173,7 @@ def open_s3_object(ref: ObjectRef, access: S3Access) -> ObjectReader:
 
 
 def head_s3_object(uri: str, access: S3Access, *, may_be_archived: bool = True) -> ObjectRef:
-    """Ask for an object's size, etag and time.
+    """Request an object's size, etag and time.
 
     Args:
         uri: The object's.
@@ -257,7 +257,7 @@ def _get_by_obstore(store: Any, key: str, ref: ObjectRef, start: int, end: int) 
     options: dict[str, Any] = {"range": (start, end)}
     if ref.etag:
         options["if_match"] = f'"{ref.etag}"'
-    elif ref.last_modified is not None:  # a store that gives no etags
+    elif ref.last_modified is not None:  # a store without etags
         options["if_unmodified_since"] = _second_after(ref.last_modified)
     answer = obstore.get(store, key, options=options)  # type: ignore[arg-type]
     _check_etag(answer.meta["e_tag"], ref)

@@ -19,7 +19,7 @@ _INTRO = """# Columns
 Made from `dicom_udf/columns/` by `make docs`; don't edit.
 
 * Null is the only absent value. `study_date` alone is never null: where a file has no date it is 1900-01-01, and
-  `study_date_is_default` says so.
+  `study_date_is_default` is true.
 * A value that does not fit its column's type is null, and `invalid_values` names the attribute and why.
 * Types follow the VR and VM of the DICOM dictionary: VM 1 is a scalar, everything else an array, empty items null.
   [VR -> type](vr_types.md) has the rules.

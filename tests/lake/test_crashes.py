@@ -119,6 +119,6 @@ def test_a_run_killed_anywhere_is_finished_by_the_next(work, expected, point) ->
     assert not [path for path in (lake / "dicom_staging").rglob("*") if path.is_file()]
     if list(POINTS).index(point) >= list(POINTS).index("second batch staged"):
         assert report.objects_read == 0, "what is staged is committed without opening a source again"
-    if list(POINTS).index(point) % 4 == 0:  # the ledger's rows tell it at the others
+    if list(POINTS).index(point) % 4 == 0:  # at the others the ledger's rows are compared
         again = run(source, lake)
         assert (again.objects_read, again.objects_deleted) == (0, 0)

@@ -139,6 +139,6 @@ def test_a_drain_killed_anywhere_is_finished_by_the_next(work, expected, point) 
     if number >= list(POINTS).index("all staged, nothing deleted"):
         assert report.objects_read == 0, "what is staged is committed without opening a source again"
     assert verify_lake(LakeLocation(str(work.lake))).broken == ()
-    if number % 3 == 0:  # the ledger's rows tell it at the others
+    if number % 3 == 0:  # at the others the ledger's rows are compared
         again = work.run()
         assert (again.messages, again.objects_listed, again.objects_read) == (0, 0, 0)

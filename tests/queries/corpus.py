@@ -1,6 +1,6 @@
 """A small hospital whose answers are known: every saved query has something to find in it. Nobody here exists.
 
-UIDs tell where an instance belongs: ``1.2.3.<patient>.<study>.<series>.<number>``.
+UIDs show where an instance belongs: ``1.2.3.<patient>.<study>.<series>.<number>``.
 """
 
 from __future__ import annotations

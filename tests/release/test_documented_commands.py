@@ -1,4 +1,4 @@
-"""The commands and requests that docs/how_to/emr.md and glue.md tell: run, or held against AWS's own description.
+"""The commands and requests that docs/how_to/emr.md and glue.md: run, or compared with AWS's own description.
 
 Of a command only that is replaced which EMR itself has: YARN, the jar of Iceberg, and reading artifacts from S3 before
 the job begins. Buckets and catalog are moto's, named by the environment as AWS's own are by the machine.
@@ -116,7 +116,7 @@ def aws() -> Iterator[S3Server]:
 
 
 def instances_in(server: S3Server) -> int:
-    """Rows of the table, as Glue and S3 tell them to any engine."""
+    """Rows of the table, as Glue and S3 return them to any engine."""
     table = server.client("glue").get_table(DatabaseName="dicom", Name="instances")["Table"]
     bucket, key = table["Parameters"]["metadata_location"].removeprefix("s3://").split("/", 1)
     metadata = json.loads(server.client().get_object(Bucket=bucket, Key=key)["Body"].read())

@@ -1,4 +1,4 @@
-"""What the messages of a queue amount to: as events tell it where that is enough, else as S3 does."""
+"""The objects that the messages of a queue name: by their events where these suffice, otherwise by S3."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def drain(there, way):
     """The objects that the queue names, by way of a proxy: list(doubted=..., **settings of QueueSource)."""
 
     def drain(doubted=(), **settings):
-        """Return the rows of each part by key, without the time, after it was let go."""
+        """Return the rows of each part by key, without the time, after it was acknowledged."""
         access = S3Access(way.endpoint, REGION, True)
-        origin = QueueSource(
+        source = QueueSource(
             open_queue(there.url, endpoint=way.endpoint), access, settings.pop("patterns", Patterns()), **settings
         )
         parts = []
 
-        def doubts(reported, with_retries):
+        def find_conflicts(reported, with_retries):
             asked = {uri for batch in reported for uri in batch.column("source_uri").to_pylist()}
             yield from (uri for uri in doubted if with_retries or uri in asked)
 
-        with closing(origin.discover(doubts)) as findings:
-            for found in findings:
+        with closing(source.discover(find_conflicts)) as batches:
+            for found in batches:
                 rows = [tuple(row.values()) for batch in found.list() for row in batch.to_pylist()]
                 assert len({row[0] for row in rows}) == len(rows), "each object once"
                 parts.append({row[0].split("/", 3)[3]: row[1:3] for row in rows})
@@ -223,9 +223,9 @@ def test_an_empty_queue_is_one_empty_part_for_the_ledgers_failures(drain, bucket
 
 def test_a_run_that_stops_amid_a_part_keeps_no_message_from_coming_back(there, bucket, way, server):
     there.send(notification(bucket.name, "a", size=1, etag="e"))
-    origin = QueueSource(open_queue(there.url, endpoint=way.endpoint), S3Access(way.endpoint, REGION, True), Patterns())
-    with pytest.raises(ZeroDivisionError), closing(origin.discover(lambda *_: iter(()))) as findings:
-        for _ in findings:
+    source = QueueSource(open_queue(there.url, endpoint=way.endpoint), S3Access(way.endpoint, REGION, True), Patterns())
+    with pytest.raises(ZeroDivisionError), closing(source.discover(lambda *_: iter(()))) as batches:
+        for _ in batches:
             raise ZeroDivisionError
     assert there.count() == (0, 1)
     assert way.count(key="AmazonSQS/DeleteMessageBatch") == 0
@@ -234,8 +234,8 @@ def test_a_run_that_stops_amid_a_part_keeps_no_message_from_coming_back(there, b
 def test_messages_that_cannot_be_deleted_fail_the_run_when_it_asks(there, bucket, way):
     there.send(notification(bucket.name, "a", size=1, etag="e"))
     way.rules.append(Rule(Refusal(403, "AccessDenied"), key="*DeleteMessageBatch", method="POST", times=None))
-    origin = QueueSource(open_queue(there.url, endpoint=way.endpoint), S3Access(way.endpoint, REGION, True), Patterns())
-    [found] = origin.discover(lambda *_: iter(()))
+    source = QueueSource(open_queue(there.url, endpoint=way.endpoint), S3Access(way.endpoint, REGION, True), Patterns())
+    [found] = source.discover(lambda *_: iter(()))
     found.acknowledge()
     with pytest.raises(RunFailedError, match="SQS denies sqs:DeleteMessage on the queue http"):
         found.wait()
