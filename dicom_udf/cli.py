@@ -282,7 +282,8 @@ def _scan(config: ScanConfig) -> None:
     _use_exact_encoding()
     counts = write_scan(batches, output, form, stdout=sys.stdout)
     sys.stdout.flush()
-    print(f"{counts.to_text()}; {time.monotonic() - clock0:.1f} s", file=sys.stderr)
+    counted = f"{counts.to_text()}; {time.monotonic() - clock0:.1f} s"
+    print(counted, file=sys.stderr if output is None else sys.stdout)
 
 
 def _form_of(output: Path | None) -> ScanFormat:

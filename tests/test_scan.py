@@ -148,8 +148,8 @@ def run_scan(capsys, *words: str) -> tuple[int, str, str]:
 def test_a_file_holds_the_rows_in_the_form_of_its_ending(tmp_path, capsys, form):
     output = tmp_path / f"headers.{form}"
     status, out, err = run_scan(capsys, str(SAMPLE), "--output", str(output))
-    assert (status, out) == (0, "")
-    assert err.startswith("40 instances; 17 failures: NOT_DICOM 10, ")
+    assert (status, err) == (0, "")
+    assert out.startswith("40 instances; 17 failures: NOT_DICOM 10, ")
     found = duckdb.sql(f"SELECT count(*), count(failure_code), count(study_date) FROM '{output}'").fetchall()
     assert found == [(57, 17, 40)]
     assert list(tmp_path.iterdir()) == [output]
@@ -171,8 +171,8 @@ def test_forms_hold_the_same_values(tmp_path, capsys):
 
 
 def test_without_a_file_rows_go_to_stdout(capsys):
-    status, out, _ = run_scan(capsys, str(SAMPLE), "--include", "*.zip")
-    assert status == 0
+    status, out, err = run_scan(capsys, str(SAMPLE), "--include", "*.zip")
+    assert (status, err.startswith("6 instances; 5 failures: ")) == (0, True)
     assert {json.loads(line)["source_uri"].rpartition(".")[2] for line in io.StringIO(out)} == {"zip"}
 
 

@@ -45,10 +45,12 @@ PICTURES: dict[str, tuple[str, ...]] = {
     "sample_query": (_SERIES,),
     "sample_status": ("dicom-lake status --lake lake",),
     "sample_failures": ("dicom-lake failures --lake lake --code TRUNCATED",),
+    "sample_scan": ("dicom-lake scan sample_dcm --output headers.parquet",),
     "empty_ingest": ("dicom-lake ingest empty --lake lake_of_nothing",),
     "empty_query": ('dicom-lake query "SELECT count(*) AS instances FROM instances" --lake lake_of_nothing',),
     "empty_status": ("dicom-lake status --lake lake_of_nothing",),
     "empty_failures": ("dicom-lake failures --lake lake_of_nothing",),
+    "empty_scan": ("dicom-lake scan empty --output nothing.parquet",),
 }
 """The command lines of each picture, by the name of its file, as a user types them beside ``sample_dcm`` and an empty
 folder ``empty``. They run in this order: an ingest comes before the commands that read its lake."""
@@ -58,6 +60,7 @@ _CHANCE = re.compile(
     r"\d{8}t\d{6}_[0-9a-f]{8}"  # a run's id
     r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?= UTC)"  # its time
     r"|(?:[\d,]+ headers/s )?in (?:[\d.]+ s|\d+ min \d\d s)"
+    r"|(?<=; )[\d.]+ s$"
     r"|(?<=on disk)\s+[\d.]+ [kMG]?B"
     r"|(?<=, )[\d.,]+ [kMG]?B$",  # bytes read: the sample's pages and scripts are among its files
     re.MULTILINE,

@@ -140,7 +140,7 @@ def test_what_clashes_is_refused_before_anything_is_written(promoted):
         (["RegionOfResidence:kind"], "the name kind is taken"),
         (["RegionOfResidence", "0019,xx0c|ACME 1:double:b"], "already, as the column b_value of type double"),
         (["RegionOfResidence", "0019,xx0c|ACME 1:bigint:b_value"], "already, as the column b_value of type double"),
-        (["RegionOfResidence", "NoSuchKeyword"], "no keyword"),
+        (["RegionOfResidence", "NoSuchKeyword"], "is not a keyword"),
         (["RegionOfResidence", "PixelData"], "binary"),
     ]:
         with pytest.raises(ConfigurationError, match=reason):
