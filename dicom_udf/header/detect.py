@@ -63,26 +63,26 @@ def detect_first_element(window: Window) -> tuple[int, Encoding | None]:
             return 132, _META[0]
         return 132, _meta_encoding(window, 132, count=1) or (_META[0] if _is_meta(window, 132, _META[0]) else None)
     start = 4 if window.data[:4] == b"DICM" else 0
-    places = list(dict.fromkeys((start, 0, 128)))
-    for place in places:
-        meta = _meta_encoding(window, place, count=2)
-        if meta is not None or any(_fits(window, place, encoding) for encoding in _ALL):
-            return place, meta
-    for place in places:
-        behind = behind_group_zero(window, place)
-        if behind > place and any(_fits(window, behind, encoding) for encoding in _ALL):
-            return place, None
+    offsets = list(dict.fromkeys((start, 0, 128)))
+    for offset in offsets:
+        meta = _meta_encoding(window, offset, count=2)
+        if meta is not None or any(_fits(window, offset, encoding) for encoding in _ALL):
+            return offset, meta
+    for offset in offsets:
+        behind = behind_group_zero(window, offset)
+        if behind > offset and any(_fits(window, behind, encoding) for encoding in _ALL):
+            return offset, None
     raise FileFault(
         FailureCode.NOT_DICOM, "no DICM prefix at byte 128 and no data elements at the start: not a DICOM file"
     )
 
 
-def _meta_encoding(window: Window, place: int, *, count: int) -> Encoding | None:
-    return next((e for e in _META if _is_meta(window, place, e) and _fits(window, place, e, count=count)), None)
+def _meta_encoding(window: Window, offset: int, *, count: int) -> Encoding | None:
+    return next((e for e in _META if _is_meta(window, offset, e) and _fits(window, offset, e, count=count)), None)
 
 
-def _is_meta(window: Window, place: int, encoding: Encoding) -> bool:
-    return window.has(place, 2) and window.at(place, 2) == (b"\x02\x00" if encoding.order == "<" else b"\x00\x02")
+def _is_meta(window: Window, offset: int, encoding: Encoding) -> bool:
+    return window.has(offset, 2) and window.at(offset, 2) == (b"\x02\x00" if encoding.order == "<" else b"\x00\x02")
 
 
 def detect_encoding(window: Window, start: int, syntax: str | None) -> Encoding | None:
@@ -114,9 +114,9 @@ def find_data_set(window: Window, start: int, syntax: str | None) -> int | None:
     window.has(start, LONGEST_META)
     encodings = _encodings(syntax) if syntax else _ALL
     for found in _GROUP_8.finditer(window.data, start - window.base):
-        place = found.start() + window.base
-        if any(_fits(window, place, encoding) for encoding in encodings):
-            return place
+        offset = found.start() + window.base
+        if any(_fits(window, offset, encoding) for encoding in encodings):
+            return offset
     return None
 
 

@@ -273,5 +273,5 @@ def _group(text: str, part: str) -> str | None:
     groups = [group.strip(" \0") for group in text.split("=")]
     if part == "value":
         return next((group for group in groups if group.strip(" ^")), None)
-    place = _GROUPS.get(part, 0)
-    return (groups[place] or None) if place < len(groups) else None
+    index = _GROUPS.get(part, 0)
+    return (groups[index] or None) if index < len(groups) else None

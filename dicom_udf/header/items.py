@@ -8,7 +8,7 @@ from dicom_udf.errors import FailureCode
 from dicom_udf.header.heads import ITEM, ITEM_END, SEQUENCE_END, UNDEFINED, Head, end_of, read_head
 from dicom_udf.header.memo import Context
 from dicom_udf.header.scope import Found, Scope
-from dicom_udf.header.selection import Place
+from dicom_udf.header.selection import WantedTag
 from dicom_udf.header.skip import skip_value
 from dicom_udf.header.soundness import FARTHEST_LOOK, delimiter_at, is_sound
 from dicom_udf.header.window import Window
@@ -41,7 +41,7 @@ class Sequence:
     Attributes:
         head: Its head.
         path: Its path, e.g. ``00081115[0].00081140``.
-        place: The values wanted of it.
+        wants: The values wanted of it.
         outside: How elements around it are read.
         inside: How its items are.
         is_explicit: True where the elements of its items carry their VR.
@@ -54,16 +54,16 @@ class Sequence:
     """
 
     __slots__ = (
-        "codes", "count", "head", "inside", "is_explicit", "items", "limit", "oddity", "outside", "path", "place",
+        "codes", "count", "head", "inside", "is_explicit", "items", "limit", "oddity", "outside", "path", "wants",
         "was_defined",
     )  # fmt: skip
 
-    def __init__(self, head: Head, scope: Scope, place: Place, context: Context, *, is_explicit: bool) -> None:
+    def __init__(self, head: Head, scope: Scope, wants: WantedTag, context: Context, *, is_explicit: bool) -> None:
         self.head = head
         self.outside = self.inside = context
         self.is_explicit = is_explicit
         self.path = f"{scope.path}{head.tag:08X}"
-        self.place = place
+        self.wants = wants
         self.limit = scope.limit if head.length == UNDEFINED else end_of(head)
         self.items: list[str] = []
         self.count = 0
@@ -161,7 +161,7 @@ def resumes_at(window: Window, stop: int | None, sequence: Sequence, scope: Scop
     """Return where reading goes on behind a fault, which then costs an item, or what is left of the sequence.
 
     Args:
-        window: Moved on to the place.
+        window: Moved on to the offset.
         stop: Where the broken item ends by its own length; None where it has none.
         sequence: The sequence around the fault; it can't be remembered any more.
         scope: The data set around it.

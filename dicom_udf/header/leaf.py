@@ -36,10 +36,10 @@ def plain_entry(tag: int, name: bytes, raw: bytes, context: Context) -> MemoEntr
     group, element = tag >> 16, tag & 0xFFFF
     if vr is None or not element or tag in STEERING or group in _CAREFUL_GROUPS or (group & 1 and element < 0x100):
         return None
-    place = context.level.get(tag) if context.level else None
-    if place is not None and (place.codes or place.first is not None):
+    wants = context.level.get(tag) if context.level else None
+    if wants is not None and (wants.codes or wants.first is not None):
         return None
-    wanted = place.wanted if place is not None else ()
+    wanted = wants.wanted if wants is not None else ()
     json, _, values, reason = finish(vr, raw[8:], order=context.order, encodings=context.encodings, wanted=wanted)
     entry = MemoEntry(tag, f'"{tag:08X}":{json}', values, ((name_of(tag, context), reason),) if reason else (), context)
     context.memo.keep(context, raw, entry)

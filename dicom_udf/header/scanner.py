@@ -13,7 +13,7 @@ from dicom_udf.header.leaf import name_of, plain_entry
 from dicom_udf.header.memo import MEMO_VALUE, Context, Gap, MemoEntry, Run, Step
 from dicom_udf.header.order import in_order, pieces, unseen
 from dicom_udf.header.scope import Found, PixelData, Scope
-from dicom_udf.header.selection import Place, code_of
+from dicom_udf.header.selection import WantedTag, code_of
 from dicom_udf.header.skip import skip_value
 from dicom_udf.header.soundness import PIXEL_DATA, Passed, has_explicit_items, reread_head
 from dicom_udf.header.values import ValueReader
@@ -234,13 +234,13 @@ class Scanner:
         if scope.depth >= DEEPEST or head.vr not in ("SQ", "UN"):
             return self._passed_over(head, context, scope)
         found = scope.found
-        place = (context.level.get(head.tag) if context.level else None) or _NO_PLACE
+        wants = (context.level.get(head.tag) if context.level else None) or _NOTHING
         is_explicit = has_explicit_items(self.window, head, context, scope.limit)
-        sequence = Sequence(head, scope, place, context, is_explicit=is_explicit)
+        sequence = Sequence(head, scope, wants, context, is_explicit=is_explicit)
         if context.order == ">" and self.window.at(head.start, 4) == _LITTLE_ITEM:
             sequence.inside = context.where(order="<")  # an UN's (PS3.5 §6.2.2 note 2)
         name = sequence.path if scope.depth else name_of(head.tag, context)
-        if place.wanted:
+        if wants.wanted:
             found.faults[name] = NOT_TYPED
         end = self._items(sequence, scope)
         items = sequence.items
@@ -250,7 +250,7 @@ class Scanner:
             found.omitted.append(f"{sequence.path}[{len(items)}:]")
             found.is_pure = False
         if any(sequence.codes) and sequence.oddity != BROKEN_SEQUENCE:
-            scope.values.update(dict.fromkeys(place.codes, sequence.codes))
+            scope.values.update(dict.fromkeys(wants.codes, sequence.codes))
         body = f'{{"vr":"SQ","Value":[{",".join(items)}]}}' if items else '{"vr":"SQ"}'
         return f'"{head.tag:08X}":{body}', end
 
@@ -284,11 +284,11 @@ class Scanner:
         held, found = self._held, scope.found
         faults, omitted = len(found.faults), len(found.omitted)
         values: dict[str, Any] = {}
-        place, number = sequence.place, sequence.count
+        wants, number = sequence.wants, sequence.count
         path = f"{sequence.path}[{number}]."
         end = None if item.length == UNDEFINED else item.start + item.length
         inner = Scope(found, values, path=path, depth=scope.depth + 1, end=end, limit=sequence.limit)
-        inside = sequence.inside.inside(place.others if number else place.first, is_explicit=sequence.is_explicit)
+        inside = sequence.inside.inside(wants.others if number else wants.first, is_explicit=sequence.is_explicit)
         steps, offset, is_sorted = self._elements(item.start, inside, inner)
         sequence.count += 1
         sequence.was_defined = end is not None
@@ -297,7 +297,7 @@ class Scanner:
             found.forget(faults=faults, omitted=omitted)
             steps, offset, is_sorted = [], stop, True
         else:
-            if place.codes:
+            if wants.codes:
                 sequence.codes.append(code_of(values))
             scope.values.update(values)
             if end is None and not inner.is_closed and self.fault is None:
@@ -313,11 +313,11 @@ class Scanner:
 
     def _resume(self, stop: int | None, sequence: Sequence, scope: Scope) -> int | None:
         """Clear a fault inside a sequence, and return where reading goes on; None where the fault ends the scan."""
-        place = resumes_at(self.window, stop, sequence, scope)
-        if place is not None:
+        offset = resumes_at(self.window, stop, sequence, scope)
+        if offset is not None:
             self.fault = None
             sequence.oddity = BROKEN_SEQUENCE
-        return place
+        return offset
 
     def _passed_over(self, head: Head, context: Context, scope: Scope) -> tuple[str, int]:
         """Pass over fragments, which are named by their place in the file, or over what is nested too deep."""
@@ -332,7 +332,7 @@ class Scanner:
         return f'"{head.tag:08X}":{{"vr":"SQ"}}', stop
 
 
-_NO_PLACE = Place()
+_NOTHING = WantedTag()
 _LITTLE_ITEM = b"\xfe\xff\x00\xe0"
 
 

@@ -14,8 +14,8 @@ __all__ = [
     "MEDIA_CLASS",
     "SOP_CLASS",
     "SYNTAX",
-    "Place",
     "WantedLevel",
+    "WantedTag",
     "code_of",
     "compile_selection",
     "with_blocks",
@@ -27,8 +27,8 @@ CODE_VALUE, LONG_CODE_VALUE, URN_CODE_VALUE, SCHEME, MEANING = "\0code", "\0long
 
 
 @dataclass(slots=True)
-class Place:
-    """What is wanted at one tag.
+class WantedTag:
+    """The values wanted at one tag.
 
     Attributes:
         wanted: Values of the element itself.
@@ -43,7 +43,7 @@ class Place:
     others: WantedLevel | None = None
 
 
-class WantedLevel(dict[int, Place]):
+class WantedLevel(dict[int, WantedTag]):
     """The values wanted in one data set, by tag; equal to itself alone, so that it can be a key.
 
     Attributes:
@@ -54,9 +54,9 @@ class WantedLevel(dict[int, Place]):
     __hash__ = object.__hash__  # type: ignore[assignment]
     __eq__ = object.__eq__
 
-    def __init__(self, places: Mapping[int, Place] | None = None) -> None:
-        super().__init__(places or {})
-        self.private: dict[tuple[int, str], Place] = {}
+    def __init__(self, tags: Mapping[int, WantedTag] | None = None) -> None:
+        super().__init__(tags or {})
+        self.private: dict[tuple[int, str], WantedTag] = {}
 
 
 _CODE_PARTS = (
@@ -83,9 +83,9 @@ def compile_selection(selection: Selection) -> tuple[WantedLevel, WantedLevel]:
     for want in (*_OWN, *selection.wanted):
         _place(top, want)
     _add_code_parts(top)
-    meta = WantedLevel({tag: place for tag, place in top.items() if tag >> 16 == 2})
+    meta = WantedLevel({tag: wants for tag, wants in top.items() if tag >> 16 == 2})
     data_set = WantedLevel(
-        {tag: place for tag, place in top.items() if tag >> 16 != 2}
+        {tag: wants for tag, wants in top.items() if tag >> 16 != 2}
     )  # group 0002 has no meaning there
     data_set.private = top.private
     return meta, data_set
@@ -102,9 +102,9 @@ def with_blocks(level: WantedLevel | None, creators: Mapping[int, str]) -> Wante
         return level
     placed = WantedLevel(level)
     for block, creator in creators.items():
-        for (tag, name), place in level.private.items():
+        for (tag, name), wants in level.private.items():
             if name == creator and tag >> 16 == block >> 8:
-                placed[tag | (block & 0xFF) << 8] = place
+                placed[tag | (block & 0xFF) << 8] = wants
     return placed
 
 
@@ -120,28 +120,28 @@ def code_of(values: dict[str, str]) -> dict[str, str | None] | None:
 
 def _place(top: WantedLevel, want: Wanted) -> None:
     if want.creator is not None:
-        top.private.setdefault((want.path[0], want.creator), Place()).wanted += (want,)
+        top.private.setdefault((want.path[0], want.creator), WantedTag()).wanted += (want,)
         return
     level = top
     for tag in want.path[:-1]:
-        place = level.setdefault(tag, Place())
-        if place.first is None:
-            place.first = WantedLevel()
-        level = place.first
-    place = level.setdefault(want.path[-1], Place())
+        wants = level.setdefault(tag, WantedTag())
+        if wants.first is None:
+            wants.first = WantedLevel()
+        level = wants.first
+    wants = level.setdefault(want.path[-1], WantedTag())
     if want.part == "codes":
-        place.codes += (want.name,)
+        wants.codes += (want.name,)
     else:
-        place.wanted += (want,)
+        wants.wanted += (want,)
 
 
 def _add_code_parts(level: WantedLevel) -> None:
-    for place in level.values():
-        if place.first is not None:
-            _add_code_parts(place.first)
-        if place.codes:
-            place.first = place.first if place.first is not None else WantedLevel()
-            place.others = WantedLevel()
+    for wants in level.values():
+        if wants.first is not None:
+            _add_code_parts(wants.first)
+        if wants.codes:
+            wants.first = wants.first if wants.first is not None else WantedLevel()
+            wants.others = WantedLevel()
             for want in _CODE_PARTS:
-                _place(place.first, want)
-                _place(place.others, want)
+                _place(wants.first, want)
+                _place(wants.others, want)
