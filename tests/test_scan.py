@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 import zipfile
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -18,12 +19,13 @@ import pytest
 from pydicom.data import get_testdata_file
 
 import dicom_udf
-from dicom_udf import scanning
+from dicom_udf import scanning, tasks
 from dicom_udf.cli import main
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.scan_worker import SCAN_SCHEMA, Worker
-from dicom_udf.sources import S3Access
+from dicom_udf.sources import ObjectRef, S3Access
 from dicom_udf.tasks import Item, ReadSettings, Stamp
+from tests.servers.s3 import moto_s3
 
 SAMPLE = Path("sample_dcm")
 CT = Path(get_testdata_file("CT_small.dcm"))
@@ -67,6 +69,36 @@ def test_several_workers_yield_the_rows_of_one(many, monkeypatch):
     assert sorted_rows(shared) == sorted_rows(alone)
 
 
+OF_THE_STORE = ("source_uri", "source_etag", "source_last_modified", "header")
+"""Columns that differ between a folder and a bucket; a header names its bulk data by its URI."""
+
+
+def test_a_prefix_in_s3_has_the_rows_of_the_folder_also_from_workers(monkeypatch):
+    with moto_s3() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        client = server.client()
+        client.create_bucket(Bucket="scans")
+        for path in sorted(path for path in SAMPLE.rglob("*") if path.is_file()):
+            client.upload_file(str(path), "scans", f"in/{path.relative_to(SAMPLE).as_posix()}")
+        access = S3Access(endpoint=server.endpoint, region=server.region)
+        monkeypatch.setattr(scanning, "WORKER_COST", 10)
+        monkeypatch.setattr(tasks, "LEAST_COST", 5)
+        remote = [dicom_udf.scan("s3://scans/in", workers=workers, access=access).read_all() for workers in (1, 2)]
+    local = dicom_udf.scan(SAMPLE, workers=1).read_all()
+    root = SAMPLE.resolve().as_uri()
+    below = [
+        [row["source_uri"].removeprefix(start) for row in sorted_rows(table)]
+        for table, start in ((local, root), (remote[0], "s3://scans/in"), (remote[1], "s3://scans/in"))
+    ]
+    assert below[0] == below[1] == below[2]
+    kept = [
+        [{name: value for name, value in row.items() if name not in OF_THE_STORE} for row in sorted_rows(table)]
+        for table in (local, *remote)
+    ]
+    assert kept[0] == kept[1] == kept[2]
+
+
 def workers_of(monkeypatch) -> list[Worker]:
     made = []
     real = Worker.__init__
@@ -105,20 +137,14 @@ def test_a_scan_that_is_given_up_leaves_no_process_and_no_thread(many, monkeypat
 
 def test_what_stops_a_run_in_a_worker_stops_the_scan():
     worker = Worker()
-    item = Item(dicom_udf.scanning.ObjectRef("s3://bucket/key", 1, "etag"))
+    item = Item(ObjectRef("s3://bucket/key", 1, "etag"))
     nowhere = S3Access(endpoint="http://127.0.0.1:1", region="us-east-1")
     try:
-        worker.start(ReadSettings(Stamp("", time_of_no_run()), nowhere))
+        worker.start(ReadSettings(Stamp("", datetime(2024, 1, 1)), nowhere))
         with pytest.raises((RunFailedError, ConfigurationError)):
             list(worker.read([item]))
     finally:
         worker.stop()
-
-
-def time_of_no_run():
-    from datetime import datetime
-
-    return datetime(2024, 1, 1)
 
 
 def test_patterns_choose_names_below_the_source():
