@@ -52,7 +52,7 @@ REPLACED = {
 
 REPLACED_IN_ROOM = {
     "dicom_udf/logs.py": ("current", "named", "Settings"),
-    "dicom_udf/header": ("Entry", "Level", "Kind", "Place", "asked"),
+    "dicom_udf/header": ("Entry", "Item", "Level", "Kind", "Place", "asked"),
     "dicom_udf/archives": ("Entry", "Part", "Kind"),
     "dicom_udf/sources": ("Entry", "Kind"),
     "dicom_udf/lake": ("filled", "told"),

@@ -12,7 +12,7 @@ from typing import Any
 
 from dicom_udf.header.header import Wanted
 from dicom_udf.header.text import Encodings, decode_text
-from dicom_udf.header.vr import VR, VRS, Item, Unfit, to_string, to_text
+from dicom_udf.header.vr import VR, VRS, Unfit, ValueItem, to_string, to_text
 
 __all__ = ["NOT_TYPED", "Finished", "finish", "quote", "typed"]
 
@@ -32,7 +32,7 @@ GROUPS = "a name of more than three component groups; the rest is ignored"
 NOT_TYPED = "its VR in the file has no value of the column's type"
 
 
-Finished = tuple[str, Sequence[Item], dict[str, Any] | None, str | None]
+Finished = tuple[str, Sequence[ValueItem], dict[str, Any] | None, str | None]
 """What one element means: its JSON ``{"vr":"CS","Value":["MR"]}``, its decoded items, typed values by name, and why a
 value is null or altered (None where all is well). A bare tuple: one is made for each element that a slice changes."""
 
@@ -66,7 +66,7 @@ def finish(name: str, raw: bytes, *, order: str, encodings: Encodings, wanted: S
     return json, items, values, reason
 
 
-_Read = tuple[Sequence[Item], str | None]
+_Read = tuple[Sequence[ValueItem], str | None]
 
 
 def _read_strings(vr: VR, raw: bytes, _order: str, encodings: Encodings) -> _Read:
@@ -114,7 +114,7 @@ def _read_numbers(vr: VR, raw: bytes, order: str, _encodings: Encodings) -> _Rea
     size, unpack = _ONE_NUMBER[order + vr.format]
     count, rest = divmod(len(raw), size)
     if count == 1:
-        items: Sequence[Item] = unpack(raw)
+        items: Sequence[ValueItem] = unpack(raw)
     else:
         items = Struct(f"{order}{count}{vr.format}").unpack_from(raw)
     return items, ODD_LENGTH if rest else None
@@ -204,7 +204,7 @@ def _bytes_json(vr: VR, raw: bytes, order: str) -> str:
     return f'{{"vr":"{vr.name}","InlineBinary":"{base64.b64encode(raw).decode()}"}}'
 
 
-def typed(want: Wanted, vr: VR, items: Sequence[Item]) -> tuple[Any, str | None]:
+def typed(want: Wanted, vr: VR, items: Sequence[ValueItem]) -> tuple[Any, str | None]:
     """Return the wanted value or None, and why it is null or altered.
 
     Args:
@@ -259,7 +259,7 @@ def _respell_name(text: str) -> str:
 _GROUPS = {"ideographic": 1, "phonetic": 2}
 
 
-def _name(want: Wanted, items: Sequence[Item]) -> str | list[str | None] | None:
+def _name(want: Wanted, items: Sequence[ValueItem]) -> str | list[str | None] | None:
     """Return a component group of the name: the first that is not empty, or the wanted one (PS3.5 §6.2.1.1)."""
     names = [None if item is None else _group(str(item), want.part) for item in items]
     if not any(names):

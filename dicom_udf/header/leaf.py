@@ -9,7 +9,7 @@ from dicom_udf.header.element import finish
 from dicom_udf.header.heads import creator_of
 from dicom_udf.header.memo import Context, MemoEntry
 from dicom_udf.header.text import can_extend, encodings_of, is_known_charset
-from dicom_udf.header.vr import LONG_LENGTH, VRS, Item
+from dicom_udf.header.vr import LONG_LENGTH, VRS, ValueItem
 
 __all__ = ["STEERING", "name_of", "plain_entry", "steer"]
 
@@ -54,7 +54,7 @@ def name_of(tag: int, context: Context) -> str:
     return keyword_of(tag) if context.is_top else f"{tag:08X}"
 
 
-def steer(tag: int, items: Sequence[Item], context: Context) -> tuple[Context, str | None]:
+def steer(tag: int, items: Sequence[ValueItem], context: Context) -> tuple[Context, str | None]:
     """Let an element decide how what follows it is read; return the context there, and why a value is altered."""
     if tag == CHARACTER_SET:
         names = tuple("" if item is None else str(item) for item in items)

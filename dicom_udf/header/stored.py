@@ -13,7 +13,7 @@ from typing import Any
 from dicom_udf.header.dictionary import keyword_of
 from dicom_udf.header.element import NOT_TYPED, quote, typed
 from dicom_udf.header.header import Wanted
-from dicom_udf.header.vr import VRS, Item
+from dicom_udf.header.vr import VRS, ValueItem
 
 __all__ = ["LEFT_OUT", "marker", "stored_values"]
 
@@ -102,7 +102,7 @@ def _name(groups: Mapping[str, str]) -> str:
     return "=".join(parts).rstrip("=")
 
 
-_ITEMS: Mapping[str, Callable[[Any], Item]] = {
+_ITEMS: Mapping[str, Callable[[Any], ValueItem]] = {
     "strings": str,
     "text": str,
     "tag": str,

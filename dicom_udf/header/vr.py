@@ -15,9 +15,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-__all__ = ["LONG_LENGTH", "VR", "VRS", "Item", "Unfit"]
+__all__ = ["LONG_LENGTH", "VR", "VRS", "Unfit", "ValueItem"]
 
-Item = str | int | float | None
+ValueItem = str | int | float | None
 """One decoded value: text, a binary number, or None where a place in a multi-value is empty."""
 
 VRKind = Literal["strings", "text", "name", "decimal", "number", "tag", "bytes", "sequence"]
@@ -75,7 +75,7 @@ NOT_WHOLE = Unfit("not a whole number")
 TOO_BIG = Unfit("a whole number beyond its type")
 
 
-def to_date(item: Item) -> date | Unfit:
+def to_date(item: ValueItem) -> date | Unfit:
     """``YYYYMMDD``, or ``YYYY.MM.DD`` of ACR-NEMA (PS3.5 §6.2 note on DA)."""
     found = _DATE.fullmatch(str(item).strip())
     if found is None:
@@ -86,7 +86,7 @@ def to_date(item: Item) -> date | Unfit:
         return NO_SUCH_DAY
 
 
-def to_time(item: Item) -> str | Unfit:
+def to_time(item: ValueItem) -> str | Unfit:
     """``HH[MM[SS[.F...]]]``, colons of ACR-NEMA allowed, as ``HH[:MM[:SS[.f...]]]`` as precise as written."""
     found = _TIME.fullmatch(str(item).strip())
     if found is None:
@@ -99,7 +99,7 @@ def to_time(item: Item) -> str | Unfit:
     return f"{hour}:{minute}:{second}.{fraction[:6]}" if fraction else f"{hour}:{minute}:{second}"
 
 
-def to_datetime(item: Item) -> datetime | Unfit:
+def to_datetime(item: ValueItem) -> datetime | Unfit:
     """``YYYYMMDD[HH[MM[SS[.F...]]]][&ZZZZ]`` as wall clock: the offset from UTC is left out, a full day is needed."""
     found = _DATETIME.fullmatch(str(item).strip())
     if found is None:
@@ -114,7 +114,7 @@ def to_datetime(item: Item) -> datetime | Unfit:
         return NOT_A_DATETIME
 
 
-def to_double(item: Item) -> float | Unfit:
+def to_double(item: ValueItem) -> float | Unfit:
     """A finite number, binary or written in digits."""
     try:
         number = float(item)  # type: ignore[arg-type]
@@ -127,7 +127,7 @@ def to_double(item: Item) -> float | Unfit:
     return number
 
 
-def to_bigint(item: Item) -> int | Unfit:
+def to_bigint(item: ValueItem) -> int | Unfit:
     """A whole number of 64 bits; ``1.0`` is one."""
     number = _whole(item)
     if isinstance(number, int) and not _LEAST <= number <= _MOST:
@@ -135,7 +135,7 @@ def to_bigint(item: Item) -> int | Unfit:
     return number
 
 
-def to_unsigned(item: Item) -> Decimal | Unfit:
+def to_unsigned(item: ValueItem) -> Decimal | Unfit:
     """A whole number from 0 to 2^64 - 1 as a ``Decimal`` without places: UV is wider than a bigint."""
     number = _whole(item)
     if isinstance(number, Unfit):
@@ -143,7 +143,7 @@ def to_unsigned(item: Item) -> Decimal | Unfit:
     return Decimal(number) if 0 <= number < 2**64 else TOO_BIG
 
 
-def _whole(item: Item) -> int | Unfit:
+def _whole(item: ValueItem) -> int | Unfit:
     if isinstance(item, str):
         item = item.strip()
         return int(item.partition(".")[0]) if _INTEGER.fullmatch(item) else NOT_WHOLE
@@ -152,12 +152,12 @@ def _whole(item: Item) -> int | Unfit:
     return item if item is not None else NOT_WHOLE
 
 
-def to_string(item: Item) -> str:
+def to_string(item: ValueItem) -> str:
     """Text without the spaces around it, which pad it (PS3.5 §6.2); a number as its digits."""
     return item.strip(" ") if isinstance(item, str) else str(item)
 
 
-def to_text(item: Item) -> str:
+def to_text(item: ValueItem) -> str:
     """Text that keeps its leading spaces (ST, LT, UT, UC, UR)."""
     return item if isinstance(item, str) else str(item)
 
