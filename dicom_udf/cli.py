@@ -282,8 +282,8 @@ def _scan(config: ScanConfig) -> None:
     _use_exact_encoding()
     counts = write_scan(batches, output, form, stdout=sys.stdout)
     sys.stdout.flush()
-    counted = f"{counts.to_text()}; {time.monotonic() - clock0:.1f} s"
-    print(counted, file=sys.stderr if output is None else sys.stdout)
+    text = counts.to_text(time.monotonic() - clock0)
+    print(text, end="", file=sys.stderr if output is None else sys.stdout)
 
 
 def _form_of(output: Path | None) -> ScanFormat:

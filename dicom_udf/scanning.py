@@ -21,7 +21,7 @@ from dicom_udf.archives import Limits
 from dicom_udf.config import S3Access, ScanFormat, parse_location, service_endpoint
 from dicom_udf.errors import ConfigurationError, FailureCode
 from dicom_udf.read import read_batches
-from dicom_udf.rendering import write_rows
+from dicom_udf.rendering import aligned, write_rows
 from dicom_udf.scan_worker import SCAN_SCHEMA, Worker, to_scan_batch
 from dicom_udf.sources import ObjectRef, Patterns, open_store
 from dicom_udf.tasks import Item, ReadSettings, Stamp, expected_cost, make_tasks, split_objects
@@ -154,13 +154,16 @@ class ScanCounts:
         self.instances += codes.null_count
         self.failures.update(codes.drop_null().to_pylist())
 
-    def to_text(self) -> str:
-        """Return one line, e.g. ``26 instances; 13 failures: NOT_DICOM 5, TRUNCATED 8``."""
+    def to_text(self, seconds: float) -> str:
+        """Return the counts for people: a line for instances, one for failures, and one for each code."""
         if not self.instances and not self.failures:
-            return "no files were found"
-        codes = ", ".join(f"{code} {self.failures[code]:,}" for code in FailureCode if code in self.failures)
-        failures = f"{self.failures.total():,} failures" + (f": {codes}" if codes else "")
-        return f"{self.instances:,} instances; {failures}"
+            return "no files were found\n"
+        lines: list[tuple[str, int | None, str]] = [
+            ("instances", self.instances, f"in {seconds:.1f} s"),
+            ("failures", self.failures.total(), ""),
+        ]
+        codes = sorted(map(FailureCode, self.failures), key=lambda code: (-self.failures[code], code))
+        return aligned([*lines, *((f"  {code}", self.failures[code], code.severity) for code in codes)])
 
 
 def write_scan(batches: pa.RecordBatchReader, output: Path | None, form: ScanFormat, *, stdout: TextIO) -> ScanCounts:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import threading
@@ -175,7 +176,16 @@ def test_a_file_holds_the_rows_in_the_form_of_its_ending(tmp_path, capsys, form)
     output = tmp_path / f"headers.{form}"
     status, out, err = run_scan(capsys, str(SAMPLE), "--output", str(output))
     assert (status, err) == (0, "")
-    assert out.startswith("40 instances; 17 failures: NOT_DICOM 10, ")
+    counted = [
+        "instances 40",
+        "failures 17",
+        "NOT_DICOM 10 skipped",
+        "CORRUPT_ARCHIVE 2 fault",
+        "DICOMDIR 2 skipped",
+        "TRUNCATED 2 fault",
+        "EMPTY_OBJECT 1 fault",
+    ]
+    assert [re.sub(r" in [\d.]+ s$", "", " ".join(line.split())) for line in out.splitlines()] == counted
     found = duckdb.sql(f"SELECT count(*), count(failure_code), count(study_date) FROM '{output}'").fetchall()
     assert found == [(57, 17, 40)]
     assert list(tmp_path.iterdir()) == [output]
@@ -198,7 +208,7 @@ def test_forms_hold_the_same_values(tmp_path, capsys):
 
 def test_without_a_file_rows_go_to_stdout(capsys):
     status, out, err = run_scan(capsys, str(SAMPLE), "--include", "*.zip")
-    assert (status, err.startswith("6 instances; 5 failures: ")) == (0, True)
+    assert (status, err.startswith("instances          6  in ")) == (0, True)
     assert {json.loads(line)["source_uri"].rpartition(".")[2] for line in io.StringIO(out)} == {"zip"}
 
 
@@ -234,4 +244,4 @@ def test_a_scan_that_fails_leaves_the_old_file(tmp_path, capsys, monkeypatch):
 def test_an_empty_folder_says_so(tmp_path, capsys):
     status, out, err = run_scan(capsys, str(tmp_path))
     assert (status, out) == (0, "")
-    assert err.startswith("no files were found; ")
+    assert err == "no files were found\n"

@@ -60,7 +60,6 @@ _CHANCE = re.compile(
     r"\d{8}t\d{6}_[0-9a-f]{8}"  # a run's id
     r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?= UTC)"  # its time
     r"|(?:[\d,]+ headers/s )?in (?:[\d.]+ s|\d+ min \d\d s)"
-    r"|(?<=; )[\d.]+ s$"
     r"|(?<=on disk)\s+[\d.]+ [kMG]?B"
     r"|(?<=, )[\d.,]+ [kMG]?B$",  # bytes read: the sample's pages and scripts are among its files
     re.MULTILINE,
