@@ -4,7 +4,6 @@ A real server behind a proxy that breaks what it is reported to; objects are lis
 """
 
 import io
-import time
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -222,15 +221,11 @@ def test_a_stall_longer_than_the_time_limit_of_a_request_is_asked_again(way, mon
     assert way.count("GET", "bucket/loose/07.dcm") >= 2
 
 
-SPEED = 4
-"""How many times shorter all waits of the test below are."""
-
-
 class NotedThrottle(Throttle):
-    """Notes how far apart it holds requests, by a clock that goes ``SPEED`` times as fast as the machine's."""
+    """Notes how far apart it holds requests."""
 
     def __init__(self) -> None:
-        super().__init__(lambda: SPEED * time.monotonic(), lambda seconds: time.sleep(seconds / SPEED))
+        super().__init__()
         self.intervals: list[float] = []
 
     @property
@@ -245,10 +240,10 @@ class NotedThrottle(Throttle):
 def test_on_slow_down_the_rate_of_requests_falls_and_recovers(way, monkeypatch):
     throttle = NotedThrottle()
     monkeypatch.setattr("dicom_udf.aws.s3._throttle", throttle)
-    monkeypatch.setattr("dicom_udf.aws.clients.FIRST_WAIT", 0.1 / SPEED)
+    monkeypatch.setattr("dicom_udf.aws.clients.FIRST_WAIT", 0.1)
     refs = listed(way, "loose/") * 16
     way.exchanges.clear()
-    way.rules.append(Rule(SLOW_DOWN, first=100, times=None, lasting=1.5 / SPEED))
+    way.rules.append(Rule(SLOW_DOWN, first=100, times=None, lasting=1.5))
     rows = read(way, refs)
     assert [row["message"] for row in rows if row["kind"] != "instance"] == []
     refused = [number for number, exchange in enumerate(way.exchanges) if exchange.status == 503]
