@@ -77,8 +77,8 @@ def lose_one_amid_the_commit() -> None:
         time.sleep(1)
         yield from batches
 
-    def append(lake: Any, table: str, rows: Any) -> None:
-        if table == "instances":
+    def append(lake: Any, table: Any, rows: Any) -> None:
+        if table.name == "instances":
             rows = rows.repartition(6, "source_uri").mapInArrow(slowly, rows.schema)
             first = max(running_stages(), default=-1)
             kill_one_when(lambda: len([one for one in running_stages() if one > first]) >= 2)
