@@ -6,12 +6,14 @@ import csv
 import itertools
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, Literal, TextIO
 
-__all__ = ["aligned", "bytes_text", "visible", "write_rows"]
+from dicom_udf.errors import FailureCode
+
+__all__ = ["aligned", "bytes_text", "counts_text", "failure_lines", "visible", "write_rows"]
 
 _ROWS_FOR_WIDTHS = 1000
 """A table's widths follow its first rows, so that any number of rows can be written in bounded memory."""
@@ -55,6 +57,17 @@ def aligned(lines: Sequence[tuple[str, int | None, str]]) -> str:
     number = max(map(len, counts))
     rows = zip(lines, counts, strict=True)
     return "".join(f"{_pad(name, label)}  {count:>{number}}  {note}".rstrip() + "\n" for (name, _, note), count in rows)
+
+
+def counts_text(counts: Mapping[str, int]) -> str:
+    """Return e.g. ``3 new, 1 deleted``; zeros are left out."""
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+
+
+def failure_lines(failures: Mapping[str, int]) -> list[tuple[str, int | None, str]]:
+    """Return a line of :func:`aligned` for each code of failures with its count and severity, most frequent first."""
+    by_count = sorted(failures.items(), key=lambda item: (-item[1], item[0]))
+    return [(f"  {code}", count, FailureCode(code).severity) for code, count in by_count if count]
 
 
 def bytes_text(size: float) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dicom_udf.errors import FailureCode
-from dicom_udf.rendering import aligned, bytes_text
+from dicom_udf.rendering import aligned, bytes_text, counts_text, failure_lines
 
 __all__ = ["Report"]
 
@@ -101,27 +101,26 @@ class Report:
 
     def to_text(self) -> str:
         """Write the report for people: a small block of aligned lines, failures by count."""
-        objects = [
-            ("new", self.objects_new),
-            ("changed", self.objects_changed),
-            ("tried again", self.objects_retried),
-            ("unchanged", self.objects_unchanged),
-            ("deleted", self.objects_deleted),
-        ]
+        objects = {
+            "new": self.objects_new,
+            "changed": self.objects_changed,
+            "tried again": self.objects_retried,
+            "unchanged": self.objects_unchanged,
+            "deleted": self.objects_deleted,
+        }
         failures = sum(self.failures.values())
         speed = f"{self.headers_per_second:,.0f} headers/s " if self.instances else ""
         lines: list[tuple[str, int | None, str]] = []
         if self.messages is not None:
             lines.append(("messages", self.messages, f"taken, {self.messages_left or 0:,} left in the queue"))
         lines += [
-            ("objects listed", self.objects_listed, _format_counts(objects)),
+            ("objects listed", self.objects_listed, counts_text(objects)),
             ("objects read", self.objects_read, f"{self.requests:,} requests, {bytes_text(self.bytes_read)}"),
             ("members", self.members, "files in archives"),
             ("instances", self.instances, f"{speed}in {_duration(self.seconds)}"),
-            ("failures", failures, _format_counts([("skipped", self.skipped), ("faults", self.faults)])),
+            ("failures", failures, counts_text({"skipped": self.skipped, "faults": self.faults})),
+            *failure_lines(self.failures),
         ]
-        by_count = sorted(self.failures.items(), key=lambda item: (-item[1], item[0]))
-        lines += [(f"  {code}", count, FailureCode(code).severity) for code, count in by_count if count]
         return f"run {self.run_id}\n{aligned(lines)}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -135,11 +134,6 @@ class Report:
         counts["fault_ratio"] = round(self.fault_ratio, 6)
         counts["headers_per_second"] = round(self.headers_per_second, 1)
         return counts
-
-
-def _format_counts(counts: list[tuple[str, int]]) -> str:
-    """Return e.g. ``3 new, 1 deleted``; zeros are left out."""
-    return ", ".join(f"{count:,} {name}" for name, count in counts if count)
 
 
 def _duration(seconds: float) -> str:

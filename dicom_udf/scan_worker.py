@@ -11,7 +11,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import BinaryIO, cast
 
@@ -24,7 +24,7 @@ from dicom_udf.read import read_batches
 from dicom_udf.row_kind import RowKind
 from dicom_udf.tasks import Item, ReadSettings
 
-__all__ = ["SCAN_SCHEMA", "Worker", "to_scan_batch"]
+__all__ = ["SCAN_SCHEMA", "Worker", "scan_batches"]
 
 _FAILURE = ("code", "severity", "message")
 
@@ -42,11 +42,13 @@ SCAN_SCHEMA = _scan_schema()
 ``failure_message``."""
 
 
-def to_scan_batch(staged: pa.RecordBatch) -> pa.RecordBatch:
-    """Convert staged rows to :data:`SCAN_SCHEMA`; rows of items in which nothing was found are left out."""
-    found = staged.filter(pc.not_equal(staged.column("kind"), str(RowKind.OBJECT)))
+def scan_batches(items: Iterable[Item], settings: ReadSettings) -> Iterator[pa.RecordBatch]:
+    """Read items; yield batches of :data:`SCAN_SCHEMA`, without rows of items in which nothing was found."""
     names = [name.removeprefix("failure_") for name in SCAN_SCHEMA.names]
-    return pa.RecordBatch.from_arrays([found.column(name) for name in names], schema=SCAN_SCHEMA)
+    for staged in read_batches(items, settings):
+        found = staged.filter(pc.not_equal(staged.column("kind"), str(RowKind.OBJECT)))
+        if found.num_rows:
+            yield pa.RecordBatch.from_arrays([found.column(name) for name in names], schema=SCAN_SCHEMA)
 
 
 class Worker:
@@ -121,7 +123,7 @@ def serve(requests: BinaryIO, responses: BinaryIO) -> None:
         failure: DicomLakeError | None = None
         with pa.ipc.new_stream(responses, SCAN_SCHEMA) as stream:
             try:
-                for batch in filter(len, map(to_scan_batch, read_batches(task, settings))):
+                for batch in scan_batches(task, settings):
                     stream.write_batch(batch)
             except DicomLakeError as error:
                 failure = error

@@ -19,10 +19,9 @@ import pyarrow.parquet as pq
 
 from dicom_udf.archives import Limits
 from dicom_udf.config import S3Access, ScanFormat, parse_location, service_endpoint
-from dicom_udf.errors import ConfigurationError, FailureCode
-from dicom_udf.read import read_batches
-from dicom_udf.rendering import aligned, write_rows
-from dicom_udf.scan_worker import SCAN_SCHEMA, Worker, to_scan_batch
+from dicom_udf.errors import ConfigurationError
+from dicom_udf.rendering import aligned, failure_lines, write_rows
+from dicom_udf.scan_worker import SCAN_SCHEMA, Worker, scan_batches
 from dicom_udf.sources import ObjectRef, Patterns, open_store
 from dicom_udf.tasks import Item, ReadSettings, Stamp, expected_cost, make_tasks, split_objects
 
@@ -88,7 +87,7 @@ def scan(
         if min(number, len(tasks)) > 1:
             yield from _read_in_workers(tasks, settings, number)
         else:
-            yield from filter(len, map(to_scan_batch, read_batches(items, settings)))
+            yield from scan_batches(items, settings)
 
     return pa.RecordBatchReader.from_batches(SCAN_SCHEMA, batches())
 
@@ -162,8 +161,7 @@ class ScanCounts:
             ("instances", self.instances, f"in {seconds:.1f} s"),
             ("failures", self.failures.total(), ""),
         ]
-        codes = sorted(map(FailureCode, self.failures), key=lambda code: (-self.failures[code], code))
-        return aligned([*lines, *((f"  {code}", self.failures[code], code.severity) for code in codes)])
+        return aligned([*lines, *failure_lines(self.failures)])
 
 
 def write_scan(batches: pa.RecordBatchReader, output: Path | None, form: ScanFormat, *, stdout: TextIO) -> ScanCounts:

@@ -234,7 +234,7 @@ def test_a_scan_that_fails_leaves_the_old_file(tmp_path, capsys, monkeypatch):
         raise RunFailedError("the store failed")
         yield
 
-    monkeypatch.setattr(scanning, "read_batches", fail)
+    monkeypatch.setattr(scanning, "scan_batches", fail)
     status, _, err = run_scan(capsys, str(SAMPLE), "--output", str(output))
     assert (status, "the store failed" in err) == (1, True)
     assert output.read_text() == "the old rows"

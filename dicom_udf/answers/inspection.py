@@ -14,7 +14,7 @@ from dicom_udf.answers.local import Answer, answer, current_version, open_tables
 from dicom_udf.config import LakeLocation, check_lake
 from dicom_udf.errors import FailureCode, RunFailedError
 from dicom_udf.lake import layout
-from dicom_udf.rendering import aligned, bytes_text, visible
+from dicom_udf.rendering import aligned, bytes_text, counts_text, failure_lines, visible
 
 if TYPE_CHECKING:
     import duckdb
@@ -78,13 +78,12 @@ class LakeStatus:
         faults = sum(self.failures.values()) - skipped
         dates = f"studies of {self.first_study_date} to {self.last_study_date}" if self.first_study_date else ""
         undated = f"{self.instances_without_study_date:,} without a date" if self.instances_without_study_date else ""
-        by_count = sorted(self.failures.items(), key=lambda item: (-item[1], item[0]))
         run = f"{self.last_run_id} at {self.last_run_time:%Y-%m-%d %H:%M:%S} UTC" if self.last_run_time else "none"
         lines: list[tuple[str, int | None, str]] = [
             ("instances", self.instances, ", ".join(filter(None, (dates, undated)))),
-            ("objects", sum(self.objects.values()), _format_counts(self.objects)),
-            ("failures", skipped + faults, _format_counts({"skipped": skipped, "faults": faults})),
-            *((f"  {code}", count, FailureCode(code).severity) for code, count in by_count),
+            ("objects", sum(self.objects.values()), counts_text(self.objects)),
+            ("failures", skipped + faults, counts_text({"skipped": skipped, "faults": faults})),
+            *failure_lines(self.failures),
             ("on disk", None, bytes_text(self.bytes_on_disk)),
             ("last run", None, run),
         ]
@@ -316,7 +315,3 @@ def _comments(location: LakeLocation) -> dict[str, str]:
 
 def _tags(path: Sequence[int]) -> str:
     return ".".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in path)
-
-
-def _format_counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)

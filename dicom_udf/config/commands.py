@@ -19,8 +19,10 @@ from dicom_udf.config.options import (
     columns,
     count,
     database,
+    exclude_option,
     failure_code,
     format_option,
+    include_option,
     key_arn,
     local_file,
     log_level_option,
@@ -28,10 +30,10 @@ from dicom_udf.config.options import (
     option,
     partition_option,
     path_or_url,
-    patterns,
     ratio,
     s3_url,
     size,
+    source_option,
     switch,
     url,
     wait_option,
@@ -220,12 +222,7 @@ class QueryConfig(ReaderOptions):
 class ScanConfig(S3Options):
     """The headers of a source as one file, without a lake."""
 
-    source: str = option(
-        "DICOM files and archives: a local folder or file, or s3://bucket/prefix",
-        parse=path_or_url,
-        metavar="SOURCE",
-        group="what and where",
-    )
+    source: str = source_option()
     """Absolute path (made by the parser) or URL."""
 
     output: str | None = option("file for the rows [default: stdout]", None, parse=local_file, metavar="FILE")
@@ -239,12 +236,10 @@ class ScanConfig(S3Options):
     workers: int | None = option("most processes that read [default: one for each core]", None, parse=number)
     """One process reads a small source."""
 
-    include: tuple[str, ...] = option(
-        "read only names that match one of these globs, e.g. '*.dcm,*.zip'", (), parse=patterns
-    )
+    include: tuple[str, ...] = include_option()
     """Globs, separated by commas, on the path below the source: ``*`` (``/`` too), ``?``, ``[a-z]``."""
 
-    exclude: tuple[str, ...] = option("skip names that match one of these globs, e.g. 'tmp/*'", (), parse=patterns)
+    exclude: tuple[str, ...] = exclude_option()
     """As ``include``. A name that matches both is skipped."""
 
     log_level: LogLevel = log_level_option("WARNING")

@@ -9,17 +9,19 @@ from dicom_udf.config.commands import WriterOptions
 from dicom_udf.config.options import (
     ArchiveNames,
     PartitionBy,
+    exclude_option,
+    include_option,
     local_file,
     metrics_namespace,
     number,
     option,
     partition_option,
     path_or_url,
-    patterns,
     queue_url,
     ratio,
     run_id,
     size,
+    source_option,
     switch,
 )
 
@@ -32,13 +34,7 @@ _Deletes = Literal["propagate", "keep"]
 class IngestConfig(WriterOptions):
     """One run that brings a lake up to date with a source, a manifest, an inventory or a queue of events."""
 
-    source: str | None = option(
-        "DICOM files and archives: a local folder or file, or s3://bucket/prefix",
-        None,
-        parse=path_or_url,
-        metavar="SOURCE",
-        group="what and where",
-    )
+    source: str | None = source_option(None)
     """Absolute path (made by the parser) or URL, because rows name their object by it."""
 
     manifest: str | None = option(
@@ -74,12 +70,10 @@ class IngestConfig(WriterOptions):
     report: str | None = option("file for the run's report as JSON", None, parse=local_file, metavar="FILE.json")
     """Absolute path; its folder must exist. None writes no file."""
 
-    include: tuple[str, ...] = option(
-        "read only names that match one of these globs, e.g. '*.dcm,*.zip'", (), parse=patterns
-    )
+    include: tuple[str, ...] = include_option()
     """Globs, separated by commas, on the key below the source: ``*`` (``/`` too), ``?``, ``[a-z]``."""
 
-    exclude: tuple[str, ...] = option("skip names that match one of these globs, e.g. 'tmp/*'", (), parse=patterns)
+    exclude: tuple[str, ...] = exclude_option()
     """As ``include``; on whole keys if a manifest, an inventory or a queue names the objects. A name that matches both
     is skipped. A skipped object never counts as deleted."""
 

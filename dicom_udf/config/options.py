@@ -27,8 +27,10 @@ __all__ = [
     "columns",
     "count",
     "database",
+    "exclude_option",
     "failure_code",
     "format_option",
+    "include_option",
     "key_arn",
     "local_file",
     "log_level_option",
@@ -44,6 +46,7 @@ __all__ = [
     "run_id",
     "s3_url",
     "size",
+    "source_option",
     "switch",
     "url",
     "wait_option",
@@ -278,6 +281,17 @@ ScanFormat = Literal["parquet", "jsonl", "csv"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 LogFormat = Literal["text", "json"]
 
+source_option = partial(
+    option,
+    "DICOM files and archives: a local folder or file, or s3://bucket/prefix",
+    parse=path_or_url,
+    metavar="SOURCE",
+    group="what and where",
+)
+include_option = partial(
+    option, "read only names that match one of these globs, e.g. '*.dcm,*.zip'", (), parse=patterns
+)
+exclude_option = partial(option, "skip names that match one of these globs, e.g. 'tmp/*'", (), parse=patterns)
 format_option = partial(option, "format of the output", "table", choices=OutputFormat)
 log_level_option = partial(option, "lowest level that is logged to stderr; DEBUG adds tracebacks", choices=LogLevel)
 partition_option = partial(
