@@ -26,6 +26,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -185,13 +186,13 @@ def read_our_way(bucket: str, endpoint: str, _most: int) -> Figures:
             yield from (ObjectRef(*row.values()) for row in batch.to_pylist())
 
     def read(items: Iterator[Item]) -> tuple[int, int, int]:
-        headers = requests = moved = 0
-        for batch in read_batches(items, settings):
-            kinds, asked, size = (batch.column(name).to_pylist() for name in ("kind", "requests", "bytes_read"))
-            headers += kinds.count("instance")
-            requests += sum(filter(None, asked))
-            moved += sum(filter(None, size))
-        return headers, requests, moved
+        counts: Counter[str] = Counter()
+
+        def count(entry: dict[str, Any]) -> None:
+            counts.update({name: entry[name] for name in ("instances", "requests", "bytes_read")})
+
+        deque(read_batches(items, settings, on_object=count), maxlen=0)
+        return counts["instances"], counts["requests"], counts["bytes_read"]
 
     first = [Item(ref) for _, ref in zip(range(1), refs("s3://loose/"), strict=False)]
     if read(iter(first))[0] != 1:

@@ -21,7 +21,8 @@ from dicom_udf.lake.faults import translate_spark_errors
 from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.plan import Plan, PlanRules, make_plan, write_listing
 from dicom_udf.lake.recovery import finish_left_batches
-from dicom_udf.lake.stage import LiveCounts, StagedCounts, stage_batch, staged_counts
+from dicom_udf.lake.stage import LiveCounts, stage_batch
+from dicom_udf.lake.staged import StagedBatch, StagedCounts, open_staged
 from dicom_udf.lake.tables import Lake, connect_lake
 from dicom_udf.logs import set_run_id
 from dicom_udf.progress import Progress
@@ -61,7 +62,7 @@ def ingest(config: IngestConfig) -> Report:
                     staged = run.read_and_stage(batch)
                     if batch is plan.batches[-1]:
                         run.acknowledge(found)
-                    run.commit(batch, staged)
+                    run.commit(staged)
             run.finish(plan, found)
     return _report(config, run, source, fault_queue, seconds=time.monotonic() - clock0)
 
@@ -125,30 +126,30 @@ class _Run:
         """Return the progress line of a plan."""
         return Progress(plan.to_read, self.live.poll)
 
-    def read_and_stage(self, batch: Batch) -> StagedCounts:
+    def read_and_stage(self, batch: Batch) -> StagedBatch:
         """Read the objects of a batch on the executors and stage their rows; return what was staged."""
         self.lake.check_lease()  # a run that took over has finished and cleared away what this run left
         stage_batch(self.lake, batch, self.settings, live=self.live)
-        return staged_counts(self.lake, batch)
+        return open_staged(self.lake, batch)
 
     def acknowledge(self, found: SourceBatch) -> None:
         """Acknowledge what was discovered, once all of it is staged: from then on the lake's own stage holds it."""
         self.lake.check_lease()  # a run that took over before has dropped the stage
         found.acknowledge()
 
-    def commit(self, batch: Batch, staged: StagedCounts) -> None:
+    def commit(self, staged: StagedBatch) -> None:
         """Commit a staged batch to the tables, send its faults, and drop its stage."""
-        commit_batch(self.lake, batch, staged)
-        self.counts += staged
-        if staged.oldest is not None:
-            self.lag = max(self.lag or 0.0, (_now() - staged.oldest).total_seconds())
-        self.send_faults(batch)
-        self.lake.drop_staging(batch.stage)
+        commit_batch(self.lake, staged)
+        self.counts += staged.counts
+        if staged.counts.oldest is not None:
+            self.lag = max(self.lag or 0.0, (_now() - staged.counts.oldest).total_seconds())
+        self.send_faults(staged)
+        self.lake.drop_staging(staged.batch.stage)
 
-    def send_faults(self, batch: Batch) -> None:
+    def send_faults(self, staged: StagedBatch) -> None:
         """Send the faults of a committed batch to the error queue, if there is one."""
         if self.fault_queue is not None:
-            self.fault_queue.send(fault_messages(self.lake, batch))
+            self.fault_queue.send(fault_messages(staged))
 
     def finish(self, plan: Plan, found: SourceBatch) -> None:
         """Drop a finished plan, and wait until its source batch is acknowledged."""

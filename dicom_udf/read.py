@@ -1,13 +1,13 @@
-"""Objects in, staged rows out: the work of an executor. A fault of a file becomes a row, never an exception.
+"""Objects in, rows out: the work of an executor. A fault of a file becomes a row, never an exception.
 
-Every item (an object, or a range of a large zip) yields one row per file found in it; its last row also has the cost of
-reading it. All rows share one wide schema, so that a batch is read once and staged in one table.
+Every item (an object, or a range of a large zip) yields one row per file found in it, and then one row of its own: the
+ledger's entry, with the cost of reading it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import cache
 from typing import Any, BinaryIO, cast
@@ -23,7 +23,7 @@ from dicom_udf.row_kind import RowKind
 from dicom_udf.sources import ObjectReader, open_ahead
 from dicom_udf.tasks import Item, ReadSettings
 
-__all__ = ["read_batches", "read_item", "staged_table"]
+__all__ = ["files_table", "read_batches", "read_item", "read_rows", "to_batch", "to_batches"]
 
 Row = dict[str, Any]
 
@@ -36,77 +36,91 @@ _log = logging.getLogger(__name__)
 
 
 @cache
-def staged_table(promoted: tuple[Promoted, ...] = ()) -> Table:
-    """Return the table that a batch is staged in: instances' columns, all nullable, and those of failures and costs.
+def files_table(promoted: tuple[Promoted, ...] = ()) -> Table:
+    """Return a table of the files found: instances' columns, all nullable, and those of failures.
 
     Args:
         promoted: Columns that the lake has besides the declared ones.
     """
     own = (
-        Field("kind", "string", f"{RowKind.INSTANCE}, {RowKind.FAILURE}, or {RowKind.OBJECT} where neither was found"),
+        Field("kind", "string", f"{RowKind.INSTANCE} or {RowKind.FAILURE}"),
         Field("code", "string", "failures: why"),
         Field("severity", "string", "failures: skipped or fault"),
         Field("message", "string", "failures: one sentence"),
-        Field("part", "int", "last row of an item: number of the range of a split zip, otherwise 0"),
-        Field("bytes_read", "bigint", "last row of an item: bytes that came from the store"),
-        Field("requests", "bigint", "last row of an item: reads that went to the store"),
     )
-    rows = tuple(Field(field.name, field.type, field.comment) for field in instances_table(_fields(promoted)).fields)
-    return Table("stage", "one row per file found", own + rows)
-
-
-def _fields(promoted: tuple[Promoted, ...]) -> tuple[Field, ...]:
-    return tuple(one.field for one in promoted)
+    further = tuple(one.field for one in promoted)
+    rows = tuple(Field(field.name, field.type, field.comment) for field in instances_table(further).fields)
+    return Table("files", "one row per file found", own + rows)
 
 
 def read_batches(
+    items: Iterable[Item], settings: ReadSettings, *, on_object: Callable[[Row], None] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yield the files of objects, or of ranges of zips, as batches of :func:`files_table`'s Arrow schema.
+
+    Args:
+        items: Objects and ranges to read; taken lazily, some places ahead.
+        settings: How.
+        on_object: As in :func:`read_rows`.
+
+    Raises:
+        RunFailedError: The store can't be used at all.
+    """
+    schema = arrow_schema(files_table())
+    rows = read_rows(items, settings, on_object=on_object)
+    yield from to_batches((row for row in rows if row["kind"] is not RowKind.OBJECT), schema)
+
+
+def to_batches(rows: Iterable[Row], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Yield rows as batches of a schema: instances, which fill many columns, apart from other rows, which fill few."""
+    pending: dict[bool, list[Row]] = {True: [], False: []}
+    size = 0
+    for row in rows:
+        alike = pending[row["kind"] is RowKind.INSTANCE]
+        alike.append(row)
+        size += len(row.get("header") or ())
+        if len(alike) >= BATCH_ROWS or size >= BATCH_BYTES:
+            yield to_batch(alike, schema)
+            alike.clear()
+            size = 0
+    for alike in pending.values():
+        if alike:
+            yield to_batch(alike, schema)
+
+
+def read_rows(
     items: Iterable[Item],
     settings: ReadSettings,
     *,
     promoted: tuple[Promoted, ...] = (),
-    on_object: Callable[[int, int], None] | None = None,
-) -> Iterator[pa.RecordBatch]:
-    """Yield staged rows for objects, or ranges of zips.
+    on_object: Callable[[Row], None] | None = None,
+) -> Iterator[Row]:
+    """Yield the rows of items as dicts, as :func:`read_item` does.
 
     Args:
         items: Objects and ranges to read; taken lazily, some places ahead.
         settings: How.
         promoted: Columns that the lake has besides the declared ones.
-        on_object: Called after each item with its counts of instances and failures.
-
-    Yields:
-        Batches of :func:`staged_table`'s Arrow schema: ``mapInArrow`` matches columns by position.
+        on_object: Called after each item with its entry in the ledger.
 
     Raises:
         RunFailedError: The store can't be used at all.
     """
-    schema = arrow_schema(staged_table(promoted))
     reader = thread_reader(selection(tuple(one.wanted for one in promoted)))
-    pending: dict[bool, list[Row]] = {True: [], False: []}  # instances fill many columns, failures few
-    size = 0
     for item, opened in open_ahead(items, settings.access):
-        counts = dict.fromkeys(RowKind, 0)
         for row in read_item(item, opened, settings, reader=reader):
-            kind = row["kind"]
-            counts[kind] += 1
-            rows = pending[kind is RowKind.INSTANCE]
-            rows.append(row)
-            size += len(row.get("header") or ())
-            if len(rows) >= BATCH_ROWS or size >= BATCH_BYTES:
-                yield _to_batch(rows, schema)
-                rows.clear()
-                size = 0
+            yield row
         if on_object is not None:
-            on_object(counts[RowKind.INSTANCE], counts[RowKind.FAILURE])
-    for rows in pending.values():
-        if rows:
-            yield _to_batch(rows, schema)
+            on_object(row)
 
 
 def read_item(
     item: Item, opened: ObjectReader | FileFault, settings: ReadSettings, *, reader: HeaderReader | None = None
 ) -> Iterator[Row]:
-    """Yield the staged rows of one item as dicts, one per file; the last has the item's cost.
+    """Yield a row for each file of an item, and then the item's entry in the ledger, of the kind ``object``.
+
+    The entry has the counts of the item's rows (``instances``, ``failures``, ``members``), their ``study_dates``,
+    whether a failure may cure itself (``is_curable``), and the cost: ``part``, ``bytes_read``, ``requests``.
 
     Args:
         item: The object, or the range of a zip.
@@ -126,18 +140,29 @@ def read_item(
         "ingest_run_id": settings.stamp.run_id,
         "ingest_time": settings.stamp.time,
     }
-    last: Row | None = None
+    counts = dict.fromkeys(RowKind, 0)
+    members, study_dates, is_curable = 0, set(), False
     for row in _read_files(item, opened, source, settings, reader or thread_reader(selection())):
-        if last is not None:
-            yield last
-        last = row
-    yield {**(last or {**source, "kind": RowKind.OBJECT}), **_cost(item, opened)}
-
-
-def _cost(item: Item, opened: ObjectReader | FileFault) -> Row:
-    """Return the cost of an item that has been read."""
+        counts[row["kind"]] += 1
+        members += row["source_member"] is not None
+        if row["kind"] is RowKind.INSTANCE:
+            study_dates.add(row["study_date"])
+        else:
+            is_curable = is_curable or row["code"].is_curable
+        yield row
     spent = (0, 0) if isinstance(opened, FileFault) else (opened.bytes_read, opened.requests)
-    return {"part": item.number, "bytes_read": item.bytes_read + spent[0], "requests": item.requests + spent[1]}
+    yield {
+        **source,
+        "kind": RowKind.OBJECT,
+        "part": item.number,
+        "instances": counts[RowKind.INSTANCE],
+        "failures": counts[RowKind.FAILURE],
+        "members": members,
+        "study_dates": sorted(study_dates),
+        "is_curable": is_curable,
+        "bytes_read": item.bytes_read + spent[0],
+        "requests": item.requests + spent[1],
+    }
 
 
 def _read_files(
@@ -190,7 +215,7 @@ def _failure(source: Row, path: str | None, fault: FileFault) -> Row:
         **source,
         "kind": RowKind.FAILURE,
         "source_member": path,
-        "code": str(fault.code),
+        "code": fault.code,
         "severity": fault.code.severity,
         "message": fault.message,
     }
@@ -207,13 +232,39 @@ def _bulk_data_base(uri: str, member: str | None) -> str:
     return base if member is None else f"{base}?member={quote(member, safe='')}"
 
 
-def _to_batch(rows: list[Row], schema: pa.Schema) -> pa.RecordBatch:
-    """Convert rows to columns. Most of the 370 columns are absent from all rows of a series: these cost nothing."""
+def to_batch(rows: Sequence[Row], schema: pa.Schema) -> pa.RecordBatch:
+    """Convert rows to a batch of a schema; a value that Arrow refuses is null, with a reason in ``invalid_values``.
+
+    Most of the 370 columns are absent from all rows of a series: these cost nothing.
+    """
     present = set().union(*rows)
-    arrays = [
-        pa.array([row.get(field.name) for row in rows], type=field.type)
-        if field.name in present
-        else pa.nulls(len(rows), field.type)
+    columns = {
+        field.name: _to_array(rows, field) if field.name in present else pa.nulls(len(rows), field.type)
         for field in schema
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+        if field.name != _REASONS
+    }
+    if _REASONS in schema.names:  # last: other columns add to it
+        columns[_REASONS] = _to_array(rows, schema.field(_REASONS))
+    return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
+
+
+_REASONS = "invalid_values"
+
+
+def _to_array(rows: Sequence[Row], field: pa.Field) -> pa.Array:
+    values = [row.get(field.name) for row in rows]
+    try:
+        return pa.array(values, type=field.type)
+    except _REFUSALS:
+        pass
+    for number, (row, value) in enumerate(zip(rows, values, strict=True)):
+        try:
+            pa.array([value], type=field.type)
+        except _REFUSALS:
+            values[number] = None
+            row[_REASONS] = [*(row.get(_REASONS) or ()), (field.name, f"can't be stored as {field.type}")]
+    return pa.array(values, type=field.type)
+
+
+_REFUSALS = (pa.ArrowException, ValueError, TypeError, OverflowError)
+"""The errors of ``pyarrow.array`` for a value that its type can't hold."""

@@ -16,12 +16,10 @@ from contextlib import suppress
 from typing import BinaryIO, cast
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dicom_udf.columns import Table, arrow_schema, instances_table
 from dicom_udf.errors import DicomLakeError, RunFailedError
 from dicom_udf.read import read_batches
-from dicom_udf.row_kind import RowKind
 from dicom_udf.tasks import Item, ReadSettings
 
 __all__ = ["SCAN_SCHEMA", "Worker", "scan_batches"]
@@ -43,12 +41,10 @@ SCAN_SCHEMA = _scan_schema()
 
 
 def scan_batches(items: Iterable[Item], settings: ReadSettings) -> Iterator[pa.RecordBatch]:
-    """Read items; yield batches of :data:`SCAN_SCHEMA`, without rows of items in which nothing was found."""
+    """Read items; yield batches of :data:`SCAN_SCHEMA`."""
     names = [name.removeprefix("failure_") for name in SCAN_SCHEMA.names]
-    for staged in read_batches(items, settings):
-        found = staged.filter(pc.not_equal(staged.column("kind"), str(RowKind.OBJECT)))
-        if found.num_rows:
-            yield pa.RecordBatch.from_arrays([found.column(name) for name in names], schema=SCAN_SCHEMA)
+    for found in read_batches(items, settings):
+        yield pa.RecordBatch.from_arrays([found.column(name) for name in names], schema=SCAN_SCHEMA)
 
 
 class Worker:

@@ -18,7 +18,8 @@ from dicom_udf.archives import Limits
 from dicom_udf.columns import arrow_schema
 from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.header import HeaderReader
-from dicom_udf.read import read_batches, read_item, staged_table
+from dicom_udf.read import files_table, read_batches, read_item, to_batch
+from dicom_udf.row_kind import RowKind
 from dicom_udf.sources import ObjectRef, ahead, open_ahead, open_store
 from dicom_udf.tasks import Item, ReadSettings, Splitting, Stamp, split_objects
 
@@ -35,7 +36,16 @@ def items(source):
 
 
 def rows_of(source, limits=NO_LIMITS, **split):
-    """Rows of a source; with ``members=...`` as tasks have them that share its zips."""
+    """Rows of a source's files; with ``members=...`` as tasks have them that share its zips."""
+    return [row for row in all_rows(source, limits, **split) if row["kind"] is not RowKind.OBJECT]
+
+
+def entries_of(source, limits=NO_LIMITS, **split):
+    """Entries of the ledger for a source's objects and ranges."""
+    return [row for row in all_rows(source, limits, **split) if row["kind"] is RowKind.OBJECT]
+
+
+def all_rows(source, limits, **split):
     settings, found = ReadSettings(STAMP, limits=limits), items(source)
     if split:
         settings = ReadSettings(STAMP, limits=limits, splitting=Splitting(probe_bytes=1, packed_bytes=1 << 40, **split))
@@ -58,7 +68,10 @@ def test_a_loose_file_is_one_row_with_its_source_and_its_cost():
     assert (row["source_uri"], row["source_member"]) == (f"file://{CT}", None)
     assert (row["source_size"], row["source_member_size"]) == (CT.stat().st_size, CT.stat().st_size)
     assert (row["ingest_run_id"], row["ingest_time"]) == ("run-1", datetime(2024, 5, 6))
-    assert (row["requests"], row["bytes_read"]) == (1, CT.stat().st_size)
+    [entry] = entries_of(CT)
+    assert (entry["requests"], entry["bytes_read"], entry["part"]) == (1, CT.stat().st_size, 0)
+    assert (entry["instances"], entry["failures"], entry["members"]) == (1, 0, 0)
+    assert (entry["study_dates"], entry["is_curable"]) == ([row["study_date"]], False)
 
 
 @pytest.mark.parametrize("split", [{}, {"members": 1}])
@@ -70,11 +83,18 @@ def test_names_are_in_the_encoding_that_is_set_also_where_tasks_share_a_zip(tmp_
     assert [row["source_member"] for row in rows] == ["患者/画像.dcm", "b"]
 
 
-def test_only_the_last_row_of_an_object_has_its_cost(tmp_path):
-    rows = rows_of(write_zip(tmp_path / "a", {"1": CT.read_bytes(), "2": b"text" * 100, "3": CT.read_bytes()}))
-    assert [row["kind"] for row in rows] == ["instance", "failure", "instance"]
-    assert [("requests" in row) for row in rows] == [False, False, True]
-    assert rows[-1]["bytes_read"] >= CT.stat().st_size
+def test_an_objects_entry_follows_its_rows_with_their_counts_and_the_cost(tmp_path):
+    other = dcmread(CT)
+    other.StudyDate = "20000101"
+    other.save_as(tmp_path / "other")
+    members = {"1": CT.read_bytes(), "2": b"text" * 100, "3": (tmp_path / "other").read_bytes(), "4": CT.read_bytes()}
+    rows = all_rows(write_zip(tmp_path / "a", members), NO_LIMITS)
+    assert [row["kind"] for row in rows] == ["instance", "failure", "instance", "instance", "object"]
+    assert ["requests" in row for row in rows] == [False] * 4 + [True]
+    entry = rows[-1]
+    assert entry["bytes_read"] >= CT.stat().st_size
+    assert (entry["instances"], entry["failures"], entry["members"], entry["is_curable"]) == (3, 1, 4, False)
+    assert entry["study_dates"] == sorted({row["study_date"] for row in rows if row["kind"] == "instance"})
 
 
 @pytest.mark.parametrize("pack", ["loose", "zip", "tar", "zip in tar"])
@@ -122,7 +142,8 @@ def test_every_fault_of_the_store_is_a_row(monkeypatch, code):
     monkeypatch.setattr(ahead, "open_object", fail)
     [row] = rows_of(CT)
     assert (row["kind"], row["code"], row["severity"], row["message"]) == ("failure", code, code.severity, "not today")
-    assert (row["requests"], row["bytes_read"]) == (0, 0)
+    [entry] = entries_of(CT)
+    assert (entry["requests"], entry["bytes_read"], entry["is_curable"]) == (0, 0, code.is_curable)
 
 
 @pytest.mark.parametrize("code", [code for code in FailureCode if code.is_curable])
@@ -185,8 +206,8 @@ def test_batches_have_the_schema_by_position_and_are_cut_by_rows_and_bytes(tmp_p
         (tmp_path / f"{number}.dcm").write_bytes(CT.read_bytes())
     (tmp_path / "notes").write_text("no header")
     seen = []
-    batches = list(read_batches(items(tmp_path), SETTINGS, on_object=lambda *counts: seen.append(counts)))
-    schema = arrow_schema(staged_table())
+    batches = list(read_batches(items(tmp_path), SETTINGS, on_object=lambda entry: seen.append((entry["instances"], entry["failures"]))))
+    schema = arrow_schema(files_table())
     assert all(batch.schema == schema for batch in batches)
     assert sorted(seen) == [(0, 1), (1, 0), (1, 0), (1, 0), (1, 0), (1, 0)]
     assert [batch.num_rows for batch in batches] == [5, 1]
@@ -207,14 +228,12 @@ def test_a_zip_that_tasks_share_gives_the_rows_of_one_task(tmp_path, members):
         for name in names:
             archive.writestr(name, b"no header" if name == "notes" else CT.read_bytes())
     (tmp_path / "loose.dcm").write_bytes(CT.read_bytes())
-    cost = ("requests", "bytes_read", "part")
-    whole, shared = rows_of(tmp_path), rows_of(tmp_path, members=members)
-    assert [{k: v for k, v in row.items() if k not in cost} for row in shared] == [
-        {k: v for k, v in row.items() if k not in cost} for row in whole
-    ]
-    parts = [row["part"] for row in shared if row.get("part") is not None]
-    assert parts == [0, *range(-(-len(names) // members))]
-    assert sum(row.get("requests", 0) for row in shared) >= sum(row.get("requests", 0) for row in whole)
+    assert rows_of(tmp_path, members=members) == rows_of(tmp_path)
+    whole, shared = entries_of(tmp_path), entries_of(tmp_path, members=members)
+    assert [entry["part"] for entry in shared] == [0, *range(-(-len(names) // members))]
+    for counted in ("instances", "failures", "members"):
+        assert sum(entry[counted] for entry in shared) == sum(entry[counted] for entry in whole)
+    assert sum(entry["requests"] for entry in shared) >= sum(entry["requests"] for entry in whole)
 
 
 @pytest.mark.parametrize("bound", [3, 4, 5])
@@ -226,3 +245,27 @@ def test_a_limit_of_members_counts_for_a_whole_zip_however_it_could_be_shared(tm
         (row["source_member"], row["code"]) for row in whole
     ]
     assert ("ARCHIVE_LIMIT" in [row["code"] for row in whole]) == (bound < 5)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("patient_id", "lone \ud800 surrogate"),
+        ("instance_number", 1 << 63),
+        ("pixel_spacing", [1.0, "text"]),
+        ("study_date", "no date"),
+        ("private_creators", 5),
+    ],
+)
+def test_a_value_that_arrow_refuses_costs_its_cell(column, value):
+    schema = arrow_schema(files_table())
+    rows = [{"kind": "instance", "source_uri": f"file:///{n}", "patient_name": "A"} for n in range(3)]
+    rows[1] |= {column: value, "invalid_values": [("modality", "is empty")]}
+    batch = to_batch(rows, schema)
+    assert batch.num_rows == 3
+    assert batch.column("source_uri").null_count == 0
+    assert batch.column(column)[1].as_py() is None
+    reasons = [dict(reasons.as_py() or {}) for reasons in batch.column("invalid_values")]
+    assert reasons[0] == reasons[2] == {}
+    assert list(reasons[1]) == ["modality", column]
+    assert "can't be stored as" in reasons[1][column]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from dicom_udf.lake.batch import Batch
-from dicom_udf.lake.tables import Lake
+from dicom_udf.lake.staged import StagedBatch
 from dicom_udf.row_kind import RowKind
 
 __all__ = ["fault_messages"]
@@ -15,13 +14,13 @@ _LONGEST_NAME = 20_000
 """Characters of a member's name: a message of SQS has 256 KiB, and a character at most 12 bytes in JSON."""
 
 
-def fault_messages(lake: Lake, batch: Batch) -> Iterator[str]:
+def fault_messages(staged: StagedBatch) -> Iterator[str]:
     """Yield a JSON object of ASCII for each failure of a staged batch whose severity is ``fault``.
 
     Its fields are run_id, source_uri, source_member (null for a file outside archives), code, severity, message (never
     with a value of the file) and time (ISO 8601, UTC).
     """
-    rows = lake.staging_table(batch.stage).where(f"kind = '{RowKind.FAILURE}' AND severity = 'fault'")
+    rows = staged.frame.where(f"kind = '{RowKind.FAILURE}' AND severity = 'fault'")
     columns = ("ingest_run_id", "source_uri", "source_member", "code", "severity", "message", "ingest_time")
     for row in rows.select(*columns).toLocalIterator():
         member = row["source_member"]

@@ -15,9 +15,9 @@ from pyspark.errors.exceptions.captured import CapturedException
 
 from dicom_udf.aws.errors import NO_CONNECTION, AwsError, ErrorKind
 from dicom_udf.config import LakeLocation
-from dicom_udf.errors import DicomLakeError, RunFailedError
+from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
 
-__all__ = ["to_spark_error", "translate_spark_errors"]
+__all__ = ["raise_task_errors", "to_spark_error", "translate_spark_errors"]
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def translate_spark_errors(location: LakeLocation) -> Iterator[None]:
     """
     try:
         yield
-    except (Py4JJavaError, CapturedException) as error:
+    except (Py4JJavaError, CapturedException, OSError) as error:
         found = to_spark_error(_text(error), location)
         if found is None:
             raise
@@ -67,9 +67,29 @@ def _to_disk_error(location: LakeLocation) -> RunFailedError:
     )
 
 
-def _text(error: Py4JJavaError | CapturedException) -> str:
+@contextlib.contextmanager
+def raise_task_errors() -> Iterator[None]:
+    """Raise an error of this package that a task raised with its own message, without Spark's page of frames.
+
+    Raises:
+        ConfigurationError, RunFailedError: The task's.
+    """
+    try:
+        yield
+    except CapturedException as error:
+        found = _TASK_ERROR.search(str(error))
+        if found is None:
+            raise
+        raise _TASK_ERRORS[found[1]](found[2]) from None
+
+
+_TASK_ERRORS = {one.__name__: one for one in (ConfigurationError, RunFailedError)}
+_TASK_ERROR = re.compile(rf"dicom_udf\.errors\.({'|'.join(_TASK_ERRORS)}): (.*)")
+
+
+def _text(error: Py4JJavaError | CapturedException | OSError) -> str:
     """Return the stack trace with its causes."""
-    if isinstance(error, Py4JJavaError):
+    if isinstance(error, Py4JJavaError | OSError):
         return str(error)
     return f"{error}\n{getattr(error, '_stackTrace', '')}"
 

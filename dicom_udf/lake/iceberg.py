@@ -22,9 +22,11 @@ __all__ = [
     "Compaction",
     "add_columns",
     "all_files_exist",
+    "append_files",
     "cherry_pick",
     "column_names",
     "current_snapshot",
+    "data_files",
     "expiring_snapshots",
     "has_class",
     "is_in_history",
@@ -33,9 +35,15 @@ __all__ = [
     "location",
     "manifest_sizes",
     "overwrite_table",
+    "partition_names",
     "plan_compaction",
     "properties",
     "remove_property",
+    "replace_rows",
+    "schema_id",
+    "schema_json",
+    "spec_id",
+    "spec_jsons",
     "staged_snapshots",
 ]
 
@@ -160,23 +168,151 @@ def cherry_pick(spark: SparkSession, name: str, snapshot: int) -> None:
         raise CherryPickError(_class_name(error)) from error
 
 
-def overwrite_table(rows: DataFrame, name: str, snapshot: int) -> bool:
-    """Replace all rows of a table, in one snapshot without a shuffle; return False where another writer was faster.
+def overwrite_table(rows: DataFrame, name: str, snapshot: int, *, wap_id: str) -> int | None:
+    """Stage a snapshot in which all rows of a table are replaced, without a shuffle.
 
     Args:
         rows: The new rows, made from the table as it was at ``snapshot``.
         name: The table's full name.
         snapshot: Rows that were added since this one would be lost: Iceberg then refuses the commit.
+        wap_id: The id that the new snapshot is staged under.
+
+    Returns:
+        The staged snapshot; None where another writer was faster.
     """
+    spark = rows.sparkSession
+    before = staged_snapshots(load_table(spark, name), wap_id)  # of a run that died between staging and publishing
     writer = rows.writeTo(name).option("isolation-level", "serializable")
     writer = writer.option("validate-from-snapshot-id", str(snapshot)).option("distribution-mode", "none")
+    spark.conf.set("spark.wap.id", wap_id)
     try:
         writer.overwrite(F.lit(True))
     except Py4JJavaError as error:
         if _class_name(error) != "ValidationException":
             raise
-        return False
-    return True
+        return None
+    finally:
+        spark.conf.unset("spark.wap.id")
+    return next(iter(staged_snapshots(load_table(spark, name), wap_id) - before))
+
+
+def append_files(spark: SparkSession, table: Any, data_files: Sequence[str], *, wap_id: str) -> int:
+    """Stage a snapshot with further data files under an id; no reader sees it before it is published.
+
+    Args:
+        spark: The session.
+        table: The table.
+        data_files: Texts of ``DataFile``, as :mod:`dicom_udf.datafiles` returns them.
+        wap_id: The id.
+
+    Returns:
+        The staged snapshot.
+    """
+    append = table.newAppend()
+    for one in _content_files(spark, table, data_files):
+        append.appendFile(one)
+    return _stage(table, append, wap_id)
+
+
+def replace_rows(
+    spark: SparkSession,
+    table: Any,
+    data_files: Sequence[str],
+    delete_files: Sequence[str],
+    referenced: Sequence[str],
+    *,
+    parent: int | None,
+    wap_id: str,
+) -> int | None:
+    """Stage a snapshot with further data files and position deletes under an id.
+
+    Args:
+        spark: The session.
+        table: The table.
+        data_files: Texts of the new data files.
+        delete_files: Texts of the delete files.
+        referenced: Paths of the data files that the deletes refer to.
+        parent: The snapshot that the positions were read at; None for an empty table.
+        wap_id: The id.
+
+    Returns:
+        The staged snapshot; None where another writer has changed the table since ``parent``.
+    """
+    delta = table.newRowDelta()
+    for one in _content_files(spark, table, data_files):
+        delta.addRows(one)
+    for one in _content_files(spark, table, delete_files):
+        delta.addDeletes(one)
+    if parent is not None:
+        jvm: Any = spark._jvm
+        files = jvm.java.util.ArrayList()
+        for path in referenced:
+            files.add(path)
+        delta.validateFromSnapshot(parent).validateDataFilesExist(files).validateDeletedFiles()
+    try:
+        staged = _stage(table, delta, wap_id)
+    except Py4JJavaError as error:
+        if _class_name(error) != "ValidationException":
+            raise
+        return None
+    return staged if table.snapshot(staged).parentId() == parent else None
+
+
+def _content_files(spark: SparkSession, table: Any, texts: Sequence[str]) -> Iterator[Any]:
+    """Yield ``DataFile`` and ``DeleteFile`` of Iceberg from their texts."""
+    jvm: Any = spark._jvm
+    mapper, specs = jvm.org.apache.iceberg.util.JsonUtil.mapper(), table.specs()
+    for text in texts:
+        yield jvm.org.apache.iceberg.ContentFileParser.fromJson(mapper.readTree(text), specs)
+
+
+def _stage(table: Any, update: Any, wap_id: str) -> int:
+    """Commit an update as a staged snapshot; return its id."""
+    before = staged_snapshots(table, wap_id)  # of a run that died between staging and publishing
+    update.set("wap.id", wap_id)
+    update.stageOnly()
+    update.commit()
+    table.refresh()
+    return next(iter(staged_snapshots(table, wap_id) - before))
+
+
+def schema_json(spark: SparkSession, table: Any) -> str:
+    """Return a table's schema as Iceberg's JSON."""
+    jvm: Any = spark._jvm
+    return str(jvm.org.apache.iceberg.SchemaParser.toJson(table.schema()))
+
+
+def schema_id(table: Any) -> int:
+    """Return the id of a table's schema."""
+    return int(table.schema().schemaId())
+
+
+def spec_jsons(spark: SparkSession, table: Any) -> dict[int, str]:
+    """Return a table's partition specs as Iceberg's JSON, by id."""
+    jvm: Any = spark._jvm
+    to_json = jvm.org.apache.iceberg.PartitionSpecParser.toJson
+    return {int(one.specId()): str(to_json(one)) for one in table.specs().values()}
+
+
+def spec_id(table: Any) -> int:
+    """Return the id of the partition spec that new files get."""
+    return int(table.spec().specId())
+
+
+def partition_names(spark: SparkSession, table: Any) -> list[str]:
+    """Return the names of the fields of ``_partition``: those of all partition specs."""
+    jvm: Any = spark._jvm
+    return [str(field.name()) for field in _each(jvm.org.apache.iceberg.Partitioning.partitionType(table).fields())]
+
+
+def data_files(spark: SparkSession, table: Any) -> list[tuple[str, int, int]]:
+    """Return path, bytes and rows of the data files of a table's current snapshot; for tables of few files."""
+    scan = table.newScan().planFiles()
+    try:
+        files = [task.file() for task in _each(scan)]
+        return [(str(one.location()), int(one.fileSizeInBytes()), int(one.recordCount())) for one in files]
+    finally:
+        scan.close()
 
 
 def plan_compaction(spark: SparkSession, table: Any, options: Mapping[str, str]) -> Compaction:

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dicom_udf.errors import FailureCode
 from dicom_udf.row_kind import RowKind
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from dicom_udf.columns import Table
 
 __all__ = ["INSTANCES", "LAKE_TABLES", "VIEWS", "LakeTable", "table_names"]
@@ -34,10 +35,10 @@ class LakeTable:
     Attributes:
         name: Name of the table.
         columns: Returns the declared columns.
-        kind: Kind of the staged rows that the table is made from; None for rows of each kind.
-        rows: Spark SQL query of the table's rows over ``{staged}``: the rows of that kind in one batch. It has their
-            columns (:func:`dicom_udf.read.staged_table`); literal braces are doubled. Columns of the table that the
-            query lacks are null.
+        kind: Kind of the staged rows that the table is made from.
+        rows: Makes the table's rows from those of ``instances``, an Arrow table of those columns of ``instances`` that
+            hold a value; it runs on the executors. None where the rows are the staged ones. Columns of the table that
+            the result lacks are null.
         partitioning: Partition transforms as in Spark SQL's ``PARTITIONED BY``; empty for none. ``{study_date}`` is
             replaced by the period that the lake's owner chose. Each row then has the study date of its instance, and
             a replacement reads the old and new dates only.
@@ -46,8 +47,8 @@ class LakeTable:
 
     name: str
     columns: Callable[[], Table]
-    kind: RowKind | None
-    rows: str = "SELECT * FROM {staged}"
+    kind: RowKind
+    rows: Callable[[pa.Table], pa.Table] | None = None
     partitioning: str = ""
     sort_by: tuple[str, ...] = ()
 
@@ -79,27 +80,6 @@ def _objects() -> Table:
     return objects_table()
 
 
-_CURABLE = ", ".join(f"'{code}'" for code in FailureCode if code.is_curable)
-_IS_CURABLE = f"kind = '{RowKind.FAILURE}' AND code IN ({_CURABLE})"
-
-_LEDGER = f"""
-SELECT
-    source_uri,
-    first(source_size) AS source_size,
-    first(source_etag) AS source_etag,
-    first(source_last_modified) AS source_last_modified,
-    first(ingest_run_id) AS ingest_run_id,
-    first(ingest_time) AS ingest_time,
-    count_if(kind = '{RowKind.INSTANCE}') AS instances,
-    count_if(kind = '{RowKind.FAILURE}') AS failures,
-    array_sort(collect_set(study_date)) AS study_dates,
-    max({_IS_CURABLE}) AS ingest_retry,
-    if(max({_IS_CURABLE}), 'failed', 'ingested') AS status
-FROM {{staged}}
-GROUP BY source_uri
-"""
-"""One row per object that was read; its counts are those of the staged rows."""
-
 INSTANCES = LakeTable("instances", _instances, kind=RowKind.INSTANCE, partitioning="{study_date}")
 """The table that an owner may add columns to (promotion), and that the views are over."""
 
@@ -110,8 +90,7 @@ LAKE_TABLES: tuple[LakeTable, ...] = (
     LakeTable(
         "objects",
         _objects,
-        kind=None,
-        rows=_LEDGER,
+        kind=RowKind.OBJECT,
         partitioning="bucket(16, source_uri)",
         sort_by=("source_uri",),
     ),

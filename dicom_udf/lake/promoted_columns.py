@@ -14,10 +14,12 @@ from functools import partial, reduce
 from operator import or_
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dicom_udf.columns import Promoted
+from dicom_udf.columns.schema import arrow_type
 from dicom_udf.header.stored import marker, stored_values
 from dicom_udf.lake import iceberg
 from dicom_udf.lake.layout import INSTANCES
@@ -28,6 +30,7 @@ __all__ = [
     "add_columns",
     "end_promotion",
     "fill_columns",
+    "fill_rows",
     "find_promotion",
     "promoted_columns",
 ]
@@ -113,6 +116,34 @@ def fill_columns(rows: DataFrame, promoted: Sequence[Promoted]) -> DataFrame:
         columns[one.column] = F.coalesce(columns[one.column], value) if one.column in columns else value
     columns["invalid_values"] = F.col(f"`{result}`.invalid_values")
     return rows.withColumn(result, values).select(*(column.alias(name) for name, column in columns.items()))
+
+
+def fill_rows(rows: pa.Table, promoted: Sequence[Promoted]) -> pa.Table:
+    """Add the promoted columns that rows lack: those were promoted after the rows were staged.
+
+    Args:
+        rows: Rows of ``instances``.
+        promoted: Columns that the lake has besides the declared ones.
+    """
+    missing = [one for one in promoted if one.column not in rows.column_names]
+    if not missing:
+        return rows
+    names = ("header", "header_file_meta", "header_omitted", "invalid_values")
+    columns = [rows.column(name).to_pylist() if name in rows.column_names else [None] * rows.num_rows for name in names]
+    filled = [
+        _read_stored(missing, header, file_meta, omitted, None if reasons is None else dict(reasons))
+        for header, file_meta, omitted, reasons in zip(*columns, strict=True)
+    ]
+    fields = [*(pa.field(one.column, arrow_type(one.type)) for one in missing), pa.field(names[-1], _REASONS)]
+    for number, field in enumerate(fields):
+        values = [list(one[number].items()) if isinstance(one[number], dict) else one[number] for one in filled]
+        if field.name in rows.column_names:
+            rows = rows.drop_columns([field.name])
+        rows = rows.append_column(field, pa.array(values, type=field.type))
+    return rows
+
+
+_REASONS = pa.map_(pa.string(), pa.string())
 
 
 def _if_it_contains(column: str, promoted: Sequence[Promoted]) -> Column:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from dicom_udf.aws.glue import glue_client, lake_tables
 from dicom_udf.columns import Promoted, Table, check_promotable, parse_promoted
@@ -34,7 +35,7 @@ from dicom_udf.lake.promoted_columns import (
 from dicom_udf.lake.publish import publish
 from dicom_udf.lake.tables import Lake, connect_lake
 from dicom_udf.logs import set_run_id
-from dicom_udf.read import staged_table
+from dicom_udf.read import files_table
 
 __all__ = ["Promotions", "promote"]
 
@@ -97,27 +98,28 @@ def promote(config: PromoteConfig) -> Promotions:
 
 
 def _taken_names(lake: Lake) -> list[str]:
-    """Return the names that a new column can't have: those of the table and those of staged rows."""
-    staged = (field.name for field in staged_table().fields)
-    return [*lake.table(INSTANCES.name).columns, *staged, "delete_uri", "is_row"]
+    """Return the names that a new column can't have: those of the table and those of the rows that are read."""
+    return [*lake.table(INSTANCES.name).columns, *(field.name for field in files_table().fields)]
 
 
 def _fill(lake: Lake, promotion: Promotion, promoted: Sequence[Promoted]) -> None:
     """Publish one snapshot in which all rows have the promotion's columns, and mark the promotion as finished."""
     to_fill = [one for one in promoted if one.column in promotion.columns]
-    publish(lake, INSTANCES.name, promotion.run, begun=promotion.begun, write=lambda: _rewrite(lake, to_fill))
+    write = partial(_rewrite, lake, to_fill, promotion.run)
+    publish(lake, INSTANCES.name, promotion.run, begun=promotion.begun, write=write)
     end_promotion(lake, promotion)
 
 
-def _rewrite(lake: Lake, promoted: Sequence[Promoted]) -> None:
-    """Write all rows again: each file is copied with its columns filled, without a join and without a shuffle."""
+def _rewrite(lake: Lake, promoted: Sequence[Promoted], run: str) -> int | None:
+    """Stage all rows again: each file is copied with its columns filled, without a join and without a shuffle."""
     for _ in range(_TRIES):
         snapshot = iceberg.current_snapshot(lake.load(INSTANCES.name))
         if snapshot is None or not promoted:
-            return
+            return None
         rows = fill_columns(lake.table(INSTANCES.name), promoted)
-        if iceberg.overwrite_table(rows, lake.name(INSTANCES.name), snapshot):
-            return
+        staged = iceberg.overwrite_table(rows, lake.name(INSTANCES.name), snapshot, wap_id=run)
+        if staged is not None:
+            return staged
         _log.info("another writer changed the table instances meanwhile; filling the columns again")
         lake.check_lease()
     raise RunFailedError("another writer keeps changing the table instances; run again when it is done")

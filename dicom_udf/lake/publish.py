@@ -10,7 +10,7 @@ from dicom_udf.errors import RunFailedError
 from dicom_udf.lake import iceberg
 from dicom_udf.lake.tables import Lake
 
-__all__ = ["publish"]
+__all__ = ["is_published", "publish"]
 
 _TRIES = 4
 
@@ -20,8 +20,8 @@ _SKEW = timedelta(days=1)
 _log = logging.getLogger(__name__)
 
 
-def publish(lake: Lake, table: str, batch_id: str, *, begun: datetime, write: Callable[[], None]) -> None:
-    """Run ``write`` as a staged snapshot and make it current; once, however often it is called for a batch.
+def publish(lake: Lake, table: str, batch_id: str, *, begun: datetime, write: Callable[[], int | None]) -> None:
+    """Let ``write`` stage a snapshot, and make it current; once, however often it is called for a batch.
 
     The lease is checked before the snapshot is written and again before it is published. A replacement is published
     only while the snapshot that it was made from is current: Iceberg publishes overwrites by fast-forward only. After
@@ -32,17 +32,18 @@ def publish(lake: Lake, table: str, batch_id: str, *, begun: datetime, write: Ca
         table: Name of the table that ``write`` writes to.
         batch_id: The id that the snapshot is published under.
         begun: When the batch's run began, UTC: older snapshots are not its own.
-        write: Makes at most one snapshot; none where there is nothing to write.
+        write: Stages a snapshot under the batch's id, which no reader sees yet, and returns its id; None where there is
+            nothing to write. A snapshot of a run that died is never used: each try stages its own.
 
     Raises:
         LeaseLostError: Another run has taken the lake over.
         RunFailedError: The snapshot could not be published; the next run does it again.
     """
     for _ in range(_TRIES):
-        if _is_published(lake, table, batch_id, begun):
+        if is_published(lake, table, batch_id, begun):
             return
         lake.check_lease()
-        snapshot = _stage(lake, table, batch_id, write)
+        snapshot = write()
         if snapshot is None:
             return
         lake.check_lease()
@@ -51,25 +52,15 @@ def publish(lake: Lake, table: str, batch_id: str, *, begun: datetime, write: Ca
         except iceberg.CherryPickError as error:
             # The table's history shows whether the snapshot was published.
             _log.info("batch %s on %s: %s", batch_id, table, error)
-    if not _is_published(lake, table, batch_id, begun):
+    if not is_published(lake, table, batch_id, begun):
         raise RunFailedError(f"batch {batch_id} was staged in {lake.name(table)} but not published; run the job again")
-
-
-def _stage(lake: Lake, table: str, batch_id: str, write: Callable[[], None]) -> int | None:
-    """Run ``write`` under the batch's id; return its snapshot, which no reader sees yet; None where it made none."""
-    before = iceberg.staged_snapshots(lake.load(table), batch_id)  # of a run that died between staging and publishing
-    lake.spark.conf.set("spark.wap.id", batch_id)
-    try:
-        write()
-    finally:
-        lake.spark.conf.unset("spark.wap.id")
-    return next(iter(iceberg.staged_snapshots(lake.load(table), batch_id) - before), None)
 
 
 def _publish(lake: Lake, table: str, snapshot: int) -> None:
     iceberg.cherry_pick(lake.spark, lake.name(table), snapshot)
 
 
-def _is_published(lake: Lake, table: str, batch_id: str, begun: datetime) -> bool:
+def is_published(lake: Lake, table: str, batch_id: str, begun: datetime) -> bool:
+    """Return whether a table's history has a snapshot of a batch; the parameters are those of :func:`publish`."""
     earliest = int((begun.replace(tzinfo=UTC) - _SKEW).timestamp() * 1000)
     return iceberg.is_in_history(lake.spark, lake.load(table), batch_id, since=earliest)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from dicom_udf.lake.batch import Batch, plan_name
 from dicom_udf.lake.commit import commit_batch
-from dicom_udf.lake.stage import staged_counts
+from dicom_udf.lake.old_stage import convert_stage
+from dicom_udf.lake.staged import StagedBatch, is_staged, open_staged
 from dicom_udf.lake.tables import Lake
 
 __all__ = ["finish_left_batches"]
@@ -15,7 +16,7 @@ __all__ = ["finish_left_batches"]
 _log = logging.getLogger(__name__)
 
 
-def finish_left_batches(lake: Lake, *, on_commit: Callable[[Batch], None] | None = None) -> int:
+def finish_left_batches(lake: Lake, *, on_commit: Callable[[StagedBatch], None] | None = None) -> int:
     """Commit the batches that an earlier run staged, and drop its plans; return the number of batches.
 
     A stage is written by one atomic append, so a stage with a snapshot is complete. The objects of a stage without one
@@ -30,11 +31,12 @@ def finish_left_batches(lake: Lake, *, on_commit: Callable[[Batch], None] | None
     for stage in (name for name in left if name.startswith("stage_")):
         plan_id, _, number = stage.removeprefix("stage_").rpartition("_")
         batch = Batch(plan_id, int(number))
-        if plan_name(plan_id) in left and _is_staged(lake, batch):
+        if plan_name(plan_id) in left and is_staged(lake, stage):
             _log.info("finishing batch %s that an earlier run left", batch.id)
-            commit_batch(lake, batch, staged_counts(lake, batch))
+            staged = open_staged(lake, batch, convert_stage(lake, batch))
+            commit_batch(lake, staged)
             if on_commit is not None:
-                on_commit(batch)
+                on_commit(staged)
             finished += 1
         lake.drop_staging(stage)
     # Plans are dropped last: a stage can't be merged without its plan.
@@ -43,6 +45,3 @@ def finish_left_batches(lake: Lake, *, on_commit: Callable[[Batch], None] | None
             lake.drop_staging(name)
     return finished
 
-
-def _is_staged(lake: Lake, batch: Batch) -> bool:
-    return lake.spark.table(f"{lake.staging_name(batch.stage)}.snapshots").count() > 0

@@ -3,60 +3,35 @@
 from __future__ import annotations
 
 import pickle
-import re
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import pyarrow as pa
-from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from dicom_udf.columns import spark_ddl
-from dicom_udf.errors import RunFailedError
 from dicom_udf.lake.batch import Batch
+from dicom_udf.lake.faults import raise_task_errors
 from dicom_udf.lake.promoted_columns import promoted_columns
 from dicom_udf.lake.tables import Lake
-from dicom_udf.read import read_batches, staged_table
-from dicom_udf.row_kind import RowKind
+from dicom_udf.lake.targets import instances_period
+from dicom_udf.packing import STAGE, pack_batches
 from dicom_udf.sources import ObjectRef
 from dicom_udf.tasks import ReadSettings, make_tasks, split_objects
 
-__all__ = ["LiveCounts", "StagedCounts", "stage_batch", "staged_counts"]
+__all__ = ["STAGE_PROPERTIES", "LiveCounts", "stage_batch"]
 
-
-@dataclass(frozen=True, slots=True)
-class StagedCounts:
-    """What one batch holds, counted from its stage: what tasks count doubles when they are retried.
-
-    Attributes:
-        objects: Objects read.
-        members: Files found inside archives.
-        instances: Rows of ``instances``.
-        failures: Rows of ``failures`` by code.
-        bytes_read: Bytes that came from the store.
-        requests: Reads that went to the store.
-        oldest: ``source_last_modified`` of the object that waited longest, among objects with an instance; UTC.
-    """
-
-    objects: int = 0
-    members: int = 0
-    instances: int = 0
-    failures: Counter[str] = field(default_factory=Counter)
-    bytes_read: int = 0
-    requests: int = 0
-    oldest: datetime | None = None
-
-    def __add__(self, other: StagedCounts) -> StagedCounts:
-        """Return the counts of both."""
-        counted = [f.name for f in fields(self) if f.name != "oldest"]
-        times = [time for time in (self.oldest, other.oldest) if time is not None]
-        sums = {name: getattr(self, name) + getattr(other, name) for name in counted}
-        return StagedCounts(**sums, oldest=min(times, default=None))
+STAGE_PROPERTIES = {
+    # Payloads are packed already. Iceberg's writer and its vectorized reader hold some hundred rows at the least, and
+    # a row may have 8 MiB and more.
+    "write.parquet.compression-codec": "uncompressed",
+    "write.parquet.row-group-size-bytes": str(32 << 20),
+    "write.parquet.row-group-check-min-record-count": "1",
+    "write.parquet.row-group-check-max-record-count": "16",
+    "read.parquet.vectorization.enabled": "false",
+}
+"""Properties of the staging table of a batch, besides those of all staging tables."""
 
 
 class LiveCounts:
@@ -68,11 +43,11 @@ class LiveCounts:
         self._instances = context.accumulator(0)
         self._failures = context.accumulator(0)
 
-    def add(self, instances: int, failures: int) -> None:
-        """Count one object; called on executors."""
+    def add(self, entry: Mapping[str, Any]) -> None:
+        """Count one object, or range of a zip, by its entry in the ledger; called on executors."""
         self._objects.add(1)
-        self._instances.add(instances)
-        self._failures.add(failures)
+        self._instances.add(entry["instances"])
+        self._failures.add(entry["failures"])
 
     def poll(self) -> tuple[int, int, int]:
         """Return objects, instances and failures of the tasks that have ended; called on the driver."""
@@ -94,9 +69,7 @@ def stage_batch(lake: Lake, batch: Batch, settings: ReadSettings, *, live: LiveC
         RunFailedError: The source can't be read at all, e.g. since credentials have expired.
     """
     refs = [ObjectRef(*row) for row in _to_read(lake, batch).collect()]
-    promoted = promoted_columns(lake)
-    lake.create_staging(batch.stage, spark_ddl(staged_table(promoted)))
-    schema = lake.staging_table(batch.stage).schema
+    lake.create_staging(batch.stage, spark_ddl(STAGE), STAGE_PROPERTIES)
     context = lake.spark.sparkContext
     items = list(split_objects(refs, settings))
     tasks = make_tasks(items, cores=context.defaultParallelism)
@@ -104,15 +77,11 @@ def stage_batch(lake: Lake, batch: Batch, settings: ReadSettings, *, live: LiveC
         return
     # A slice per task: Spark starts them in their order, and ships to each only what is its own.
     packed = context.parallelize([(pickle.dumps(task),) for task in tasks], len(tasks))
-    read = partial(_read_tasks, settings=settings, promoted=promoted, on_object=live.add)
-    rows = lake.spark.createDataFrame(packed, "task binary", verifySchema=False).mapInArrow(read, schema)
-    try:
+    promoted = promoted_columns(lake)
+    read = partial(_read_tasks, settings=settings, period=instances_period(lake), promoted=promoted, on_object=live.add)
+    rows = lake.spark.createDataFrame(packed, "task binary", verifySchema=False).mapInArrow(read, spark_ddl(STAGE))
+    with raise_task_errors():
         rows.writeTo(lake.staging_name(batch.stage)).append()
-    except CapturedException as error:
-        failed = re.search(r"dicom_udf\.errors\.RunFailedError: (.*)", str(error))
-        if failed is None:
-            raise
-        raise RunFailedError(failed[1]) from None  # the task's own message, without Spark's page of frames
 
 
 def _to_read(lake: Lake, batch: Batch) -> DataFrame:
@@ -124,30 +93,4 @@ def _to_read(lake: Lake, batch: Batch) -> DataFrame:
 def _read_tasks(batches: Iterator[pa.RecordBatch], **arguments: Any) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         for task in batch.column(0).to_pylist():
-            yield from read_batches(pickle.loads(task), **arguments)
-
-
-def staged_counts(lake: Lake, batch: Batch) -> StagedCounts:
-    """Count what a staged batch holds."""
-    stage = lake.staging_table(batch.stage)
-    rows = (
-        stage.groupBy("kind", "code")
-        .agg(
-            F.count("*").alias("rows"),
-            F.count("source_member").alias("members"),
-            F.count_if(F.col("part") == 0).alias("objects"),
-            F.coalesce(F.sum("bytes_read"), F.lit(0)).alias("bytes_read"),
-            F.coalesce(F.sum("requests"), F.lit(0)).alias("requests"),
-            F.min("source_last_modified").alias("oldest"),
-        )
-        .collect()
-    )
-    return StagedCounts(
-        objects=sum(row["objects"] for row in rows),
-        members=sum(row["members"] for row in rows),
-        instances=sum(row["rows"] for row in rows if row["kind"] == RowKind.INSTANCE),
-        failures=Counter({row["code"]: row["rows"] for row in rows if row["kind"] == RowKind.FAILURE}),
-        bytes_read=sum(row["bytes_read"] for row in rows),
-        requests=sum(row["requests"] for row in rows),
-        oldest=min((row["oldest"] for row in rows if row["kind"] == RowKind.INSTANCE and row["oldest"]), default=None),
-    )
+            yield from pack_batches(pickle.loads(task), **arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,9 @@ _STAGING_PROPERTIES = {
     "write.metadata.metrics.default": "none",
     "write.distribution-mode": "none",
 }
+
+
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +111,19 @@ class Lake:
         rows = self.spark.sql(f"SHOW TABLES IN {CATALOG}.{self.location.staging}").collect()
         return sorted(row["tableName"] for row in rows)
 
-    def create_staging(self, name: str, columns: str) -> None:
-        """Make an empty staging table. An older one of that name is dropped, because it was never finished."""
+    def create_staging(self, name: str, columns: str, properties: Mapping[str, str] = _NONE) -> None:
+        """Make an empty staging table. An older one of that name is dropped, because it was never finished.
+
+        Args:
+            name: Name of the table.
+            columns: As in ``CREATE TABLE t (...)``.
+            properties: Properties besides those of all staging tables.
+        """
         self.drop_staging(name)
         stored_at = location_clause(self.location, self.location.staging, name)
         self.spark.sql(
             f"CREATE TABLE {self.staging_name(name)} ({columns}) USING iceberg {stored_at} "
-            f"{_properties(_STAGING_PROPERTIES)}"
+            f"{_properties({**_STAGING_PROPERTIES, **properties})}"
         )
 
     def drop_staging(self, name: str) -> None:

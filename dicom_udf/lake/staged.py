@@ -1,0 +1,165 @@
+"""A staged batch: its counts, its index, and its rows, in memory where they are few."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from dicom_udf.columns import arrow_schema
+from dicom_udf.datafiles.reading import read_file
+from dicom_udf.lake import iceberg
+from dicom_udf.lake.batch import Batch
+from dicom_udf.lake.tables import Lake
+from dicom_udf.packing import STAGE
+from dicom_udf.row_kind import RowKind
+
+__all__ = ["StagedBatch", "StagedCounts", "is_staged", "open_staged"]
+
+SMALL_BYTES = 8 << 20
+SMALL_ROWS = 20_000
+"""A stage of so many bytes and rows at most is read by the driver: a Spark job takes longer than all its rows."""
+
+_INDEX = ("payload_id", "partition_values", "rows", "unpacked_bytes", "packed_bytes", "source_uri")
+
+
+@dataclass(frozen=True, slots=True)
+class StagedCounts:
+    """What one batch holds, counted from its stage: what tasks count doubles when they are retried.
+
+    Attributes:
+        objects: Objects read.
+        members: Files found inside archives.
+        instances: Rows of ``instances``.
+        failures: Rows of ``failures`` by code.
+        bytes_read: Bytes that came from the store.
+        requests: Reads that went to the store.
+        oldest: ``source_last_modified`` of the object that waited longest, among objects with an instance; UTC.
+    """
+
+    objects: int = 0
+    members: int = 0
+    instances: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    bytes_read: int = 0
+    requests: int = 0
+    oldest: datetime | None = None
+
+    def __add__(self, other: StagedCounts) -> StagedCounts:
+        """Return the counts of both."""
+        counted = [f.name for f in fields(self) if f.name != "oldest"]
+        times = [time for time in (self.oldest, other.oldest) if time is not None]
+        sums = {name: getattr(self, name) + getattr(other, name) for name in counted}
+        return StagedCounts(**sums, oldest=min(times, default=None))
+
+
+@dataclass(frozen=True, slots=True)
+class StagedBatch:
+    """A batch that was read and staged whole.
+
+    Attributes:
+        batch: The batch.
+        counts: What it holds.
+        frame: Its rows, with the columns of :data:`dicom_udf.packing.STAGE`.
+        rows: The same in memory, where they are few; None otherwise.
+    """
+
+    batch: Batch
+    counts: StagedCounts
+    frame: DataFrame
+    rows: pa.Table | None
+
+    def index(self) -> list[Any]:
+        """Return a row per payload, without the payload."""
+        if self.rows is not None:
+            return _of_kind(self.rows, RowKind.INSTANCE).select(_INDEX).to_pylist()
+        return self.frame.where(F.col("kind") == RowKind.INSTANCE).select(*_INDEX).collect()
+
+    def study_dates(self) -> set[date]:
+        """Return the study dates of its instances."""
+        if self.rows is not None:
+            found = pc.list_flatten(_of_kind(self.rows, RowKind.OBJECT).column("study_dates"))
+            return set(found.unique().to_pylist())
+        dates = self.frame.where(F.col("kind") == RowKind.OBJECT).select(F.explode("study_dates").alias("day"))
+        return {row["day"] for row in dates.distinct().collect()}
+
+
+def is_staged(lake: Lake, stage: str) -> bool:
+    """Return whether a staging table holds a batch: it is written by one atomic append, so it is whole or empty."""
+    return iceberg.current_snapshot(iceberg.load_table(lake.spark, lake.staging_name(stage))) is not None
+
+
+def open_staged(lake: Lake, batch: Batch, stage: str | None = None) -> StagedBatch:
+    """Open the stage of a batch, and count what it holds.
+
+    Args:
+        lake: The lake.
+        batch: The batch.
+        stage: Name of the staging table; by default the batch's own.
+    """
+    name = stage or batch.stage
+    frame = lake.staging_table(name)
+    rows = _read_small(lake, name)
+    return StagedBatch(batch, _count_frame(frame) if rows is None else _count_rows(rows), frame, rows)
+
+
+def _read_small(lake: Lake, stage: str) -> pa.Table | None:
+    """Return the rows of a stage if they are few."""
+    files = iceberg.data_files(lake.spark, iceberg.load_table(lake.spark, lake.staging_name(stage)))
+    if sum(size for _, size, _ in files) > SMALL_BYTES or sum(rows for _, _, rows in files) > SMALL_ROWS:
+        return None
+    schema = arrow_schema(STAGE)
+    found = [read_file(url, schema, access=lake.location.access) for url, _, _ in files]
+    return pa.concat_tables([schema.empty_table(), *found])
+
+
+def _count_rows(rows: pa.Table) -> StagedCounts:
+    objects, failures = _of_kind(rows, RowKind.OBJECT), _of_kind(rows, RowKind.FAILURE)
+    read = objects.filter(pc.greater(objects.column("instances"), 0))
+
+    def total(name: str) -> int:
+        return pc.sum(objects.column(name)).as_py() or 0
+
+    return StagedCounts(
+        objects=pc.sum(pc.equal(objects.column("part"), 0)).as_py() or 0,
+        members=total("members"),
+        instances=total("instances"),
+        failures=Counter(failures.column("code").to_pylist()),
+        bytes_read=total("bytes_read"),
+        requests=total("requests"),
+        oldest=pc.min(read.column("source_last_modified")).as_py(),
+    )
+
+
+def _count_frame(frame: DataFrame) -> StagedCounts:
+    sums = [F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in ("members", "instances", "bytes_read", "requests")]
+    found = (
+        frame.where(F.col("kind") != RowKind.INSTANCE)
+        .groupBy("kind", "code")
+        .agg(
+            F.count("*").alias("rows"),
+            F.count_if(F.col("part") == 0).alias("objects"),
+            F.min(F.when(F.col("instances") > 0, F.col("source_last_modified"))).alias("oldest"),
+            *sums,
+        )
+        .collect()
+    )
+    return StagedCounts(
+        objects=sum(row["objects"] for row in found),
+        members=sum(row["members"] for row in found),
+        instances=sum(row["instances"] for row in found),
+        failures=Counter({row["code"]: row["rows"] for row in found if row["kind"] == RowKind.FAILURE}),
+        bytes_read=sum(row["bytes_read"] for row in found),
+        requests=sum(row["requests"] for row in found),
+        oldest=min((row["oldest"] for row in found if row["oldest"] is not None), default=None),
+    )
+
+
+def _of_kind(rows: pa.Table, kind: RowKind) -> pa.Table:
+    return rows.filter(pc.equal(rows.column("kind"), str(kind)))
