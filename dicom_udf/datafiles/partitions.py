@@ -1,7 +1,6 @@
 """Partitions of an Iceberg table: their values from rows, as JSON and as folder names.
 
-The transforms are those of the specification (https://iceberg.apache.org/spec/#partition-transforms). A value of
-``bucket`` is never computed here: Iceberg computes it.
+The transforms are those of the specification (https://iceberg.apache.org/spec/#partition-transforms).
 """
 
 from __future__ import annotations
@@ -11,13 +10,14 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote_plus
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dicom_udf.datafiles.murmur import murmur3
 from dicom_udf.datafiles.schema import Column, read_columns
 from dicom_udf.datafiles.target import WriteTarget
 from dicom_udf.errors import RunFailedError
@@ -81,8 +81,8 @@ def partition_values(rows: pa.Table, target: WriteTarget) -> list[pa.ChunkedArra
         target: The table.
 
     Raises:
-        RunFailedError: The spec has another transform than identity, year, month, day and void, or one of them on a
-            type that it isn't supported for.
+        RunFailedError: The spec has another transform than identity, year, month, day, bucket and void, or one of them on
+            a type that it isn't supported for.
     """
     columns = {column.id: column for column in read_columns(target)}
     return [
@@ -110,6 +110,9 @@ def _transform(name: str, kind: pa.DataType) -> Callable[[pa.ChunkedArray], pa.C
     is_date = pa.types.is_date32(kind)
     if name == "identity" and (is_date or pa.types.is_string(kind) or pa.types.is_integer(kind)):
         return lambda cells: cells
+    bucket = re.fullmatch(r"bucket\[(\d+)\]", name)
+    if bucket and pa.types.is_string(kind):
+        return partial(_buckets, int(bucket[1]))
     if is_date or pa.types.is_timestamp(kind):
         return {"year": _years, "month": _months, "day": _days}.get(name.removesuffix("s"))
     return None
@@ -128,6 +131,14 @@ def _days(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_date32(cells.type):
         return cells
     return pc.floor_temporal(cells, unit="day").cast(pa.date32())
+
+
+def _buckets(number: int, cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the hash of texts, without its sign, modulo ``number`` (specification, "Bucket Transform Details")."""
+    hashes = murmur3([text.encode() for text in cells.drop_null().to_pylist()])
+    found = iter(((hashes & 0x7FFFFFFF) % number).tolist())
+    values = [next(found) if is_known else None for is_known in cells.is_valid().to_pylist()]
+    return pa.chunked_array([pa.array(values, pa.int32())])
 
 
 def split_by_partition(rows: pa.Table, target: WriteTarget) -> Iterator[tuple[Partition, pa.Table]]:
