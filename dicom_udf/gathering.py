@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,7 +23,7 @@ from dicom_udf.datafiles.payload import payload_columns, unpack_rows
 from dicom_udf.packing import BUCKETS, periods
 from dicom_udf.row_kind import RowKind
 
-__all__ = ["GatheredTable", "PayloadTask", "assign_payloads", "gather_payloads", "gather_rows"]
+__all__ = ["GatheredTable", "Payload", "PayloadTask", "Rows", "assign_payloads", "gather_payloads", "gather_rows"]
 
 PIECE_BYTES = 512 << 20
 """A partition value with more bytes of rows, unpacked, is split; each piece is a file, at least."""
@@ -56,6 +57,24 @@ class GatheredTable:
     rows: Rows | None = None
 
 
+class Payload(NamedTuple):
+    """A payload of a stage, without its bytes.
+
+    Attributes:
+        id: Its number.
+        values: The partition values of its rows.
+        unpacked_bytes: Bytes of its rows in Arrow's form.
+        packed_bytes: Bytes of the payload.
+        source_uri: The object of its first row.
+    """
+
+    id: int
+    values: Sequence[int]
+    unpacked_bytes: int
+    packed_bytes: int
+    source_uri: str
+
+
 @dataclass(frozen=True, slots=True)
 class PayloadTask:
     """The payloads that one task gathers.
@@ -73,85 +92,89 @@ class PayloadTask:
 
 @dataclass(slots=True)
 class _Value:
-    """A partition value: its own payloads, and the ids of those that it shares."""
+    """A partition value: its own payloads, those that it shares, and the bytes of its rows."""
 
-    value: int
-    own: list[Mapping[str, object]]
-    shared: list[int]
-    bytes: int = 0
-    packed: int = 0
+    number: int
+    own: list[Payload] = field(default_factory=list)
+    shared: list[int] = field(default_factory=list)
+    own_bytes: int = 0
     shared_bytes: int = 0
 
+    @property
+    def bytes(self) -> int:
+        return self.own_bytes + self.shared_bytes
 
-def assign_payloads(index: Iterable[Mapping[str, object]], *, cores: int) -> list[PayloadTask]:
+    @property
+    def pieces(self) -> int:
+        """The number of tasks that its rows need."""
+        packed = sum(payload.packed_bytes for payload in self.own)
+        return max(1, math.ceil(self.bytes / PIECE_BYTES), math.ceil(packed / PIECE_PACKED_BYTES))
+
+
+def assign_payloads(payloads: Iterable[Payload], *, cores: int) -> list[PayloadTask]:
     """Assign payloads to tasks: all rows of a partition value to one task, or the pieces of a large one to several.
 
     Args:
-        index: ``payload_id``, ``partition_values``, ``unpacked_bytes``, ``packed_bytes`` and ``source_uri`` of each.
+        payloads: All payloads of a stage.
         cores: Tasks that run at once.
+
+    Returns:
+        Tasks in the order in which they should start: the largest first.
     """
-    values = _by_value(index)
+    values = _by_value(payloads)
     total = sum(value.bytes for value in values)
     share = min(PIECE_BYTES, max(LEAST_BYTES, math.ceil(total / (TASKS_PER_CORE * cores))))
     tasks: list[PayloadTask] = []
     current: list[_Value] = []
     for value in values:
-        if value.bytes > PIECE_BYTES or value.packed > PIECE_PACKED_BYTES:
-            tasks += _pieces(value)
+        if value.pieces > 1:
+            tasks += _split(value)
             continue
-        together = [*current, value]
-        if current and (
-            sum(one.bytes for one in together) > share or sum(one.shared_bytes for one in together) > SHARED_BYTES
-        ):
+        held = [*current, value]
+        is_full = sum(one.bytes for one in held) > share or sum(one.shared_bytes for one in held) > SHARED_BYTES
+        if is_full and current:
             tasks.append(_task(current))
-            current = []
-        current.append(value)
+            held = [value]
+        current = held
     if current:
         tasks.append(_task(current))
     return sorted(tasks, key=lambda task: -task.unpacked_bytes)
 
 
-def _by_value(index: Iterable[Mapping[str, object]]) -> list[_Value]:
+def _by_value(payloads: Iterable[Payload]) -> list[_Value]:
     """Return the values by bucket, so that few tasks read the same shared payload."""
     found: dict[int, _Value] = {}
-    for row in index:
-        values = row["partition_values"]
-        for number in values:
-            value = found.setdefault(number, _Value(number, [], []))
-            size = row["unpacked_bytes"] // len(values)
-            value.bytes += size
-            if len(values) == 1:
-                value.own.append(row)
-                value.packed += row["packed_bytes"]
+    for payload in payloads:
+        for number in payload.values:
+            value = found.setdefault(number, _Value(number))
+            if len(payload.values) == 1:
+                value.own.append(payload)
+                value.own_bytes += payload.unpacked_bytes
             else:
-                value.shared.append(row["payload_id"])
-                value.shared_bytes += size
+                value.shared.append(payload.id)
+                value.shared_bytes += payload.unpacked_bytes // len(payload.values)
     return [found[number] for number in sorted(found, key=lambda number: (number % BUCKETS, number))]
 
 
 def _task(values: Sequence[_Value]) -> PayloadTask:
-    payloads = {row["payload_id"] for value in values for row in value.own}
-    payloads.update(number for value in values for number in value.shared)
-    return PayloadTask(
-        frozenset(payloads), frozenset(value.value for value in values), sum(value.bytes for value in values)
-    )
+    ids = {payload.id for value in values for payload in value.own}
+    ids.update(number for value in values for number in value.shared)
+    numbers = frozenset(value.number for value in values)
+    return PayloadTask(frozenset(ids), numbers, sum(value.bytes for value in values))
 
 
-def _pieces(value: _Value) -> Iterator[PayloadTask]:
-    """Yield tasks of one large value: its own payloads in the order of their objects, the shared ones with the first."""
-    own = sorted(value.own, key=lambda row: row["source_uri"])
-    number = max(math.ceil(value.bytes / PIECE_BYTES), math.ceil(value.packed / PIECE_PACKED_BYTES))
-    share = sum(row["packed_bytes"] for row in own) / number
-    pieces: list[list[Mapping[str, object]]] = [[] for _ in range(number)]
+def _split(value: _Value) -> Iterator[PayloadTask]:
+    """Yield tasks of one large value, each with the payloads of neighbouring objects."""
+    own = sorted(value.own, key=lambda payload: payload.source_uri)
+    share = math.ceil(sum(payload.packed_bytes for payload in own) / value.pieces) or 1
+    pieces: dict[int, _Value] = {0: _Value(value.number, shared=value.shared, shared_bytes=value.shared_bytes)}
     before = 0
-    for row in own:
-        pieces[min(number - 1, int(before / share))].append(row)
-        before += row["packed_bytes"]
-    for place, piece in enumerate(pieces):
-        shared = value.shared if place == 0 else []
-        size = sum(row["unpacked_bytes"] for row in piece) + (value.shared_bytes if shared else 0)
-        if piece or shared:
-            yield PayloadTask(frozenset([*(row["payload_id"] for row in piece), *shared]), frozenset([value.value]), size)
+    for payload in own:
+        piece = pieces.setdefault(before // share, _Value(value.number))
+        piece.own.append(payload)
+        piece.own_bytes += payload.unpacked_bytes
+        before += payload.packed_bytes
+    yield from (_task([piece]) for piece in pieces.values())
 
 
 def gather_payloads(
@@ -263,7 +286,7 @@ def ledger_rows(entries: pa.Table) -> pa.Table:
 
 
 def _merge_parts(entries: pa.Table) -> pa.Table:
-    merged: dict[str, dict[str, object]] = {}
+    merged: dict[str, dict[str, Any]] = {}
     for entry in entries.to_pylist():
         one = merged.setdefault(entry["source_uri"], entry)
         if one is not entry:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from dicom_udf.columns import Field, Promoted, Table, arrow_schema, instances_table
 from dicom_udf.datafiles.payload import pack_rows
@@ -155,12 +157,12 @@ def pack_instances(rows: pa.Table, period: str, *, keep: frozenset[str] = frozen
     if (np.diff(order) != 1).any():
         rows, values, groups = rows.take(pa.array(order)), values[order], groups[order]
     starts = [0, *(np.flatnonzero(np.diff(groups)) + 1), len(groups)]
-    for start, end in zip(starts, starts[1:], strict=False):
+    for start, end in pairwise(starts):
         for part, first in _cut(rows.slice(start, end - start), start):
             yield _payload_row(part, values[first : first + part.num_rows], keep)
 
 
-def _payload_row(rows: pa.Table, values: np.ndarray, keep: frozenset[str]) -> Row:
+def _payload_row(rows: pa.Table, values: NDArray[np.int32], keep: frozenset[str]) -> Row:
     payload = pack_rows(rows, keep=keep)
     return {
         "kind": RowKind.INSTANCE,
@@ -184,7 +186,7 @@ def _cut(rows: pa.Table, start: int) -> Iterator[tuple[pa.Table, int]]:
         yield rows, start
 
 
-def periods(dates: pa.ChunkedArray, period: str) -> np.ndarray:
+def periods(dates: pa.ChunkedArray, period: str) -> NDArray[np.int32]:
     """Return days, months or years since 1970 of dates (Iceberg's specification, "Partition Transforms")."""
     if period == "day":
         found = dates.cast(pa.int32())

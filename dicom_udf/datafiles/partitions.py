@@ -81,8 +81,8 @@ def partition_values(rows: pa.Table, target: WriteTarget) -> list[pa.ChunkedArra
         target: The table.
 
     Raises:
-        RunFailedError: The spec has another transform than identity, year, month, day, bucket and void, or one of them on
-            a type that it isn't supported for.
+        RunFailedError: The spec has another transform than identity, year, month, day, bucket and void, or one of
+            them on a type that it isn't supported for.
     """
     columns = {column.id: column for column in read_columns(target)}
     return [

@@ -31,7 +31,8 @@ def pack_rows(rows: pa.Table, *, keep: Collection[str] = ()) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, narrow.schema, options=_OPTIONS) as writer:
         writer.write_table(narrow)
-    return sink.getvalue().to_pybytes()
+    packed: bytes = sink.getvalue().to_pybytes()
+    return packed
 
 
 def unpack_rows(payload: pa.Buffer | bytes) -> pa.Table:

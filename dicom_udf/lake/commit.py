@@ -14,7 +14,6 @@ from pyspark.sql import functions as F
 
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake import iceberg, layout
-from dicom_udf.lake.batch import Batch
 from dicom_udf.lake.gather import gather
 from dicom_udf.lake.layout import LakeTable
 from dicom_udf.lake.publish import is_published, publish
@@ -96,9 +95,7 @@ def _replace(files: _Files, table: LakeTable) -> int | None:
             deletes, data_files = write_deletes(lake, table, batch, snapshot=parent, dates=dates)
         if not added and not deletes:
             return None
-        staged = iceberg.replace_rows(
-            lake.spark, loaded, added, deletes, data_files, parent=parent, wap_id=batch.id
-        )
+        staged = iceberg.replace_rows(lake.spark, loaded, added, deletes, data_files, parent=parent, wap_id=batch.id)
         if staged is not None:
             return staged
         lake.check_lease()

@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 import struct
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dicom_udf.columns import Promoted
 from dicom_udf.datafiles.murmur import murmur3
 from dicom_udf.gathering import GatheredTable, PayloadTask, Rows, assign_payloads, gather_payloads, gather_rows
 from dicom_udf.lake.faults import raise_task_errors
-from dicom_udf.lake.layout import INSTANCES, LakeTable
+from dicom_udf.lake.layout import LakeTable
 from dicom_udf.lake.promoted_columns import fill_rows, promoted_columns
 from dicom_udf.lake.session import CATALOG
 from dicom_udf.lake.staged import StagedBatch
@@ -68,7 +68,7 @@ def gather(lake: Lake, staged: StagedBatch, tables: Sequence[LakeTable]) -> Data
 
 
 def _gather_payloads(lake: Lake, staged: StagedBatch, tables: Sequence[GatheredTable]) -> list[tuple[str, str]]:
-    tasks = assign_payloads(staged.index(), cores=lake.spark.sparkContext.defaultParallelism)
+    tasks = assign_payloads(staged.payloads(), cores=lake.spark.sparkContext.defaultParallelism)
     period = instances_period(lake)
     promoted = promoted_columns(lake)
     write = partial(gather_payloads, tables=tables, period=period, fill=_fill(promoted))
@@ -81,7 +81,9 @@ def _gather_payloads(lake: Lake, staged: StagedBatch, tables: Sequence[GatheredT
         payloads.join(F.broadcast(routed), "payload_id").select("task", "partition_values", "source_uri", "payload"),
         len(tasks),
     ).sortWithinPartitions(F.size("partition_values") == 1, F.col("partition_values")[0], "source_uri")
-    return _collect(lake, sent.mapInArrow(partial(_write_payloads, tasks=tasks, write=write), _RESULT), _PAYLOADS_PER_BATCH)
+    return _collect(
+        lake, sent.mapInArrow(partial(_write_payloads, tasks=tasks, write=write), _RESULT), _PAYLOADS_PER_BATCH
+    )
 
 
 def _fill(promoted: Sequence[Promoted]) -> Rows | None:
@@ -97,7 +99,9 @@ def _own_payloads(rows: pa.Table, task: PayloadTask) -> Iterator[tuple[list[int]
         yield values, payload
 
 
-def _write_payloads(batches: Iterator[pa.RecordBatch], tasks: Sequence[PayloadTask], write: object) -> Iterator[pa.RecordBatch]:
+def _write_payloads(
+    batches: Iterator[pa.RecordBatch], tasks: Sequence[PayloadTask], write: Callable[..., Iterator[tuple[str, str]]]
+) -> Iterator[pa.RecordBatch]:
     """Gather the payloads of one task on an executor."""
 
     def payloads(first: pa.RecordBatch) -> Iterator[tuple[list[int], pa.Buffer]]:
@@ -133,7 +137,7 @@ def _to_result(pairs: Iterator[tuple[str, str]]) -> Iterator[pa.RecordBatch]:
 
 
 def _collect(lake: Lake, result: DataFrame, records: int | None = None) -> list[tuple[str, str]]:
-    before = lake.spark.conf.get(_MAX_RECORDS)
+    before = str(lake.spark.conf.get(_MAX_RECORDS))
     lake.spark.conf.set(_MAX_RECORDS, str(records or before))
     try:
         with raise_task_errors():

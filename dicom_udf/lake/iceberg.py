@@ -305,7 +305,7 @@ def partition_names(spark: SparkSession, table: Any) -> list[str]:
     return [str(field.name()) for field in _each(jvm.org.apache.iceberg.Partitioning.partitionType(table).fields())]
 
 
-def data_files(spark: SparkSession, table: Any) -> list[tuple[str, int, int]]:
+def data_files(table: Any) -> list[tuple[str, int, int]]:
     """Return path, bytes and rows of the data files of a table's current snapshot; for tables of few files."""
     scan = table.newScan().planFiles()
     try:

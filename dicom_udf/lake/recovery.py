@@ -44,4 +44,3 @@ def finish_left_batches(lake: Lake, *, on_commit: Callable[[StagedBatch], None] 
         if not name.startswith("stage_"):
             lake.drop_staging(name)
     return finished
-

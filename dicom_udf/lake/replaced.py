@@ -1,4 +1,4 @@
-"""The positions of rows that a batch replaces, as position-delete files (Iceberg's specification, "Position Delete Files")."""
+"""The positions of rows that a batch replaces, as position-delete files (Iceberg's specification)."""
 
 from __future__ import annotations
 

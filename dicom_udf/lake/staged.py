@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +13,7 @@ from pyspark.sql import functions as F
 
 from dicom_udf.columns import arrow_schema
 from dicom_udf.datafiles.reading import read_file
+from dicom_udf.gathering import Payload
 from dicom_udf.lake import iceberg
 from dicom_udf.lake.batch import Batch
 from dicom_udf.lake.tables import Lake
@@ -26,7 +26,7 @@ SMALL_BYTES = 8 << 20
 SMALL_ROWS = 20_000
 """A stage of so many bytes and rows at most is read by the driver: a Spark job takes longer than all its rows."""
 
-_INDEX = ("payload_id", "partition_values", "rows", "unpacked_bytes", "packed_bytes", "source_uri")
+_INDEX = ("payload_id", "partition_values", "unpacked_bytes", "packed_bytes", "source_uri")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,12 @@ class StagedBatch:
     frame: DataFrame
     rows: pa.Table | None
 
-    def index(self) -> list[Any]:
-        """Return a row per payload, without the payload."""
+    def payloads(self) -> list[Payload]:
+        """Return its payloads, without their bytes."""
         if self.rows is not None:
-            return _of_kind(self.rows, RowKind.INSTANCE).select(_INDEX).to_pylist()
-        return self.frame.where(F.col("kind") == RowKind.INSTANCE).select(*_INDEX).collect()
+            found = _of_kind(self.rows, RowKind.INSTANCE).select(_INDEX).to_pylist()
+            return [Payload(*row.values()) for row in found]
+        return [Payload(*row) for row in self.frame.where(F.col("kind") == RowKind.INSTANCE).select(*_INDEX).collect()]
 
     def study_dates(self) -> set[date]:
         """Return the study dates of its instances."""
@@ -111,7 +112,7 @@ def open_staged(lake: Lake, batch: Batch, stage: str | None = None) -> StagedBat
 
 def _read_small(lake: Lake, stage: str) -> pa.Table | None:
     """Return the rows of a stage if they are few."""
-    files = iceberg.data_files(lake.spark, iceberg.load_table(lake.spark, lake.staging_name(stage)))
+    files = iceberg.data_files(iceberg.load_table(lake.spark, lake.staging_name(stage)))
     if sum(size for _, size, _ in files) > SMALL_BYTES or sum(rows for _, _, rows in files) > SMALL_ROWS:
         return None
     schema = arrow_schema(STAGE)
@@ -138,7 +139,7 @@ def _count_rows(rows: pa.Table) -> StagedCounts:
 
 
 def _count_frame(frame: DataFrame) -> StagedCounts:
-    sums = [F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in ("members", "instances", "bytes_read", "requests")]
+    names = ("members", "instances", "bytes_read", "requests")
     found = (
         frame.where(F.col("kind") != RowKind.INSTANCE)
         .groupBy("kind", "code")
@@ -146,7 +147,7 @@ def _count_frame(frame: DataFrame) -> StagedCounts:
             F.count("*").alias("rows"),
             F.count_if(F.col("part") == 0).alias("objects"),
             F.min(F.when(F.col("instances") > 0, F.col("source_last_modified"))).alias("oldest"),
-            *sums,
+            *(F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in names),
         )
         .collect()
     )
