@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dicom_udf.columns import arrow_schema, objects_table
+from dicom_udf.columns import arrow_schema, instances_table, objects_table
 from dicom_udf.datafiles import WriteTarget, split_by_partition, to_table_schema, write_data_files
 from dicom_udf.datafiles.payload import payload_columns, unpack_rows
 from dicom_udf.packing import BUCKETS, periods
@@ -178,7 +178,7 @@ def _split(value: _Value) -> Iterator[PayloadTask]:
 
 
 def gather_payloads(
-    payloads: Iterable[tuple[Sequence[int], pa.Buffer | bytes]],
+    payloads: Iterable[tuple[Sequence[int], str, pa.Buffer | bytes]],
     task: PayloadTask,
     tables: Sequence[GatheredTable],
     *,
@@ -188,7 +188,7 @@ def gather_payloads(
     """Write the payloads of a task to the tables that are made from instances.
 
     Args:
-        payloads: Partition values and bytes of each: shared payloads first, then value by value.
+        payloads: Partition values, first object and bytes of each: shared payloads first, then value by value.
         task: What to write.
         tables: Their tables.
         period: As the batch was packed.
@@ -201,10 +201,10 @@ def gather_payloads(
     by_value = groupby(payloads, key=lambda one: one[0][0] if len(one[0]) == 1 else None)
     for value, group in by_value:
         if value is None:
-            for _, payload in group:
+            for _, _, payload in group:
                 _split_shared(unpack_rows(payload), task.values, period, shared)
         else:
-            own = [payload for _, payload in group]
+            own = [(uri, payload) for _, uri, payload in group]
             yield from _write_value(shared.pop(value, []), own, tables, fill)
     for value in sorted(shared):
         yield from _write_value(shared[value], [], tables, fill)
@@ -221,28 +221,32 @@ def _split_shared(rows: pa.Table, wanted: Collection[int], period: str, into: di
 
 
 def _write_value(
-    held: Sequence[pa.Table], packed: Sequence[pa.Buffer | bytes], tables: Sequence[GatheredTable], fill: Rows | None
+    held: Sequence[pa.Table],
+    packed: Sequence[tuple[str, pa.Buffer | bytes]],
+    tables: Sequence[GatheredTable],
+    fill: Rows | None,
 ) -> Iterator[tuple[str, str]]:
-    """Write the rows of one value, those of shared payloads and its own, to each table."""
+    """Write the rows of one value, from shared payloads and its own, to each table, in the order of their objects."""
     names = {name for rows in held for name in rows.column_names}
-    names.update(name for payload in packed for name in payload_columns(payload))
-
-    def instances() -> Iterator[pa.Table]:
-        yield from sorted(held, key=_first_uri)
-        yield from map(unpack_rows, packed)
-
+    names.update(name for _, payload in packed for name in payload_columns(payload))
+    parts: list[tuple[str, Any]] = [(rows.column("source_uri")[0].as_py(), rows) for rows in held]
+    parts = sorted([*parts, *packed], key=itemgetter(0))
     for table in tables:
-        rows: Iterator[pa.Table] = instances()
+        rows: Iterator[pa.Table] = (part if isinstance(part, pa.Table) else unpack_rows(part) for _, part in parts)
         if fill is not None:
             rows = map(fill, rows)
         if table.rows is not None:
-            rows = map(table.rows, rows)
+            rows = map(table.rows, map(_with_all_columns, rows))
         for text in _write(table.target, rows, None if table.rows or fill else names):
             yield table.target.table, text
 
 
-def _first_uri(rows: pa.Table) -> str:
-    return str(rows.column("source_uri")[0].as_py())
+def _with_all_columns(rows: pa.Table) -> pa.Table:
+    """Add the columns of ``instances`` that rows lack, as nulls."""
+    missing = [field for field in arrow_schema(instances_table()) if field.name not in rows.column_names]
+    nulls = [pa.nulls(rows.num_rows, field.type) for field in missing]
+    names = [*rows.column_names, *(field.name for field in missing)]
+    return pa.Table.from_arrays([*rows.columns, *nulls], names=names)
 
 
 def _write(target: WriteTarget, rows: Iterable[pa.Table], names: Collection[str] | None) -> Iterator[str]:

@@ -90,13 +90,12 @@ def _fill(promoted: Sequence[Promoted]) -> Rows | None:
     return partial(fill_rows, promoted=tuple(promoted)) if promoted else None
 
 
-def _own_payloads(rows: pa.Table, task: PayloadTask) -> Iterator[tuple[list[int], pa.Buffer]]:
+def _own_payloads(rows: pa.Table, task: PayloadTask) -> Iterator[tuple[list[int], str, pa.Buffer]]:
     """Yield the payloads of a task from a stage in memory, in the order that Spark sorts them in."""
     own = rows.filter(pc.is_in(rows.column("payload_id"), pa.array(task.payloads, pa.int64())))
     columns = (own.column(name) for name in ("partition_values", "source_uri", "payload"))
     found = [(values.as_py(), uri.as_py(), payload.as_buffer()) for values, uri, payload in zip(*columns, strict=True)]
-    for values, _, payload in sorted(found, key=lambda one: (len(one[0]) == 1, one[0][0], one[1])):
-        yield values, payload
+    yield from sorted(found, key=lambda one: (len(one[0]) == 1, one[0][0], one[1]))
 
 
 def _write_payloads(
@@ -104,10 +103,11 @@ def _write_payloads(
 ) -> Iterator[pa.RecordBatch]:
     """Gather the payloads of one task on an executor."""
 
-    def payloads(first: pa.RecordBatch) -> Iterator[tuple[list[int], pa.Buffer]]:
+    def payloads(first: pa.RecordBatch) -> Iterator[tuple[list[int], str, pa.Buffer]]:
         for batch in chain([first], batches):
-            for values, payload in zip(batch.column("partition_values"), batch.column("payload"), strict=True):
-                yield values.as_py(), payload.as_buffer()
+            columns = (batch.column(name) for name in ("partition_values", "source_uri", "payload"))
+            for values, uri, payload in zip(*columns, strict=True):
+                yield values.as_py(), uri.as_py(), payload.as_buffer()
 
     first = next((batch for batch in batches if batch.num_rows), None)
     if first is not None:

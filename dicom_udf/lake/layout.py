@@ -36,9 +36,8 @@ class LakeTable:
         name: Name of the table.
         columns: Returns the declared columns.
         kind: Kind of the staged rows that the table is made from.
-        rows: Makes the table's rows from those of ``instances``, an Arrow table of those columns of ``instances`` that
-            hold a value; it runs on the executors. None where the rows are the staged ones. Columns of the table that
-            the result lacks are null.
+        rows: Makes the table's rows from some of ``instances``, an Arrow table; it runs on the executors. None where
+            the rows are the staged ones. Columns of the table that the result lacks are null.
         partitioning: Partition transforms as in Spark SQL's ``PARTITIONED BY``; empty for none. ``{study_date}`` is
             replaced by the period that the lake's owner chose. Each row then has the study date of its instance, and
             a replacement reads the old and new dates only.
