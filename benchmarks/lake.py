@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,17 @@ import pyarrow as pa
 
 from benchmarks.corpus import make_series
 from benchmarks.job import machine, versions
-from dicom_udf.columns import arrow_schema, spark_ddl
+from dicom_udf.columns import arrow_schema, instances_table, spark_ddl
 from dicom_udf.config import LakeLocation
 from dicom_udf.lake.batch import Batch, drop_plan, new_plan_id
 from dicom_udf.lake.commit import commit_batch
 from dicom_udf.lake.plan import make_plan, write_listing
-from dicom_udf.lake.stage import staged_counts
+from dicom_udf.lake.stage import STAGE_PROPERTIES
+from dicom_udf.lake.staged import open_staged
 from dicom_udf.lake.tables import Lake, connect_lake
-from dicom_udf.read import read_batches, staged_table
+from dicom_udf.packing import STAGE, pack_instances, stage_batches
+from dicom_udf.read import read_rows, to_batch
+from dicom_udf.row_kind import RowKind
 from dicom_udf.sources import ObjectRef, open_store
 from dicom_udf.sources.objects import object_batch
 from dicom_udf.tasks import Item, ReadSettings, Stamp
@@ -40,6 +44,14 @@ DATES = 11_000
 COMMON_SHARE = 0.14
 SLICES = 100
 FIRST_DATE = date(1995, 1, 1)
+SOURCE = (
+    "source_uri",
+    "source_size",
+    "source_etag",
+    "source_last_modified",
+    "ingest_run_id",
+    "ingest_time",
+)
 Rows = Callable[[int, int], Iterator[pa.RecordBatch]]
 
 
@@ -143,8 +155,7 @@ def template_row(folder: Path) -> dict[str, Any]:
     [path] = [path for path in (folder / "series").rglob("*") if path.is_file()]
     status = path.stat()
     ref = ObjectRef(f"file://{path}", status.st_size, str(status.st_mtime_ns))
-    [batch] = read_batches([Item(ref)], ReadSettings(Stamp("run", datetime(2024, 1, 1))))
-    row: dict[str, Any] = batch.to_pylist()[0]
+    row, _ = read_rows([Item(ref)], ReadSettings(Stamp("run", datetime(2024, 1, 1))))
     return row
 
 
@@ -156,13 +167,12 @@ def add(lake: Lake, template: dict[str, Any], first: int, count: int, *, is_new:
     write_listing(lake, key, iter([object_batch(refs)]))
     make_plan(lake, key, listed=count, scope=None)
     started = time.perf_counter()
-    lake.create_staging(batch.stage, spark_ddl(staged_table()))
-    schema = lake.staging_table(batch.stage).schema
+    lake.create_staging(batch.stage, spark_ddl(STAGE), STAGE_PROPERTIES)
     parts = lake.spark.range(first, first + count, 500, numPartitions=max(1, min(64, count // 500)))
     made = partial_rows(template, first + count)
-    parts.mapInArrow(made, schema).writeTo(lake.staging_name(batch.stage)).append()
+    parts.mapInArrow(made, spark_ddl(STAGE)).writeTo(lake.staging_name(batch.stage)).append()
     staged = time.perf_counter()
-    commit_batch(lake, batch, staged_counts(lake, batch))
+    commit_batch(lake, open_staged(lake, batch))
     done = time.perf_counter()
     lake.drop_staging(batch.stage)
     drop_plan(lake, key)
@@ -170,27 +180,40 @@ def add(lake: Lake, template: dict[str, Any], first: int, count: int, *, is_new:
 
 
 def partial_rows(template: dict[str, Any], end: int) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """Return the executors' function: 500 rows for each number, from the template."""
+    """Return the executors' function: the stage of 500 rows for each number, from the template, 2,000 at a time."""
 
     def rows(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        schema = arrow_schema(staged_table())
-        for batch in batches:
-            for start in batch.column(0).to_pylist():
-                numbers = range(start, min(start + 500, end))
-                arrays = [pa.array([template[field.name]] * len(numbers), field.type) for field in schema]
-                own = {
-                    "source_uri": [uri(n) for n in numbers],
-                    "sop_instance_uid": [f"2.25.{n}" for n in numbers],
-                    "study_instance_uid": [f"2.25.9{n // SLICES}" for n in numbers],
-                    "study_date": [study_date(n) for n in numbers],
-                    "slice_location": [float(n % SLICES) for n in numbers],
-                    "header": [template["header"].replace("1.2.", f"1.{n}.", 3) for n in numbers],
-                }
-                for name, values in own.items():
-                    arrays[schema.get_field_index(name)] = pa.array(values, schema.field(name).type)
-                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+        starts = (start for batch in batches for start in batch.column(0).to_pylist())
+        while some := list(islice(starts, 4)):
+            numbers = [number for start in some for number in range(start, min(start + 500, end))]
+            yield from stage_batches(pack_instances(instances(template, numbers), "month"))
+            yield to_batch([entry_of(template, number) for number in numbers], arrow_schema(STAGE))
 
     return rows
+
+
+def instances(template: dict[str, Any], numbers: list[int]) -> pa.Table:
+    """Return rows of ``instances``, one for each number."""
+    own: dict[str, list[Any]] = {
+        "source_uri": [uri(n) for n in numbers],
+        "sop_instance_uid": [f"2.25.{n}" for n in numbers],
+        "study_instance_uid": [f"2.25.9{n // SLICES}" for n in numbers],
+        "study_date": [study_date(n) for n in numbers],
+        "slice_location": [float(n % SLICES) for n in numbers],
+        "header": [template["header"].replace("1.2.", f"1.{n}.", 3) for n in numbers],
+    }
+    fields = [field for field in arrow_schema(instances_table()) if template.get(field.name) is not None]
+    columns = [own.get(field.name, [template[field.name]] * len(numbers)) for field in fields]
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, fields, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def entry_of(template: dict[str, Any], number: int) -> dict[str, Any]:
+    """Return the ledger's entry of an object with one instance."""
+    source = {name: template[name] for name in SOURCE} | {"source_uri": uri(number)}
+    counts = {"part": 0, "instances": 1, "failures": 0, "members": 0, "is_curable": False}
+    cost = {"bytes_read": 65_536, "requests": 1, "study_dates": [study_date(number)]}
+    return {**source, "kind": RowKind.OBJECT, **counts, **cost}
 
 
 def uri(number: int) -> str:
