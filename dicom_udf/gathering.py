@@ -23,7 +23,16 @@ from dicom_udf.datafiles.payload import payload_columns, unpack_rows
 from dicom_udf.packing import BUCKETS, periods
 from dicom_udf.row_kind import RowKind
 
-__all__ = ["GatheredTable", "Payload", "PayloadTask", "Rows", "assign_payloads", "gather_payloads", "gather_rows"]
+__all__ = [
+    "Filling",
+    "GatheredTable",
+    "Payload",
+    "PayloadTask",
+    "Rows",
+    "assign_payloads",
+    "gather_payloads",
+    "gather_rows",
+]
 
 PIECE_BYTES = 512 << 20
 """A partition value with more bytes of rows, unpacked, is split; each piece is a file, at least."""
@@ -40,6 +49,19 @@ LEAST_BYTES = 32 << 20
 TASKS_PER_CORE = 3
 
 Rows = Callable[[pa.Table], pa.Table]
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """Columns that were promoted after a batch was staged.
+
+    Attributes:
+        columns: Their names; rows that were staged later have them already.
+        fill: Adds those that rows of ``instances`` lack.
+    """
+
+    columns: frozenset[str]
+    fill: Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +205,7 @@ def gather_payloads(
     tables: Sequence[GatheredTable],
     *,
     period: str,
-    fill: Rows | None = None,
+    filling: Filling | None = None,
 ) -> Iterator[tuple[str, str]]:
     """Write the payloads of a task to the tables that are made from instances.
 
@@ -192,7 +214,7 @@ def gather_payloads(
         task: What to write.
         tables: Their tables.
         period: As the batch was packed.
-        fill: Fills columns that rows lack because they were promoted after the batch was staged.
+        filling: Columns that rows may lack because they were promoted after the batch was staged.
 
     Yields:
         Table and text of a ``DataFile`` of each file.
@@ -205,9 +227,9 @@ def gather_payloads(
                 _split_shared(unpack_rows(payload), task.values, period, shared)
         else:
             own = [(uri, payload) for _, uri, payload in group]
-            yield from _write_value(shared.pop(value, []), own, tables, fill)
+            yield from _write_value(shared.pop(value, []), own, tables, filling)
     for value in sorted(shared):
-        yield from _write_value(shared[value], [], tables, fill)
+        yield from _write_value(shared[value], [], tables, filling)
 
 
 def _split_shared(rows: pa.Table, wanted: Collection[int], period: str, into: dict[int, list[pa.Table]]) -> None:
@@ -224,20 +246,21 @@ def _write_value(
     held: Sequence[pa.Table],
     packed: Sequence[tuple[str, pa.Buffer | bytes]],
     tables: Sequence[GatheredTable],
-    fill: Rows | None,
+    filling: Filling | None,
 ) -> Iterator[tuple[str, str]]:
     """Write the rows of one value, from shared payloads and its own, to each table, in the order of their objects."""
     names = {name for rows in held for name in rows.column_names}
     names.update(name for _, payload in packed for name in payload_columns(payload))
+    names.update(filling.columns if filling is not None else ())
     parts: list[tuple[str, Any]] = [(rows.column("source_uri")[0].as_py(), rows) for rows in held]
     parts = sorted([*parts, *packed], key=itemgetter(0))
     for table in tables:
         rows: Iterator[pa.Table] = (part if isinstance(part, pa.Table) else unpack_rows(part) for _, part in parts)
-        if fill is not None:
-            rows = map(fill, rows)
+        if filling is not None:
+            rows = map(filling.fill, rows)
         if table.rows is not None:
             rows = map(table.rows, map(_with_all_columns, rows))
-        for text in _write(table.target, rows, None if table.rows or fill else names):
+        for text in _write(table.target, rows, None if table.rows else names):
             yield table.target.table, text
 
 

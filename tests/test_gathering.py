@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from dicom_udf import gathering
 from dicom_udf.columns import arrow_schema, objects_table
 from dicom_udf.datafiles.payload import unpack_rows
-from dicom_udf.gathering import GatheredTable, Payload, assign_payloads, gather_payloads, gather_rows, ledger_rows
+from dicom_udf.gathering import (
+    Filling,
+    GatheredTable,
+    Payload,
+    assign_payloads,
+    gather_payloads,
+    gather_rows,
+    ledger_rows,
+)
 from dicom_udf.packing import STAGE, pack_instances, to_batch
 from dicom_udf.row_kind import RowKind
 from tests.datafiles.targets import spec, target_of, target_with
@@ -184,7 +192,7 @@ def test_columns_promoted_since_staging_are_filled_and_derived_tables_get_their_
     tables = [GatheredTable(wide, RowKind.INSTANCE), GatheredTable(half, RowKind.INSTANCE, halves)]
     days = [date(2024, 1, 1 + number % 3) for number in range(300)]
     rows = rows_of(days).rename_columns(["study_date", "source_uri", "patient_id", "b"])
-    texts = gather(packed([rows], "day"), tables, "day", fill=fill)
+    texts = gather(packed([rows], "day"), tables, "day", filling=Filling(frozenset({"more"}), fill))
     found = read(texts["db.t"]).sort_by("source_uri")
     assert found["more"].to_pylist() == [f"mfile:///{number:06}" for number in range(300)]
     assert read(texts["db.half"]).sort_by("source_uri")["half"].equals(rows["patient_id"])

@@ -8,7 +8,7 @@ skipped.
 from __future__ import annotations
 
 from datetime import date
-from functools import partial
+from functools import cached_property, partial
 
 from pyspark.sql import functions as F
 
@@ -58,8 +58,9 @@ class _Files:
             self._forms[table.name] = form
         return self._files.get(table.name, [])
 
+    @cached_property
     def study_dates(self) -> list[date]:
-        """Return each study date at which the batch removes or adds rows: old rows are sought in these partitions."""
+        """Each study date at which the batch removes or adds rows: old rows are sought in these partitions."""
         planned = self.staged.batch.planned_objects(self.lake).select(F.explode("old_study_dates").alias("study_date"))
         old = {row["study_date"] for row in planned.distinct().collect()}
         return sorted(old | self.staged.study_dates())
@@ -91,7 +92,7 @@ def _replace(files: _Files, table: LakeTable) -> int | None:
         deletes: list[str] = []
         data_files: list[str] = []
         if parent is not None:
-            dates = files.study_dates() if table.is_by_study_date else ()
+            dates = files.study_dates if table.is_by_study_date else ()
             deletes, data_files = write_deletes(lake, table, batch, snapshot=parent, dates=dates)
         if not added and not deletes:
             return None

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from dicom_udf.columns import Promoted
 from dicom_udf.datafiles.murmur import murmur3
-from dicom_udf.gathering import GatheredTable, PayloadTask, Rows, assign_payloads, gather_payloads, gather_rows
+from dicom_udf.gathering import Filling, GatheredTable, PayloadTask, assign_payloads, gather_payloads, gather_rows
 from dicom_udf.lake.faults import raise_task_errors
 from dicom_udf.lake.layout import LakeTable
 from dicom_udf.lake.promoted_columns import fill_rows, promoted_columns
@@ -71,7 +71,7 @@ def _gather_payloads(lake: Lake, staged: StagedBatch, tables: Sequence[GatheredT
     tasks = assign_payloads(staged.payloads(), cores=lake.spark.sparkContext.defaultParallelism)
     period = instances_period(lake)
     promoted = promoted_columns(lake)
-    write = partial(gather_payloads, tables=tables, period=period, fill=_fill(promoted))
+    write = partial(gather_payloads, tables=tables, period=period, filling=_filling(promoted))
     if staged.rows is not None:
         return [pair for task in tasks for pair in write(_own_payloads(staged.rows, task), task)]
     routes = [(payload, number) for number, task in enumerate(tasks) for payload in task.payloads]
@@ -86,8 +86,12 @@ def _gather_payloads(lake: Lake, staged: StagedBatch, tables: Sequence[GatheredT
     )
 
 
-def _fill(promoted: Sequence[Promoted]) -> Rows | None:
-    return partial(fill_rows, promoted=tuple(promoted)) if promoted else None
+def _filling(promoted: Sequence[Promoted]) -> Filling | None:
+    if not promoted:
+        return None
+    # Where it fills a column, it also adds reasons.
+    names = {"invalid_values", *(one.column for one in promoted)}
+    return Filling(frozenset(names), partial(fill_rows, promoted=tuple(promoted)))
 
 
 def _own_payloads(rows: pa.Table, task: PayloadTask) -> Iterator[tuple[list[int], str, pa.Buffer]]:
