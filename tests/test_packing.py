@@ -1,6 +1,9 @@
 """Rows packed for the stage: each once, in payloads of one partition value or of several in a bucket."""
 
+import json
+import random
 import shutil
+import string
 import zipfile
 from datetime import date, datetime, timedelta
 
@@ -18,6 +21,7 @@ from dicom_udf.sources import ObjectRef, open_store
 from dicom_udf.tasks import Item, ReadSettings, Stamp
 
 SETTINGS = ReadSettings(Stamp("run-1", datetime(2024, 5, 6)))
+TEXT = "".join(random.Random(2).choices(string.ascii_letters, k=8000))
 DAYS = st.dates(date(1, 1, 1), date(9999, 12, 31)) | st.dates(date(2024, 1, 1), date(2024, 1, 20))
 
 
@@ -80,10 +84,25 @@ def test_a_payload_is_bounded_by_its_bytes_and_holds_one_row_at_least(monkeypatc
     assert len(packed) in {1: [50], 1000: range(16, 50), 100_000: [1]}[limit]
 
 
-def test_rows_in_any_order_take_few_payloads():
-    """200,000 rows of 1,000 dates in random order are tasks of 2,000 rows on nearly as many dates."""
-    days = [date(2024, 1, 1) + timedelta(days=(number * 7919) % 1000) for number in range(2000)]
-    assert len(list(pack_instances(rows_on(days), "day"))) == BUCKETS
+def test_rows_in_any_order_take_few_payloads_and_not_many_more_bytes():
+    """200,000 rows of 1,000 dates: tasks of 2,000 rows have 10 dates in order, or nearly all dates in any order."""
+
+    def task(numbers):
+        days = [date(2024, 1, 1) + timedelta(days=number // 200) for number in numbers]
+        headers = [json.dumps({"00080018": {"Value": [f"1.2.{number}"]}, "00081030": TEXT}) for number in numbers]
+        return rows_on(days).set_column(2, "header", [headers])
+
+    def packed(numbers):
+        payloads = [
+            one for first in range(0, 8000, 2000) for one in pack_instances(task(numbers[first : first + 2000]), "day")
+        ]
+        return len(payloads), sum(one["packed_bytes"] for one in payloads)
+
+    in_order = packed(range(8000))
+    in_any_order = packed(random.Random(1).sample(range(200_000), 8000))
+    assert in_order[0] == 40
+    assert in_any_order[0] == 4 * BUCKETS
+    assert in_any_order[1] <= 1.3 * in_order[1]
 
 
 def test_a_promoted_column_stays_in_the_payload_though_it_is_empty():
