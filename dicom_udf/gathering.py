@@ -211,7 +211,7 @@ def gather_payloads(
 
     Args:
         payloads: Partition values, first object and bytes of each: shared payloads first, then value by value.
-        task: What to write.
+        task: Its payloads and values.
         tables: Their tables.
         period: As the batch was packed.
         filling: Columns that rows may lack because they were promoted after the batch was staged.

@@ -1,7 +1,7 @@
 """Rows of objects packed for the stage: instances as bytes, failures and entries of the ledger as they are.
 
-Spark moves the bytes and never takes an instance apart: it has some 370 columns. What a run counts and plans by is
-beside the bytes, in narrow columns (docs/adr/0028).
+Spark moves the bytes and never takes an instance apart: it has some 370 columns. The counts and keys by which a
+run plans are beside the bytes, in narrow columns (ADR 28).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ def pack_rows(rows: pa.Table, *, keep: Collection[str] = ()) -> bytes:
 
     Args:
         rows: At least one row.
-        keep: Columns that stay though they hold no value: the reader of the payload then knows that they were sought.
+        keep: Columns that stay though they hold no value: the reader of the payload then sees that they were sought.
 
     Example:
         >>> unpack_rows(pack_rows(pa.table({"a": [1, 2], "b": pa.nulls(2, pa.string())}))).column_names

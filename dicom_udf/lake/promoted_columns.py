@@ -130,13 +130,13 @@ def fill_rows(rows: pa.Table, promoted: Sequence[Promoted]) -> pa.Table:
         return rows
     names = ("header", "header_file_meta", "header_omitted", "invalid_values")
     columns = [rows.column(name).to_pylist() if name in rows.column_names else [None] * rows.num_rows for name in names]
-    filled = [
+    values_of_rows = [
         _read_stored(missing, header, file_meta, omitted, None if reasons is None else dict(reasons))
         for header, file_meta, omitted, reasons in zip(*columns, strict=True)
     ]
     fields = [*(pa.field(one.column, arrow_type(one.type)) for one in missing), pa.field(names[-1], _REASONS)]
     for number, field in enumerate(fields):
-        values = [list(one[number].items()) if isinstance(one[number], dict) else one[number] for one in filled]
+        values = [list(one[number].items()) if isinstance(one[number], dict) else one[number] for one in values_of_rows]
         if field.name in rows.column_names:
             rows = rows.drop_columns([field.name])
         rows = rows.append_column(field, pa.array(values, type=field.type))

@@ -31,7 +31,7 @@ _INDEX = ("payload_id", "partition_values", "unpacked_bytes", "packed_bytes", "s
 
 @dataclass(frozen=True, slots=True)
 class StagedCounts:
-    """What one batch holds, counted from its stage: what tasks count doubles when they are retried.
+    """The content of one batch, counted from its stage: counts of tasks double when they are retried.
 
     Attributes:
         objects: Objects read.
@@ -65,7 +65,7 @@ class StagedBatch:
 
     Attributes:
         batch: The batch.
-        counts: What it holds.
+        counts: Its rows by kind.
         frame: Its rows, with the columns of :data:`dicom_udf.packing.STAGE`.
         rows: The same in memory, where they are few; None otherwise.
     """

@@ -15,7 +15,7 @@ _PERIODS = {"identity": "day", "day": "day", "month": "month", "year": "year"}
 
 
 def write_target(lake: Lake, table: str) -> WriteTarget:
-    """Return what a writer of data files must know of a table, as the table is now."""
+    """Return the parts of a table that a writer of its data files needs, as the table is now."""
     loaded = lake.load(table)
     return WriteTarget(
         table=table,
