@@ -128,22 +128,28 @@ def fill_rows(rows: pa.Table, promoted: Sequence[Promoted]) -> pa.Table:
     missing = [one for one in promoted if one.column not in rows.column_names]
     if not missing:
         return rows
-    names = ("header", "header_file_meta", "header_omitted", "invalid_values")
-    columns = [rows.column(name).to_pylist() if name in rows.column_names else [None] * rows.num_rows for name in names]
-    values_of_rows = [
-        _read_stored(missing, header, file_meta, omitted, None if reasons is None else dict(reasons))
-        for header, file_meta, omitted, reasons in zip(*columns, strict=True)
+    markers = [marker(one.wanted) for one in missing]
+
+    def cells(name: str) -> list[Any]:
+        return rows.column(name).to_pylist() if name in rows.column_names else [None] * rows.num_rows
+
+    def texts(name: str) -> list[str | None]:
+        """Return the texts that contain one of the elements; the others need not be parsed."""
+        return [text if text and any(mark in text for mark in markers) else None for text in cells(name)]
+
+    stored = zip(texts("header"), texts("header_file_meta"), cells("header_omitted"), cells(_REASONS), strict=True)
+    found = [
+        _read_stored(missing, header, file_meta, omitted, dict(reasons or ()))
+        for header, file_meta, omitted, reasons in stored
     ]
-    fields = [*(pa.field(one.column, arrow_type(one.type)) for one in missing), pa.field(names[-1], _REASONS)]
-    for number, field in enumerate(fields):
-        values = [list(one[number].items()) if isinstance(one[number], dict) else one[number] for one in values_of_rows]
-        if field.name in rows.column_names:
-            rows = rows.drop_columns([field.name])
-        rows = rows.append_column(field, pa.array(values, type=field.type))
-    return rows
+    *values, reasons = zip(*found, strict=True)
+    for one, column in zip(missing, values, strict=True):
+        rows = rows.append_column(one.column, pa.array(column, arrow_type(one.type)))
+    texts_by_name = pa.array([list(one.items()) if one else None for one in reasons], pa.map_(pa.string(), pa.string()))
+    return rows.drop_columns([_REASONS] if _REASONS in rows.column_names else []).append_column(_REASONS, texts_by_name)
 
 
-_REASONS = pa.map_(pa.string(), pa.string())
+_REASONS = "invalid_values"
 
 
 def _if_it_contains(column: str, promoted: Sequence[Promoted]) -> Column:
