@@ -3,6 +3,7 @@
 import zipfile
 from io import BytesIO
 
+import pyarrow as pa
 import pytest
 
 from dicom_udf import pipeline
@@ -13,7 +14,7 @@ from dicom_udf.config import IngestConfig, LakeLocation, PromoteConfig
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.header import Selection, read_header
 from dicom_udf.lake import promotion, publish
-from dicom_udf.lake.promoted_columns import fill_columns, find_promotion
+from dicom_udf.lake.promoted_columns import fill_columns, fill_rows, find_promotion
 from dicom_udf.lake.promotion import promote
 from dicom_udf.lake.tables import connect_lake
 from dicom_udf.pipeline import ingest
@@ -250,12 +251,20 @@ def test_each_type_is_filled_as_the_reader_gives_it(spark):
     types = {field.name: field.dataType.simpleString() for field in given.schema}
     assert {one.column: one.type for one in asked}.items() <= types.items()
     assert None not in values.asDict().values()
+    staged = pa.table({"header": [read.json], "invalid_values": pa.nulls(1, pa.map_(pa.string(), pa.string()))})
+    [in_arrow] = fill_rows(staged, asked).drop_columns(["header", "invalid_values"]).to_pylist()
+    assert in_arrow == read.values
 
 
 @pytest.mark.parametrize("text", ['"00321066":', '["00321066":]', '{"00321066":7}', '{"00321066":{"vr":"??"}}'])
 def test_a_header_that_another_program_wrote_costs_no_row(spark, text):
     columns = "header string, header_file_meta string, header_omitted array<string>, invalid_values map<string,string>"
     rows = spark.createDataFrame([(text, None, None, {"StudyDate": "not a date"})], columns)
-    (row,) = fill_columns(rows, [parse_promoted("ReasonForVisit")]).collect()
+    asked = [parse_promoted("ReasonForVisit")]
+    (row,) = fill_columns(rows, asked).collect()
+    texts = pa.map_(pa.string(), pa.string())
+    staged = pa.table({"header": [text], "invalid_values": pa.array([[("StudyDate", "not a date")]], texts)})
+    [in_arrow] = fill_rows(staged, asked).to_pylist(maps_as_pydicts="strict")
+    assert in_arrow.items() <= row.asDict().items()
     assert row["reason_for_visit"] is None
     assert row["invalid_values"]["StudyDate"] == "not a date"
