@@ -58,7 +58,7 @@ def write_position_deletes(
         raise ValueError(f"no positions to delete in {data_file}")
     ordered = distinct.take(pc.sort_indices(distinct))
     location = new_location(target, spec_id, partition, ending="-deletes.parquet")
-    output = ParquetOutput(location, _SCHEMA, target, codec="zstd")
+    output = ParquetOutput(location, _SCHEMA, target)
     output.write(pa.Table.from_arrays([pa.repeat(pa.scalar(data_file), rows), ordered], schema=_SCHEMA))
     footer, size = output.finish()
     return file_json(

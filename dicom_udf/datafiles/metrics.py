@@ -86,6 +86,8 @@ def read_metrics(
     for column in absent:
         if column.is_primitive and modes[column.id].has_counts:
             found.value_counts[column.id] = found.null_value_counts[column.id] = footer.num_rows
+            if pa.types.is_floating(column.field.type):
+                found.nan_value_counts[column.id] = 0
     return found
 
 
@@ -101,11 +103,10 @@ def _add_leaf(
         mode: Its mode.
         kind: Its type if it may have bounds; otherwise None.
     """
-    found.column_sizes[key] = sum(chunk.total_compressed_size for chunk in chunks)
     if not mode.has_counts:
         return
-    values = sum(chunk.num_values for chunk in chunks)
-    found.value_counts[key] = values
+    found.column_sizes[key] = sum(chunk.total_compressed_size for chunk in chunks)
+    found.value_counts[key] = sum(chunk.num_values for chunk in chunks)
     statistics = [chunk.statistics for chunk in chunks]
     if any(one is None or not one.has_null_count for one in statistics):
         return
