@@ -70,6 +70,7 @@ def write_data_files(
                 large = _large_columns(group) if is_last and group.num_rows <= _FEW_ROWS else None
                 file = _DataFile(target, partition, {*known, *group.column_names}, large)
             file.write(group)
+            del group  # the next one is gathered meanwhile
             if file.written() >= file_bytes:
                 done, file = file, None
                 yield done.finish()
