@@ -1,4 +1,7 @@
-"""Position deletes: a file that takes rows away from one data file (https://iceberg.apache.org/spec/#position-delete-files)."""
+"""Position deletes: a file that deletes rows of one data file.
+
+The format is that of https://iceberg.apache.org/spec/#position-delete-files.
+"""
 
 from __future__ import annotations
 

@@ -223,7 +223,7 @@ class ParquetOutput:
             schema,
             compression=codec if compressed is None else dict.fromkeys(compressed, codec),
             compression_level=level if compressed is None or level is None else dict.fromkeys(compressed, level),
-            store_schema=False,  # Iceberg's schema and the field ids say it all, and each reader would parse it
+            store_schema=False,  # field ids suffice; each reader would parse the Arrow schema
             metadata_collector=self._footers,
         )
 
@@ -273,7 +273,7 @@ def new_location(target: WriteTarget, spec_id: int, partition: Partition, *, end
         target: The table.
         spec_id: The spec of the partition.
         partition: Its values.
-        ending: What the name ends with.
+        ending: The end of the name.
     """
     folder = target.properties.get("write.data.path", target.folder).rstrip("/")
     below = partition_folder(partition_fields(target, spec_id), partition)

@@ -2,7 +2,7 @@
 
 They are read from the file's footer, which PyArrow makes while it writes. A bound is exact, cut by the rules of its
 mode, or absent: PyArrow leaves the bounds of a text above 4 KiB out, and Iceberg takes a missing bound as unknown. NaN
-is no part of a bound and is counted. Bounds are kept for top-level columns with one value a row; counts of lists and
+is counted and does not take part in a bound. Bounds are kept for top-level columns with one value a row; counts of lists and
 maps are those of their elements (https://iceberg.apache.org/spec/#manifests, ``data_file``).
 """
 
@@ -176,7 +176,7 @@ def _increment_text(text: str) -> bytes | None:
     for end in range(len(text), 0, -1):
         code = ord(text[end - 1]) + 1
         if 0xD800 <= code <= 0xDFFF:
-            code = 0xE000  # surrogates are no characters
+            code = 0xE000  # a surrogate is not a character
         if code <= 0x10FFFF:
             return (text[: end - 1] + chr(code)).encode()
     return None

@@ -99,6 +99,9 @@ def test_rows_are_read_as_they_were_written(lake):
     table = lake.load("instances")
     texts = write(target_of(lake.spark, table), rows, row_group_bytes=20_000)
     append(lake.spark, table, texts)
+    for file in (to_java(lake.spark, table, text) for text in texts):
+        folder = table.spec().partitionToPath(file.partition())
+        assert str(file.location()).rpartition("/")[0] == "/".join(filter(None, (f"{table.location()}/data", folder)))
     expected = arrow_rows(rows)
     assert read_by_spark(lake.spark, "instances") == expected
     assert read_by_duckdb(lake.location, "instances") == expected
