@@ -8,8 +8,8 @@
             │  a text for each file
     ContentFileParser.fromJson(...)                     in dicom_udf.lake.iceberg, which commits
 
-:func:`write_position_deletes` writes a file that takes rows of one data file away. Functions here know nothing of a
-lake's tables: what they need of one is in the :class:`WriteTarget`.
+:func:`write_position_deletes` writes a file that deletes rows of one data file. Nothing here is special to a lake's
+tables: the :class:`WriteTarget` describes the table.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Position deletes: a file that takes rows away from one data file (https://iceberg.apache.org/spec/#position-delete-files)."""
+"""Position deletes: a file that deletes rows of one data file.
+
+The format is that of https://iceberg.apache.org/spec/#position-delete-files.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,7 @@ def write_position_deletes(
         raise ValueError(f"no positions to delete in {data_file}")
     ordered = distinct.take(pc.sort_indices(distinct))
     location = new_location(target, spec_id, partition, ending="-deletes.parquet")
-    output = ParquetOutput(location, _SCHEMA, target, codec="zstd")
+    output = ParquetOutput(location, _SCHEMA, target)
     output.write(pa.Table.from_arrays([pa.repeat(pa.scalar(data_file), rows), ordered], schema=_SCHEMA))
     footer, size = output.finish()
     return file_json(

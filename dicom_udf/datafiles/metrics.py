@@ -2,7 +2,7 @@
 
 They are read from the file's footer, which PyArrow makes while it writes. A bound is exact, cut by the rules of its
 mode, or absent: PyArrow leaves the bounds of a text above 4 KiB out, and Iceberg takes a missing bound as unknown. NaN
-is no part of a bound and is counted. Bounds are kept for top-level columns with one value a row; counts of lists and
+is counted and does not take part in a bound. Bounds are kept for top-level columns with one value a row; counts of lists and
 maps are those of their elements (https://iceberg.apache.org/spec/#manifests, ``data_file``).
 """
 
@@ -86,6 +86,8 @@ def read_metrics(
     for column in absent:
         if column.is_primitive and modes[column.id].has_counts:
             found.value_counts[column.id] = found.null_value_counts[column.id] = footer.num_rows
+            if pa.types.is_floating(column.field.type):
+                found.nan_value_counts[column.id] = 0
     return found
 
 
@@ -101,11 +103,10 @@ def _add_leaf(
         mode: Its mode.
         kind: Its type if it may have bounds; otherwise None.
     """
-    found.column_sizes[key] = sum(chunk.total_compressed_size for chunk in chunks)
     if not mode.has_counts:
         return
-    values = sum(chunk.num_values for chunk in chunks)
-    found.value_counts[key] = values
+    found.column_sizes[key] = sum(chunk.total_compressed_size for chunk in chunks)
+    found.value_counts[key] = sum(chunk.num_values for chunk in chunks)
     statistics = [chunk.statistics for chunk in chunks]
     if any(one is None or not one.has_null_count for one in statistics):
         return
@@ -175,7 +176,7 @@ def _increment_text(text: str) -> bytes | None:
     for end in range(len(text), 0, -1):
         code = ord(text[end - 1]) + 1
         if 0xD800 <= code <= 0xDFFF:
-            code = 0xE000  # surrogates are no characters
+            code = 0xE000  # a surrogate is not a character
         if code <= 0x10FFFF:
             return (text[: end - 1] + chr(code)).encode()
     return None

@@ -77,7 +77,7 @@ def _find_modes(schema: str, properties: tuple[tuple[str, str], ...]) -> dict[in
 
 
 def _read_mode(text: str, fallback: MetricsMode) -> MetricsMode:
-    """Return the mode that a property's value names; the fallback for a value that Iceberg does not know."""
+    """Return the mode that a property's value names; the fallback for a value that Iceberg does not accept."""
     lower = text.lower()
     if length := re.fullmatch(r"truncate\((\d+)\)", lower):
         return MetricsMode(True, int(length[1])) if int(length[1]) else fallback

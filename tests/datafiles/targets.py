@@ -1,14 +1,17 @@
 """Iceberg tables as a writer of data files sees them, made without Iceberg."""
 
 import json
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from itertools import count
+from random import Random
 
 import pyarrow as pa
 
 from dicom_udf.columns import Table, arrow_schema
 from dicom_udf.datafiles import WriteTarget
 
-__all__ = ["UNPARTITIONED", "iceberg_fields", "spec", "target_of", "target_with"]
+__all__ = ["UNPARTITIONED", "iceberg_fields", "random_rows", "spec", "target_of", "target_with"]
 
 _NAMES = {
     pa.bool_(): "boolean",
@@ -92,3 +95,39 @@ def target_with(folder, schema, *, partition=UNPARTITIONED, properties=None, **o
 def target_of(folder, table: Table, **others):
     """A declared table of a lake."""
     return target_with(folder, arrow_schema(table), **others)
+
+
+def random_rows(schema, number, *, seed=0, density=0.7, **fixed):
+    """Rows of a schema with random values and nulls, nested ones too; ``fixed`` has the values of whole columns."""
+    random = Random(seed)
+    arrays = []
+    for field in schema:
+        if field.name in fixed:
+            values = [fixed[field.name]] * number
+        else:
+            share = 1 if not field.nullable else random.choice((0, density))
+            values = [_value(random, field.type) if random.random() < share else None for _ in range(number)]
+        arrays.append(pa.array(values, field.type))
+    return pa.table(arrays, schema=schema)
+
+
+def _value(random, kind):
+    if pa.types.is_list(kind):
+        return [_value(random, kind.value_type) if random.random() < 0.8 else None for _ in range(random.randrange(4))]
+    if pa.types.is_map(kind):
+        return [(f"key {number}", _value(random, kind.item_type)) for number in range(random.randrange(3))]
+    if pa.types.is_struct(kind):
+        return {field.name: _value(random, field.type) if random.random() < 0.8 else None for field in kind}
+    if pa.types.is_string(kind):
+        return "".join(random.choices("abé山𝒳 \\'\"", k=random.randrange(30)))
+    if pa.types.is_boolean(kind):
+        return random.random() < 0.5
+    if pa.types.is_integer(kind):
+        return random.randrange(-(2 ** (kind.bit_width - 1)), 2 ** (kind.bit_width - 1))
+    if pa.types.is_floating(kind):
+        return random.choice((-0.0, 0.0, 0.5, -1e300, random.random()))
+    if pa.types.is_date(kind):
+        return date(1900, 1, 1) + timedelta(random.randrange(60_000))
+    if pa.types.is_timestamp(kind):
+        return datetime(1900, 1, 1) + timedelta(random.randrange(60_000), microseconds=random.randrange(10**9))
+    return Decimal(random.randrange(-(10 ** (kind.precision - 1)), 10 ** (kind.precision - 1))).scaleb(-kind.scale)
