@@ -27,7 +27,8 @@ from dicom_udf.columns import arrow_schema, instances_table, spark_ddl
 from dicom_udf.config import LakeLocation
 from dicom_udf.lake.batch import Batch, drop_plan, new_plan_id
 from dicom_udf.lake.commit import commit_batch
-from dicom_udf.lake.plan import make_plan, write_listing
+from dicom_udf.lake.listing import write_listing
+from dicom_udf.lake.plan import make_plan
 from dicom_udf.lake.stage import STAGE_PROPERTIES
 from dicom_udf.lake.staged import open_staged
 from dicom_udf.lake.tables import Lake, connect_lake
@@ -164,8 +165,7 @@ def add(lake: Lake, template: dict[str, Any], first: int, count: int, *, is_new:
     key = new_plan_id(datetime.now(UTC))
     batch = Batch(key, 1 if is_new else 0, count)
     refs = [(uri(number), 1000, "e" if is_new else key, None) for number in range(first, first + count)]
-    write_listing(lake, key, iter([object_batch(refs)]))
-    make_plan(lake, key, listed=count, scope=None)
+    make_plan(lake, key, listed=write_listing(lake, key, iter([object_batch(refs)])), scope=None)
     started = time.perf_counter()
     lake.create_staging(batch.stage, spark_ddl(STAGE), STAGE_PROPERTIES)
     parts = lake.spark.range(first, first + count, 500, numPartitions=max(1, min(64, count // 500)))

@@ -19,7 +19,8 @@ from dicom_udf.lake.conflicts import find_conflicts
 from dicom_udf.lake.fault_messages import fault_messages
 from dicom_udf.lake.faults import translate_spark_errors
 from dicom_udf.lake.lease import lake_lease
-from dicom_udf.lake.plan import Plan, PlanRules, make_plan, write_listing
+from dicom_udf.lake.listing import write_listing
+from dicom_udf.lake.plan import Plan, PlanRules, make_plan
 from dicom_udf.lake.recovery import finish_left_batches
 from dicom_udf.lake.stage import LiveCounts, stage_batch
 from dicom_udf.lake.staged import StagedBatch, StagedCounts, open_staged

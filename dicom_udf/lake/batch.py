@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dicom_udf.lake.tables import Lake
+from dicom_udf.sources import ObjectRef
 
 __all__ = ["Batch", "drop_plan", "listing_name", "new_plan_id", "plan_name"]
 
@@ -40,11 +43,13 @@ class Batch:
         plan_id: Key of the plan: the suffix of its staging tables.
         number: Odd where its objects are new; even where they changed or were deleted.
         objects: Number of objects to read.
+        planned: The plan's rows of this batch, if they are in memory; None: they are in the staging table only.
     """
 
     plan_id: str
     number: int
     objects: int = 0
+    planned: pa.Table | None = field(default=None, compare=False, repr=False)
 
     @property
     def id(self) -> str:
@@ -69,6 +74,18 @@ class Batch:
     def planned_objects(self, lake: Lake) -> DataFrame:
         """Return the plan's rows of this batch, one per object."""
         return lake.staging_table(plan_name(self.plan_id)).where(F.col("batch") == self.number)
+
+    def objects_to_read(self, lake: Lake) -> list[ObjectRef]:
+        """Return the objects to read by name: the slices of a series are read together.
+
+        Source: design.md, "Reading a header".
+        """
+        columns = ["source_uri", "source_size", "source_etag", "source_last_modified"]
+        if self.planned is not None:
+            rows = self.planned.filter(pc.field("action") != "deleted").select(columns)
+            return [ObjectRef(*row) for row in zip(*(column.to_pylist() for column in rows.columns), strict=True)]
+        planned = self.planned_objects(lake).where("action != 'deleted'").orderBy("source_uri")
+        return [ObjectRef(*row) for row in planned.select(*columns).collect()]
 
 
 def drop_plan(lake: Lake, plan_id: str) -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from dicom_udf.columns import spark_ddl
-from dicom_udf.lake.plan import LISTING_TABLE, arrow_frame
+from dicom_udf.lake.listing import LISTING_TABLE, arrow_frame
 from dicom_udf.lake.tables import Lake
 
 __all__ = ["find_conflicts"]

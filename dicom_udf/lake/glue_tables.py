@@ -6,21 +6,16 @@ from functools import partial
 
 from dicom_udf.aws.glue import create_database, database_exists, find_table
 from dicom_udf.aws.s3 import request_bucket, s3_client
-from dicom_udf.columns import Table, quote_text
+from dicom_udf.columns import Table
 from dicom_udf.config import LakeLocation
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.lake import layout
 
-__all__ = ["check_fits", "check_tables", "location_clause", "make_databases"]
+__all__ = ["check_fits", "check_tables", "make_databases"]
 
 _TYPE_CHARACTERS = 131_072
 _COMMENT_CHARACTERS = 255
 """Glue's limits for a column (its API, structure Column)."""
-
-
-def location_clause(location: LakeLocation, database: str, table: str) -> str:
-    """Return the SQL clause that puts a table into the lake in S3; empty for a local lake."""
-    return f"LOCATION {quote_text(location.path_of(database, table))}" if location.is_glue else ""
 
 
 def check_fits(table: Table) -> None:

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections import Counter
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, Row, Window
+import pyarrow.compute as pc
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
 from dicom_udf.columns import Field, Table, spark_ddl
 from dicom_udf.config import IngestConfig
 from dicom_udf.errors import RunFailedError
+from dicom_udf.lake import iceberg, listing
 from dicom_udf.lake.batch import Batch, listing_name, plan_name
+from dicom_udf.lake.comparison import KnownObject, compare, plan_rows
+from dicom_udf.lake.listing import LISTING_TABLE, ListedObjects, write_table
 from dicom_udf.lake.tables import Lake
 from dicom_udf.sources import Patterns
 
 __all__ = [
     "BATCH_BYTES",
     "BATCH_OBJECTS",
-    "LISTING_TABLE",
     "Plan",
     "PlanRules",
-    "arrow_frame",
     "make_plan",
-    "write_listing",
 ]
 
 BATCH_OBJECTS = 200_000
@@ -35,7 +35,11 @@ BATCH_OBJECTS = 200_000
 BATCH_BYTES = 1 << 40
 """Stored bytes of one batch, about: the size of an archive bounds its headers."""
 
-_LISTING_ROWS = 200_000
+_PUSHED_URIS = 200
+"""Most values of an IN by which Iceberg leaves out files (``InclusiveMetricsEvaluator.IN_PREDICATE_LIMIT``)."""
+
+_Counts = Counter[tuple[int, str]]
+"""Numbers of objects by batch and action."""
 
 _ALL = Patterns()
 
@@ -67,18 +71,11 @@ class PlanRules:
 
 _DEFAULTS = PlanRules()
 
-_OBJECT_FIELDS = (
-    Field("source_uri", "string", "the object"),
-    Field("source_size", "bigint", "bytes"),
-    Field("source_etag", "string", "as listed"),
-    Field("source_last_modified", "timestamp_ntz", "UTC"),
-)
-LISTING_TABLE = Table("listing", "one row per object listed; without size and etag if it is gone", _OBJECT_FIELDS)
 _PLAN_TABLE = Table(
     "plan",
     "one row per object to read or to remove",
     (
-        *_OBJECT_FIELDS,
+        *LISTING_TABLE.fields,
         Field("action", "string", "new, changed, retried or deleted"),
         Field("old_study_dates", "array<date>", "where its rows are now; they prune the MERGE"),
         Field("batch", "int", "number of its batch in the run"),
@@ -121,51 +118,18 @@ class Plan:
         return self.listed - self.to_read
 
 
-def write_listing(lake: Lake, plan_id: str, batches: Iterator[pa.RecordBatch]) -> int:
-    """Write the listing of a run to its staging table in bounded driver memory.
-
-    Returns:
-        The number of objects, without those that are gone.
-    """
-    name = listing_name(plan_id)
-    lake.create_staging(name, spark_ddl(LISTING_TABLE))
-    schema = lake.staging_table(name).schema
-    total = 0
-    for chunk in _chunks(batches, _LISTING_ROWS):
-        total += sum(batch.num_rows - batch.column("source_size").null_count for batch in chunk)
-        arrow_frame(lake, chunk, schema).writeTo(lake.staging_name(name)).append()
-    return total
-
-
-def arrow_frame(lake: Lake, batches: list[pa.RecordBatch], schema: StructType | str) -> DataFrame:
-    """Return Arrow batches as a Spark frame, without a detour over Python rows: one task returns the batches."""
-
-    def hand_over(own: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        # Spark ends a worker that doesn't read its input, and the next one imports all modules again.
-        deque(own, maxlen=0)
-        yield from batches
-
-    return lake.spark.range(1, numPartitions=1).mapInArrow(hand_over, schema)
-
-
-def _chunks(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[list[pa.RecordBatch]]:
-    chunk: list[pa.RecordBatch] = []
-    for batch in batches:
-        chunk.append(batch)
-        if sum(one.num_rows for one in chunk) >= rows:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
-def make_plan(lake: Lake, plan_id: str, *, listed: int, scope: str | None, rules: PlanRules = _DEFAULTS) -> Plan:
+def make_plan(
+    lake: Lake, plan_id: str, *, listed: ListedObjects, scope: str | None, rules: PlanRules = _DEFAULTS
+) -> Plan:
     """Compare the listing of a run with the ledger, both ways, and write the objects to read or remove to its plan.
+
+    A short listing is compared in the driver, unless the ledger's part of it is long. There is then no staging table of
+    a listing, and one of a plan only if there is something to do.
 
     Args:
         lake: The lake.
         plan_id: Key of the plan.
-        listed: Number of objects in the listing.
+        listed: The listing.
         scope: The source's URI: of a folder it ends in ``/``, of a single object it is the object's. A ledger row in
             the scope that the listing lacks is deleted. None: only objects that are listed as gone are deleted.
         rules: Which objects count as deleted, and the size of a batch.
@@ -177,20 +141,81 @@ def make_plan(lake: Lake, plan_id: str, *, listed: int, scope: str | None, rules
         F.col("source_uri").alias("known_uri"), "source_size", "source_etag", "study_dates", "ingest_retry"
     )
     known = ledger.where(_in_scope(scope, rules.patterns))
-    found = lake.staging_table(listing_name(plan_id))
-    actions = _compare(found, known, rules, is_whole=scope is not None)
-    counts = _write_plan(lake, plan_id, _cut_into_batches(actions, rules))
+    is_whole = scope is not None and rules.deletes
+    held = _hold_plan(listed, known, rules, is_whole=is_whole)
+    rows = None if held is None else held.rows
+    counts = _plan_in_tables(lake, plan_id, listed, known, rules, is_whole=is_whole) if rows is None else _count(rows)
     by_action = _count_actions(counts)
     if by_action["deleted"] and scope is not None and not rules.mass_delete:
-        _refuse_mass_delete(known.count(), listed, scope)
+        _refuse_mass_delete(known.count() if held is None else held.known, listed.objects, scope)
+    if rows is not None and rows.num_rows:
+        _write_rows(lake, plan_id, rows)
     return Plan(
-        listed=listed,
+        listed=listed.objects,
         new=by_action["new"],
         changed=by_action["changed"],
         retried=by_action["retried"],
         deleted=by_action["deleted"],
-        batches=_batches(plan_id, counts),
+        batches=_batches(plan_id, counts, rows),
     )
+
+
+class _HeldPlan(NamedTuple):
+    rows: pa.Table
+    known: int
+
+
+def _hold_plan(listed: ListedObjects, known: DataFrame, rules: PlanRules, *, is_whole: bool) -> _HeldPlan | None:
+    """Make the plan of a short listing in memory; None where the listing or the ledger's part of it is long."""
+    old = None if listed.held is None else _known_objects(listed.held, known, is_whole=is_whole)
+    if listed.held is None or old is None:
+        return None
+    found = zip(*(column.to_pylist() for column in listed.held.columns), strict=True)
+    planned = compare(found, old, deletes=rules.deletes, is_whole=is_whole)
+    rows = plan_rows(planned, batch_objects=rules.batch_objects, batch_bytes=rules.batch_bytes)
+    return _HeldPlan(rows, len(old))
+
+
+def _known_objects(held: pa.Table, known: DataFrame, *, is_whole: bool) -> list[KnownObject] | None:
+    """Return the ledger's rows that a short listing is compared with; None where they are too many for memory.
+
+    Args:
+        held: The listing.
+        known: The ledger in the scope.
+        is_whole: Whether rows that the listing lacks are wanted too: those of deleted objects.
+    """
+    if not is_whole:
+        known = _with_uris(known, held.column("source_uri").to_pylist())
+    rows = known.limit(listing.HELD_OBJECTS + 1).collect()
+    return None if len(rows) > listing.HELD_OBJECTS else [KnownObject(*row) for row in rows]
+
+
+def _with_uris(known: DataFrame, uris: list[str]) -> DataFrame:
+    """Return the rows of listed objects."""
+    if len(uris) <= _PUSHED_URIS:
+        return known.where(F.col("known_uri").isin(uris))
+    listed = known.sparkSession.createDataFrame([(uri,) for uri in uris], "listed_uri string")
+    return known.join(F.broadcast(listed), F.col("known_uri") == F.col("listed_uri"), "left_semi")
+
+
+def _count(rows: pa.Table) -> _Counts:
+    return Counter(zip(rows.column("batch").to_pylist(), rows.column("action").to_pylist(), strict=True))
+
+
+def _write_rows(lake: Lake, plan_id: str, rows: pa.Table) -> None:
+    """Write a short plan to its staging table: the rows that a staged batch replaces must survive this run."""
+    table = lake.create_staging(plan_name(plan_id), spark_ddl(_PLAN_TABLE))
+    iceberg.append_rows(lake.spark, table, rows)
+
+
+def _plan_in_tables(
+    lake: Lake, plan_id: str, listed: ListedObjects, known: DataFrame, rules: PlanRules, *, is_whole: bool
+) -> _Counts:
+    if listed.held is not None:
+        write_table(lake, plan_id, [listed.held.to_batches()])
+    found = lake.staging_table(listing_name(plan_id))
+    actions = _compare(found, known, rules, is_whole=is_whole)
+    return _write_plan(lake, plan_id, _cut_into_batches(actions, rules))
 
 
 def _compare(found: DataFrame, known: DataFrame, rules: PlanRules, *, is_whole: bool) -> DataFrame:
@@ -200,9 +225,9 @@ def _compare(found: DataFrame, known: DataFrame, rules: PlanRules, *, is_whole: 
         found: The listing.
         known: The ledger in the scope.
         rules: Whether objects are deleted.
-        is_whole: Whether the listing has all objects of the scope: objects that it lacks are then deleted.
+        is_whole: Whether objects of the scope that the listing lacks are deleted.
     """
-    how = "full_outer" if is_whole and rules.deletes else "left_outer"
+    how = "full_outer" if is_whole else "left_outer"
     joined = found.alias("found").join(known.alias("known"), F.col("found.source_uri") == F.col("known_uri"), how)
     is_same = (F.col("found.source_size") == F.col("known.source_size")) & (
         F.col("found.source_etag") == F.col("known.source_etag")
@@ -237,27 +262,31 @@ def _cut_into_batches(plan: DataFrame, rules: PlanRules) -> DataFrame:
     return plan.withColumn("batch", full_batches.cast("int") * 2 + is_new)
 
 
-def _write_plan(lake: Lake, plan_id: str, plan: DataFrame) -> list[Row]:
+def _write_plan(lake: Lake, plan_id: str, plan: DataFrame) -> _Counts:
     """Write a plan to its staging table; return the number of objects by batch and action."""
     name = plan_name(plan_id)
     lake.create_staging(name, spark_ddl(_PLAN_TABLE))
     plan.writeTo(lake.staging_name(name)).append()
-    return lake.staging_table(name).groupBy("batch", "action").count().collect()
+    counted = lake.staging_table(name).groupBy("batch", "action").count().collect()
+    return Counter({(row["batch"], row["action"]): row["count"] for row in counted})
 
 
-def _count_actions(counts: list[Row]) -> Counter[str]:
+def _count_actions(counts: _Counts) -> Counter[str]:
     by_action: Counter[str] = Counter()
-    for row in counts:
-        by_action[row["action"]] += row["count"]
+    for (_, action), count in counts.items():
+        by_action[action] += count
     return by_action
 
 
-def _batches(plan_id: str, counts: list[Row]) -> tuple[Batch, ...]:
+def _batches(plan_id: str, counts: _Counts, rows: pa.Table | None) -> tuple[Batch, ...]:
     """Return the batches in the order in which they are ingested, also those that only delete."""
-    to_read = {row["batch"]: 0 for row in counts}
-    for row in counts:
-        to_read[row["batch"]] += row["count"] if row["action"] != "deleted" else 0
-    batches = [Batch(plan_id, number, objects) for number, objects in to_read.items()]
+    to_read = {number: 0 for number, _ in counts}
+    for (number, action), count in counts.items():
+        to_read[number] += count if action != "deleted" else 0
+    batches = [
+        Batch(plan_id, number, objects, None if rows is None else rows.filter(pc.field("batch") == number))
+        for number, objects in to_read.items()
+    ]
     return tuple(sorted(batches, key=lambda batch: (batch.is_new, batch.number)))
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
 from dicom_udf.aws.glue import glue_client
-from dicom_udf.columns import Table, quote_text, spark_ddl
+from dicom_udf.columns import Table, spark_ddl
 from dicom_udf.config import LakeLocation
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake import iceberg, layout
-from dicom_udf.lake.glue_tables import check_fits, check_tables, location_clause, make_databases
+from dicom_udf.lake.glue_tables import check_fits, check_tables, make_databases
 from dicom_udf.lake.glue_views import create_views
 from dicom_udf.lake.lease import Lease
 from dicom_udf.lake.session import CATALOG, lake_session
@@ -25,6 +26,8 @@ SCHEMA_VERSION = 1
 """Version of the tables' layout, kept as the table property ``dicom-lake.schema-version``."""
 
 _VERSION = "dicom-lake.schema-version"
+
+_BOUNDS = "write.metadata.metrics.column."
 
 # Athena reads format version 2, but not 3. Fanout writers keep a file open for each date and run out of memory. Hash
 # distribution with a local sort writes one date after the other (design.md, "The platform").
@@ -108,11 +111,12 @@ class Lake:
 
     def staging_tables(self) -> list[str]:
         """Return the names of the staging tables that exist."""
-        rows = self.spark.sql(f"SHOW TABLES IN {CATALOG}.{self.location.staging}").collect()
-        return sorted(row["tableName"] for row in rows)
+        return iceberg.table_names(self.spark, f"{CATALOG}.{self.location.staging}")
 
-    def create_staging(self, name: str, columns: str, properties: Mapping[str, str] = _NONE) -> None:
-        """Make an empty staging table. An older one of that name is dropped, because it was never finished.
+    def create_staging(self, name: str, columns: str, properties: Mapping[str, str] = _NONE) -> Any:
+        """Make an empty staging table and return it, as :meth:`load` does.
+
+        An older one of that name is dropped, because it was never finished.
 
         Args:
             name: Name of the table.
@@ -120,15 +124,17 @@ class Lake:
             properties: Properties besides those of all staging tables.
         """
         self.drop_staging(name)
-        stored_at = location_clause(self.location, self.location.staging, name)
-        self.spark.sql(
-            f"CREATE TABLE {self.staging_name(name)} ({columns}) USING iceberg {stored_at} "
-            f"{_properties({**_STAGING_PROPERTIES, **properties})}"
+        return iceberg.create_table(
+            self.spark,
+            self.staging_name(name),
+            columns,
+            properties={**_STAGING_PROPERTIES, **properties},
+            location=_folder(self.location, self.location.staging, name),
         )
 
     def drop_staging(self, name: str) -> None:
         """Drop a staging table and its files."""
-        self.spark.sql(f"DROP TABLE IF EXISTS {self.staging_name(name)} PURGE")
+        iceberg.drop_table(self.spark, self.staging_name(name))
 
 
 def connect_lake(
@@ -156,30 +162,36 @@ def connect_lake(
     lake = Lake(lake_session(location, master=master), location, lease)
     if not location.is_glue:
         for name in (location.database, location.staging):
-            lake.spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{name}")
+            Path(location.root, name).mkdir(parents=True, exist_ok=True)
     for table, partitions in tables.items():
-        _create(lake, table, partitions)
-    for table in tables:
-        _bring_up_to_date(lake, table)
+        loaded = iceberg.find_table(lake.spark, lake.name(table.name))
+        if loaded is None:
+            _create(lake, table, partitions)
+        else:
+            _bring_up_to_date(lake, table, loaded)
     if location.is_glue:
         create_views(glue_client(location), location.database)
     return lake
 
 
 def _create(lake: Lake, table: Table, partitions: str) -> None:
-    partitioned = f"PARTITIONED BY ({partitions})" if partitions else ""
-    lake.spark.sql(
-        f"CREATE TABLE IF NOT EXISTS {lake.name(table.name)} ({spark_ddl(table)}) USING iceberg {partitioned} "
-        f"COMMENT {quote_text(table.comment)} {location_clause(lake.location, lake.database, table.name)} "
-        f"{_properties(_PROPERTIES | _PUBLISHED)}"
+    iceberg.create_table(
+        lake.spark,
+        lake.name(table.name),
+        spark_ddl(table),
+        properties=_PROPERTIES | _PUBLISHED | _bounds(table) | {"comment": table.comment},
+        partitions=partitions,
+        location=_folder(lake.location, lake.database, table.name),
     )
 
 
-def _bring_up_to_date(lake: Lake, table: Table) -> None:
-    """Add the columns that an older version did not declare; refuse a table of a newer one."""
-    name = lake.name(table.name)
-    loaded = lake.load(table.name)
-    found = int(iceberg.properties(loaded).get(_VERSION, "1"))
+def _bring_up_to_date(lake: Lake, table: Table, loaded: Any) -> None:
+    """Add the columns and bounds that an older version did not declare, in one commit; refuse a table of a newer one.
+
+    Properties that the owner of the lake has set stay.
+    """
+    properties = iceberg.properties(loaded)
+    found = int(properties.get(_VERSION, "1"))
     if found > SCHEMA_VERSION:
         raise RunFailedError(
             f"the table {lake.database}.{table.name} has schema version {found}, this software supports "
@@ -187,14 +199,28 @@ def _bring_up_to_date(lake: Lake, table: Table) -> None:
         )
     present = iceberg.column_names(lake.spark, loaded)
     missing = [field for field in table.fields if field.name not in present]
-    if missing:
-        lake.spark.sql(
-            f"ALTER TABLE {name} ADD COLUMNS ({spark_ddl(Table(table.name, table.comment, tuple(missing)))})"
-        )
+    changed = {key: value for key, value in _bounds(table).items() if key not in properties}
     if missing or found < SCHEMA_VERSION:
-        lake.spark.sql(f"ALTER TABLE {name} SET {_properties({_VERSION: str(SCHEMA_VERSION)})}")
+        changed[_VERSION] = str(SCHEMA_VERSION)
+    if missing:
+        iceberg.add_columns(lake.spark, loaded, missing, changed)
+    elif changed:
+        iceberg.set_properties(loaded, changed)
 
 
-def _properties(properties: dict[str, str]) -> str:
-    pairs = ", ".join(f"{quote_text(key)} = {quote_text(value)}" for key, value in properties.items())
-    return f"TBLPROPERTIES ({pairs})"
+def _bounds(table: Table) -> dict[str, str]:
+    """Return the properties for the bounds of columns that name an object.
+
+    By default Iceberg cuts them to 16 characters: the name of a bucket, or the root of an organisation's UIDs.
+    """
+    by_column = {
+        field.name: "full" if field.name == "source_uri" else "truncate(64)"
+        for field in table.fields
+        if field.type == "string" and (field.name == "source_uri" or field.name.endswith("_uid"))
+    }
+    return {_BOUNDS + name: mode for name, mode in by_column.items()}
+
+
+def _folder(location: LakeLocation, database: str, table: str) -> str | None:
+    """Return the URL of a table in S3; None for a local lake, whose catalog has a folder for each table."""
+    return location.path_of(database, table) if location.is_glue else None

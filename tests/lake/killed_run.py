@@ -17,7 +17,7 @@ from typing import Any
 
 from dicom_udf import pipeline, tasks
 from dicom_udf.config import IngestConfig
-from dicom_udf.lake import commit, plan, publish, recovery, stage
+from dicom_udf.lake import commit, iceberg, publish, recovery, stage
 from dicom_udf.lake.tables import Lake
 
 __all__ = ["POINTS"]
@@ -74,7 +74,7 @@ def amid_staging() -> None:
 POINTS: dict[str, Callable[[], None]] = {
     "holding the lease": before(pipeline, "connect_lake"),
     "listing written": after(pipeline, "write_listing"),
-    "plan table made, not filled": before(plan, "Counter"),
+    "plan table made, not filled": before(iceberg, "append_rows"),
     "plan written": after(pipeline, "make_plan"),
     "during staging": amid_staging,
     "merged batch staged": after(pipeline, "stage_batch"),
@@ -84,7 +84,7 @@ POINTS: dict[str, Callable[[], None]] = {
     "failures published, objects not": after(publish, "_publish", 2),
     "objects replaced, not published": before(publish, "_publish", 3),
     "merged batch published": after(publish, "_publish", 3),
-    "stage of the merged batch dropped": after(Lake, "drop_staging", 4),
+    "stage of the merged batch dropped": after(Lake, "drop_staging", 3),
     "second batch staged": after(pipeline, "stage_batch", 2),
     "instances appended, not published": before(publish, "_publish", 4),
     "instances added, failures not": after(publish, "_publish", 4),
