@@ -1,7 +1,6 @@
 """The comparison of a short listing with the ledger, in the memory of the driver.
 
-The result is the plan that Spark makes of a long listing in :mod:`dicom_udf.lake.plan`, without a Spark job and a table.
-Nothing here needs Spark.
+The result is the plan that Spark makes of a long listing in :mod:`dicom_udf.lake.plan`. Nothing here needs Spark.
 """
 
 from __future__ import annotations

@@ -13,11 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from dicom_udf import pipeline, tasks
 from dicom_udf.config import IngestConfig
-from dicom_udf.lake import commit, iceberg, publish, recovery, stage
+from dicom_udf.datafiles import files
+from dicom_udf.lake import commit, iceberg, publish, recovery, stage, staged
 from dicom_udf.lake.tables import Lake
 
 __all__ = ["POINTS"]
@@ -69,6 +71,26 @@ def amid_staging() -> None:
     stage.LiveCounts.__init__ = init  # type: ignore[method-assign]
 
 
+def amid_gathering() -> None:
+    """Die as soon as an executor has begun a file of ``instances``; it goes on for a moment."""
+    staged.SMALL_BYTES = -1
+    real = commit.gather
+
+    def gather(lake: Lake, *others: Any) -> Any:
+        folder = Path(lake.location.root) / lake.database / "instances" / "data"
+        before = set(folder.rglob("*.parquet"))
+
+        def watch() -> None:
+            while set(folder.rglob("*.parquet")) <= before:
+                time.sleep(0.002)
+            die()
+
+        threading.Thread(target=watch, daemon=True).start()
+        return real(lake, *others)
+
+    commit.gather = gather
+
+
 # A run with changed, deleted and new objects has two batches: the first is merged, the second appended. Each publishes
 # instances, failures and objects, in this order.
 POINTS: dict[str, Callable[[], None]] = {
@@ -78,6 +100,10 @@ POINTS: dict[str, Callable[[], None]] = {
     "plan written": after(pipeline, "make_plan"),
     "during staging": amid_staging,
     "merged batch staged": after(pipeline, "stage_batch"),
+    "while a data file is written": before(files._DataFile, "finish"),
+    "while executors write data files": amid_gathering,
+    "data files written, in no snapshot": after(commit, "gather"),
+    "delete files written, in no snapshot": after(commit, "write_deletes"),
     "instances replaced, not published": before(publish, "_publish", 1),
     "instances published, failures not": after(publish, "_publish", 1),
     "failures replaced, not published": before(publish, "_publish", 2),
@@ -86,6 +112,7 @@ POINTS: dict[str, Callable[[], None]] = {
     "merged batch published": after(publish, "_publish", 3),
     "stage of the merged batch dropped": after(Lake, "drop_staging", 3),
     "second batch staged": after(pipeline, "stage_batch", 2),
+    "data files of the second batch written": after(commit, "gather", 2),
     "instances appended, not published": before(publish, "_publish", 4),
     "instances added, failures not": after(publish, "_publish", 4),
     "failures added, objects not": after(publish, "_publish", 5),

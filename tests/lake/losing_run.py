@@ -1,9 +1,9 @@
-"""A run of the job on a cluster of two executors that loses one amid staging, and another amid a commit.
+"""A run of the job on a cluster of two executors that loses one amid staging, and another amid gathering.
 
     python -m tests.lake.losing_run SOURCE LAKE
 
-Prints how many executors were killed and how many stages were run again. The commit goes through a shuffle of its own
-whose readers wait, so that what the lost executor had written for them is needed and has to be made again.
+Prints how many executors were killed and how many stages were run again. The tasks that gather the payloads wait, so
+that the payloads which the lost executor had sent to them are needed and have to be read again.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any
 
 from pyspark import SparkContext
 
-from dicom_udf import pipeline, tasks
+from dicom_udf import gathering, pipeline, tasks
 from dicom_udf.config import IngestConfig
-from dicom_udf.lake import commit, stage
+from dicom_udf.lake import gather, stage, staged
 
 __all__: list[str] = []
 
@@ -70,21 +70,22 @@ def lose_one_amid_staging() -> None:
     stage.LiveCounts.__init__ = init  # type: ignore[method-assign]
 
 
-def lose_one_amid_the_commit() -> None:
-    real = commit._append
+def lose_one_amid_gathering() -> None:
+    staged.SMALL_BYTES, gathering.LEAST_BYTES = -1, 1  # several tasks on the executors, few as the rows are
+    real, gather_payloads = gather._write_payloads, gather._gather_payloads
 
-    def slowly(batches: Iterator[Any]) -> Iterator[Any]:  # a function in a function travels to the executors as it is
+    def slowly(batches: Iterator[Any], **others: Any) -> Iterator[Any]:  # it travels to the executors as it is
+        held = list(batches)
         time.sleep(1)
-        yield from batches
+        yield from real(iter(held), **others)
 
-    def append(lake: Any, table: Any, rows: Any) -> None:
-        if table.name == "instances":
-            rows = rows.repartition(6, "source_uri").mapInArrow(slowly, rows.schema)
-            first = max(running_stages(), default=-1)
-            kill_one_when(lambda: len([one for one in running_stages() if one > first]) >= 2)
-        real(lake, table, rows)
+    def gather_all(*arguments: Any) -> Any:
+        first = max(running_stages(), default=-1)
+        # The routes are broadcast, the payloads shuffled, and their readers wait.
+        kill_one_when(lambda: len([one for one in running_stages() if one > first]) >= 3)
+        return gather_payloads(*arguments)
 
-    commit._append = append
+    gather._write_payloads, gather._gather_payloads = slowly, gather_all
 
 
 def running_stages() -> list[int]:
@@ -104,7 +105,7 @@ def main() -> None:
     """Run the job."""
     source, lake = sys.argv[1:]
     lose_one_amid_staging()
-    lose_one_amid_the_commit()
+    lose_one_amid_gathering()
     report = pipeline.ingest(IngestConfig(source=source, lake=lake, master="local-cluster[2,1,1024]"))
     reported: dict[str, Any] = {"killed": len(KILLED), "stages_run_again": stages_run_again()}
     reported |= {"instances": report.instances, "failures": report.failures, "read": report.objects_read}
