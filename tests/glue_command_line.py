@@ -22,7 +22,7 @@ GLUE_ARGUMENTS = {
     "--debug": "false",
     "--endpoint": "https://glue.eu-central-1.amazonaws.com",
     # What its guide lists, in "Job parameter reference".
-    "--additional-python-modules": "s3://artifacts/dicom-lake-0.2.0.gluewheels.zip",
+    "--additional-python-modules": "s3://artifacts/dicom-lake-0.3.0.gluewheels.zip",
     "--auto-scale-within-microbatch": "true",
     "--class": "GlueApp",
     "--conf": "spark.sql.adaptive.enabled=true --conf spark.network.timeout=600s",
