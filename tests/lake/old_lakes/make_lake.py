@@ -1,10 +1,11 @@
-"""Make the lake of an earlier version that ``test_versions.py`` opens, and pack it.
+"""Make the lake of an earlier version that ``test_versions.py`` opens, and pack it. Pack and unpack lakes.
 
     git worktree add ../old bda1444 && cd ../old
     PYTHONPATH=. REPOSITORY/.venv/bin/python REPOSITORY/tests/lake/old_lakes/make_lake.py 0.1.0.tar.xz
 
 The lake has six instances on three dates and a failure, by two runs. Iceberg's metadata holds absolute paths, so the
 lake lies in a folder whose path has :data:`PATH_LENGTH` characters: ``unpack`` replaces it by another one as long.
+Files of position deletes hold such paths too: their Parquet must be uncompressed (:data:`PLAIN_DELETES`).
 """
 
 from __future__ import annotations
@@ -12,36 +13,59 @@ from __future__ import annotations
 import io
 import os
 import re
-import shutil
 import sys
 import tarfile
 import tempfile
 import zlib
 from pathlib import Path
 
-__all__ = ["PATH_LENGTH", "unpack"]
+__all__ = ["PATH_LENGTH", "PLAIN_DELETES", "lake_path", "pack", "unpack"]
 
 PATH_LENGTH = 200
 """Characters of the path of each lake, the one that was packed and those that are unpacked."""
+
+PLAIN_DELETES = "'write.delete.parquet.compression-codec' = 'uncompressed'"
+"""The table property of a lake whose deletes can be unpacked elsewhere."""
 
 _SYNC = 16
 """Bytes of the marker after each block of an Avro file (Avro 1.11, "Object Container Files")."""
 
 
-def unpack(archive: Path, folder: Path) -> Path:
-    """Unpack a lake below a folder; return its path."""
+def unpack(archive: Path, folder: Path, prefix: str = "") -> Path:
+    """Unpack a lake below a folder; return its path.
+
+    Args:
+        archive: The packed lake, or several.
+        folder: Where.
+        prefix: Of the names of the lake's files in the archive.
+    """
     root = lake_path(folder)
     root.mkdir(parents=True)
     with tarfile.open(archive) as tar:
-        tar.extractall(root, filter="data")
+        members = [member for member in tar if member.name.startswith(prefix)]
+        for member in members:
+            member.name = member.name.removeprefix(prefix)
+        tar.extractall(root, members, filter="data")
     old, new = (root / "path").read_bytes(), str(root).encode()
     (root / "path").unlink()
     for file in root.rglob("*"):
         if file.suffix == ".avro":
             file.write_bytes(_replace_in_avro(file.read_bytes(), old, new))
-        elif file.suffix == ".json":
+        elif file.suffix in (".json", ".parquet"):  # of the latter those of deletes
             file.write_bytes(file.read_bytes().replace(old, new))
     return root
+
+
+def pack(tar: tarfile.TarFile, root: Path, prefix: str = "") -> None:
+    """Add a lake to an archive; the run that wrote to it may have died."""
+    (root / "path").write_text(str(root))
+    for file in sorted(root.rglob("*")):
+        # The lease would name a process; Hadoop compares checksums only where there are some.
+        if not file.is_dir() and file.suffix != ".crc" and file.relative_to(root).parts[0] != "_ingest":
+            info = tarfile.TarInfo(prefix + os.fspath(file.relative_to(root)))
+            info.size = file.stat().st_size
+            tar.addfile(info, io.BytesIO(file.read_bytes()))
+    (root / "path").unlink()
 
 
 def lake_path(folder: Path) -> Path:
@@ -106,14 +130,8 @@ def _make(archive: Path) -> None:
                 (source / "notes.txt").write_text("no header\n" * 20)
                 ingest(IngestConfig(source=str(source), lake=str(root)))
         ingest(IngestConfig(source=str(source), lake=str(root)))
-        (root / "path").write_text(str(root))
-        shutil.rmtree(root / "_ingest")
         with tarfile.open(archive, "w:xz", preset=9) as tar:
-            for file in sorted(root.rglob("*")):
-                if not file.is_dir() and file.suffix != ".crc":  # Hadoop compares checksums only where there are some
-                    info = tarfile.TarInfo(os.fspath(file.relative_to(root)))
-                    info.size = file.stat().st_size
-                    tar.addfile(info, io.BytesIO(file.read_bytes()))
+            pack(tar, root)
 
 
 if __name__ == "__main__":
