@@ -39,8 +39,7 @@ def finish_left_batches(lake: Lake, *, on_commit: Callable[[StagedBatch], None] 
                 on_commit(staged)
             finished += 1
         lake.drop_staging(stage)
-    # Plans are dropped last: a stage can't be merged without its plan.
-    for name in left:
-        if not name.startswith("stage_"):
-            lake.drop_staging(name)
+    # Plans are dropped last: without its plan, the objects that a stage replaces are unknown.
+    for name in lake.staging_tables():
+        lake.drop_staging(name)
     return finished
