@@ -89,9 +89,10 @@ def test_statistics_are_those_of_icebergs_own_writer(lake, mode):
     if mode:
         set_properties(lake, "instances", default=mode)
     append_rows(lake, instances(30, seed=5))
-    default = f"TBLPROPERTIES ('write.metadata.metrics.default' = '{mode}')" if mode else ""
+    kept = {key: value for key, value in lake.load("instances").properties().items() if "metadata.metrics" in key}
+    kept = ", ".join(f"'{key}' = '{value}'" for key, value in kept.items())
     lake.spark.sql(
-        f"CREATE TABLE lake.dicom.copy USING iceberg PARTITIONED BY (study_date) {default} "
+        f"CREATE TABLE lake.dicom.copy USING iceberg PARTITIONED BY (study_date) TBLPROPERTIES ({kept}) "
         "AS SELECT * FROM lake.dicom.instances"
     )
     ours, theirs = files_by_day(lake, "instances"), files_by_day(lake, "copy")

@@ -18,6 +18,7 @@ from dicom_udf.answers.inspection import verify_lake
 from dicom_udf.cli import main, maintain_job
 from dicom_udf.columns import instances_table
 from dicom_udf.config import IngestConfig, LakeLocation, MaintainConfig
+from dicom_udf.lake import iceberg
 from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.maintenance import maintain
 from dicom_udf.lake.publish import publish
@@ -162,14 +163,21 @@ def test_a_batch_that_is_staged_while_files_are_compacted_is_published_once(root
     """The compaction publishes itself, though the tables are written by write-audit-publish."""
     before, compacted = rows(lake), []
 
+    wap_id = "20260101t000000_x_1"
+
     def stage():
+        earlier = iceberg.staged_snapshots(lake.load("instances"), wap_id)
+        lake.spark.conf.set("spark.wap.id", wap_id)
         write(lake)
+        lake.spark.conf.unset("spark.wap.id")
         assert rows(lake) == before, "staged and not yet published"
+        staged = iceberg.staged_snapshots(lake.load("instances"), wap_id) - earlier
         age(root)
         compacted.append(maintain(replace(config, snapshot_days=7)).tables[0].files_rewritten)
+        return staged.pop()
 
     for _ in range(2):
-        publish(lake, "instances", "20260101t000000_x_1", begun=datetime.now(UTC).replace(tzinfo=None), write=stage)
+        publish(lake, "instances", wap_id, begun=datetime.now(UTC).replace(tzinfo=None), write=stage)
     after = rows(lake)
     assert compacted == [12, 0][:tries], "a replacement is made again on the compacted files"
     assert len(after) == len(before) + grows_by

@@ -12,7 +12,6 @@ from dicom_udf.answers.local import run_query
 from dicom_udf.columns import instances_table
 from dicom_udf.config import IngestConfig, LakeLocation, MaintainConfig
 from dicom_udf.errors import RunFailedError
-from dicom_udf.lake import commit
 from dicom_udf.lake.maintenance import maintain
 from dicom_udf.lake.tables import connect_lake
 from dicom_udf.pipeline import ingest
@@ -46,27 +45,6 @@ def test_an_older_lake_gets_new_columns_and_a_newer_one_is_refused(spark, tmp_pa
     lake.spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ('dicom-lake.schema-version' = '99')")
     with pytest.raises(RunFailedError, match=r"instances has schema version 99, this software supports \d+ \("):
         ingest(config)
-
-
-def test_a_batch_that_an_older_version_staged_is_committed(spark, tmp_path, monkeypatch):
-    source, root = tmp_path / "source", str(tmp_path / "lake")
-    source.mkdir()
-    write(source / "old.dcm", 1, "20240101")
-    config = IngestConfig(source=str(source), lake=root)
-
-    def die(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(commit, "publish", die)
-    with pytest.raises(KeyboardInterrupt):
-        ingest(config)
-    monkeypatch.undo()
-    lake = connect_lake(LakeLocation(root))
-    [stage] = [name for name in lake.staging_tables() if name.startswith("stage_")]
-    lake.spark.sql(f"ALTER TABLE {lake.staging_name(stage)} DROP COLUMNS (kvp, body_part_examined)")
-    assert ingest(config).objects_read == 0
-    answer = run_query("SELECT sop_instance_uid, kvp, study_date FROM instances", LakeLocation(root))
-    assert list(answer.rows) == [("1.2.3.1", None, date(2024, 1, 1))]
 
 
 def test_a_lake_of_version_0_1_0_is_queried_ingested_into_and_maintained(spark, tmp_path):
