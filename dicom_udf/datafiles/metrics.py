@@ -2,8 +2,9 @@
 
 They are read from the file's footer, which PyArrow makes while it writes. A bound is exact, cut by the rules of its
 mode, or absent: PyArrow leaves the bounds of a text above 4 KiB out, and Iceberg takes a missing bound as unknown. NaN
-is counted and does not take part in a bound. Bounds are kept for top-level columns with one value a row; counts of
-lists and maps are those of their elements (https://iceberg.apache.org/spec/#manifests, ``data_file``).
+is counted and does not take part in a bound; the bound of infinite numbers may be the largest finite one. Bounds are
+kept for top-level columns with one value a row; counts of lists and maps are those of their elements
+(https://iceberg.apache.org/spec/#manifests, ``data_file``).
 """
 
 from __future__ import annotations
