@@ -15,7 +15,7 @@ from dicom_udf.config import IngestConfig, LakeLocation
 from dicom_udf.pipeline import ingest
 from tests.lake.old_lakes.make_lake import unpack
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.crash]
 
 STAGED = Path(__file__).parent / "old_lakes" / "staged_0.2.0.tar.xz"
 POINTS = (
