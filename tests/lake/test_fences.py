@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from dicom_udf.config import LakeLocation
+from dicom_udf.config import LakeLocation, MaintainConfig
 from dicom_udf.errors import RunFailedError
-from dicom_udf.lake import publish
+from dicom_udf.lake import commit, publish
 from dicom_udf.lake.lease import LeaseLostError, lake_lease
+from dicom_udf.lake.maintenance import maintain
 from dicom_udf.lake.recovery import finish_left_batches
 from dicom_udf.lake.tables import connect_lake
 from tests.lake.test_crashes import TABLES, change, fill, rows, run
@@ -115,4 +118,75 @@ def test_a_commit_whose_answer_was_lost_is_found(restored, expected, monkeypatch
 
     at_publish(monkeypatch, call, lose)
     run(restored / "source", restored / "lake")
+    assert_right(restored, expected)
+
+
+def once(real, what):
+    """Return a function that also does ``what`` after the first call."""
+    calls = []
+
+    def wrapped(*arguments, **named):
+        result = real(*arguments, **named)
+        calls.append(1)
+        if len(calls) == 1:
+            what()
+        return result
+
+    return wrapped, calls
+
+
+@pytest.mark.parametrize("step", ["gather", "write_deletes", "_append"])
+def test_a_compaction_in_each_gap_of_a_commit_costs_nothing_but_time(restored, expected, monkeypatch, step):
+    wrapped, calls = once(getattr(commit, step), lambda: compact_all(restored / "lake"))
+    monkeypatch.setattr(commit, step, wrapped)
+    run(restored / "source", restored / "lake")
+    assert_right(restored, expected)
+    if step == "write_deletes":
+        assert len(calls) == 4, "the positions of the first table are read again"
+
+
+def compact_all(root) -> None:
+    """Rewrite all files, in a session of its own, as another program does."""
+    lake = connect_lake(LakeLocation(str(root)))
+    for table in TABLES:
+        lake.spark.sql(
+            f"CALL lake.system.rewrite_data_files(table => 'dicom.{table}', options => map('rewrite-all', 'true'))"
+        )
+
+
+def test_rows_are_gathered_again_for_columns_that_were_added_meanwhile(restored, expected, monkeypatch):
+    lake = LakeLocation(str(restored / "lake"))
+
+    def add_column() -> None:
+        connect_lake(lake).spark.sql("ALTER TABLE lake.dicom.instances ADD COLUMNS (more string)")
+
+    wrapped, calls = once(commit.gather, add_column)
+    monkeypatch.setattr(commit, "gather", wrapped)
+    run(restored / "source", restored / "lake")
+    assert len(calls) == 3, "two batches, and the first one's instances again"
+    without = {
+        table: {
+            file: {k: v for k, v in row.items() if k != "more"} for file, row in rows(restored / "lake", table).items()
+        }
+        for table in TABLES
+    }
+    assert without == expected
+
+
+def test_files_of_tasks_that_ran_twice_are_in_no_snapshot_and_maintenance_removes_them(restored, expected, monkeypatch):
+    real = commit.gather
+
+    def twice(*arguments):
+        real(*arguments)
+        return real(*arguments)
+
+    monkeypatch.setattr(commit, "gather", twice)
+    run(restored / "source", restored / "lake")
+    assert_right(restored, expected)
+    past = time.time() - 30 * 86400
+    for path in (restored / "lake").rglob("*"):
+        os.utime(path, (past, past))
+    done = maintain(MaintainConfig(lake=str(restored / "lake")))
+    orphans = {one.table: one.orphan_files for one in done.tables}
+    assert min(orphans.values()) > 0
     assert_right(restored, expected)
