@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from uuid import uuid4
 
 import pyarrow as pa
@@ -86,6 +86,22 @@ class Batch:
             return [ObjectRef(*row) for row in zip(*(column.to_pylist() for column in rows.columns), strict=True)]
         planned = self.planned_objects(lake).where("action != 'deleted'").orderBy("source_uri")
         return [ObjectRef(*row) for row in planned.select(*columns).collect()]
+
+    def uris(self, lake: Lake, *, most: int) -> list[str] | None:
+        """Return the URIs of all planned objects, deleted ones included; None where there are more than ``most``."""
+        if self.planned is not None:
+            found = self.planned.column("source_uri").to_pylist()
+        else:
+            rows = self.planned_objects(lake).select("source_uri").limit(most + 1).collect()
+            found = [row["source_uri"] for row in rows]
+        return found if len(found) <= most else None
+
+    def old_study_dates(self, lake: Lake) -> set[date]:
+        """Return the study dates at which the planned objects have rows now."""
+        if self.planned is not None:
+            return set(pc.list_flatten(self.planned.column("old_study_dates")).unique().to_pylist())
+        dates = self.planned_objects(lake).select(F.explode("old_study_dates").alias("study_date"))
+        return {row["study_date"] for row in dates.distinct().collect()}
 
 
 def drop_plan(lake: Lake, plan_id: str) -> None:

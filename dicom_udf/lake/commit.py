@@ -10,8 +10,6 @@ from __future__ import annotations
 from datetime import date
 from functools import cached_property, partial
 
-from pyspark.sql import functions as F
-
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake import iceberg, layout
 from dicom_udf.lake.gather import gather
@@ -61,9 +59,7 @@ class _Files:
     @cached_property
     def study_dates(self) -> list[date]:
         """Each study date at which the batch removes or adds rows: old rows are sought in these partitions."""
-        planned = self.staged.batch.planned_objects(self.lake).select(F.explode("old_study_dates").alias("study_date"))
-        old = {row["study_date"] for row in planned.distinct().collect()}
-        return sorted(old | self.staged.study_dates())
+        return sorted(self.staged.batch.old_study_dates(self.lake) | self.staged.study_dates())
 
     def _form(self, table: LakeTable) -> tuple[int, int]:
         loaded = self.lake.load(table.name)

@@ -77,7 +77,7 @@ _PLAN_TABLE = Table(
     (
         *LISTING_TABLE.fields,
         Field("action", "string", "new, changed, retried or deleted"),
-        Field("old_study_dates", "array<date>", "where its rows are now; they prune the MERGE"),
+        Field("old_study_dates", "array<date>", "where its rows are now; a replacement looks only there"),
         Field("batch", "int", "number of its batch in the run"),
     ),
 )

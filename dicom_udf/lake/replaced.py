@@ -62,10 +62,10 @@ def write_deletes(
 
 
 def _of_planned(lake: Lake, batch: Batch, known: DataFrame) -> DataFrame:
-    planned = batch.planned_objects(lake).select(F.col("source_uri").alias("planned_uri"))
-    uris = [row["planned_uri"] for row in planned.limit(_NAMED + 1).collect()]
-    if len(uris) <= _NAMED:
+    uris = batch.uris(lake, most=_NAMED)
+    if uris is not None:
         return known.where(F.col("source_uri").isin(uris))
+    planned = batch.planned_objects(lake).select(F.col("source_uri").alias("planned_uri"))
     return known.join(planned, F.col("source_uri") == F.col("planned_uri"), "left_semi")
 
 

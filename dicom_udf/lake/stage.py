@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
 
 from dicom_udf.columns import spark_ddl
 from dicom_udf.lake.batch import Batch
@@ -17,7 +16,6 @@ from dicom_udf.lake.promoted_columns import promoted_columns
 from dicom_udf.lake.tables import Lake
 from dicom_udf.lake.targets import instances_period
 from dicom_udf.packing import STAGE, pack_batches
-from dicom_udf.sources import ObjectRef
 from dicom_udf.tasks import ReadSettings, make_tasks, split_objects
 
 __all__ = ["STAGE_PROPERTIES", "LiveCounts", "stage_batch"]
@@ -68,10 +66,9 @@ def stage_batch(lake: Lake, batch: Batch, settings: ReadSettings, *, live: LiveC
     Raises:
         RunFailedError: The source can't be read at all, e.g. since credentials have expired.
     """
-    refs = [ObjectRef(*row) for row in _to_read(lake, batch).collect()]
     lake.create_staging(batch.stage, spark_ddl(STAGE), STAGE_PROPERTIES)
     context = lake.spark.sparkContext
-    items = list(split_objects(refs, settings))
+    items = list(split_objects(batch.objects_to_read(lake), settings))
     tasks = make_tasks(items, cores=context.defaultParallelism)
     if not tasks:
         return
@@ -82,12 +79,6 @@ def stage_batch(lake: Lake, batch: Batch, settings: ReadSettings, *, live: LiveC
     rows = lake.spark.createDataFrame(packed, "task binary", verifySchema=False).mapInArrow(read, spark_ddl(STAGE))
     with raise_task_errors():
         rows.writeTo(lake.staging_name(batch.stage)).append()
-
-
-def _to_read(lake: Lake, batch: Batch) -> DataFrame:
-    """Return the batch's objects by name: the slices of a series are read together (design.md, "Reading a header")."""
-    planned = batch.planned_objects(lake).where("action != 'deleted'").orderBy("source_uri")
-    return planned.select("source_uri", "source_size", "source_etag", "source_last_modified")
 
 
 def _read_tasks(batches: Iterator[pa.RecordBatch], **arguments: Any) -> Iterator[pa.RecordBatch]:
