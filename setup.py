@@ -30,6 +30,7 @@ DEV = [
     "pytest-xdist>=3.6",
     "chispa>=0.10",
     "hypothesis>=6.100",
+    "pyiceberg>=0.12,<0.13",  # another reader of the lake, and another maker of a file's statistics
     "ruff>=0.6",
     "mypy>=1.11",
     "import-linter>=2",
