@@ -8,9 +8,9 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = re.search('__version__ = "(.+)"', (HERE / "dicom_udf" / "version.py").read_text(encoding="utf-8"))[1]
 
-# What driver and executors need beside Spark, whose mapInArrow asks for pandas. AWS Glue 5.1 brings the last three;
+# What driver and executors need beside Spark, whose mapInArrow asks for pandas. AWS Glue 5.1 brings the last four;
 # "make dist" packs the rest for it, and all of them for EMR.
-RUNTIME = ["pydicom>=3.0,<4", "obstore>=0.9,<1", "pyarrow>=17", "boto3>=1.34,<2", "pandas>=2,<3"]
+RUNTIME = ["pydicom>=3.0,<4", "obstore>=0.9,<1", "pyarrow>=17", "numpy>=1.26,<3", "boto3>=1.34,<2", "pandas>=2,<3"]
 
 # Spark of AWS Glue 5.1 and EMR 7; of AWS Glue 6.0.
 SPARK, SPARK_OF_GLUE_6 = ["pyspark>=3.5,<3.6"], ["pyspark==4.1.1"]
