@@ -17,7 +17,7 @@ from dicom_udf.aws.errors import NO_CONNECTION, AwsError, ErrorKind
 from dicom_udf.config import LakeLocation
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
 
-__all__ = ["raise_task_errors", "to_spark_error", "translate_spark_errors"]
+__all__ = ["raise_task_errors", "to_spark_error", "to_task_error", "translate_spark_errors"]
 
 _log = logging.getLogger(__name__)
 
@@ -77,10 +77,16 @@ def raise_task_errors() -> Iterator[None]:
     try:
         yield
     except CapturedException as error:
-        found = _TASK_ERROR.search(str(error))
+        found = to_task_error(str(error))
         if found is None:
             raise
-        raise _TASK_ERRORS[found[1]](found[2]) from None
+        raise found from None
+
+
+def to_task_error(text: str) -> DicomLakeError | None:
+    """Return the error of this package that a task raised, from Spark's text; None for any other error."""
+    found = _TASK_ERROR.search(text)
+    return None if found is None else _TASK_ERRORS[found[1]](found[2])
 
 
 _TASK_ERRORS = {one.__name__: one for one in (ConfigurationError, RunFailedError)}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 from dicom_udf.config import LakeLocation
-from dicom_udf.errors import RunFailedError
-from dicom_udf.lake.faults import to_spark_error
+from dicom_udf.errors import ConfigurationError, RunFailedError
+from dicom_udf.lake.faults import to_spark_error, to_task_error, translate_spark_errors
 
 PLACE = LakeLocation("s3://bucket/lake", catalog="glue")
 SDK = "software.amazon.awssdk"
@@ -95,3 +98,18 @@ def test_a_full_disk_is_named_with_the_remedy(text: str) -> None:
 
 def test_another_failure_is_no_full_disk() -> None:
     assert to_spark_error("java.io.IOException: Input/output error", LakeLocation("/data/lake")) is None
+
+
+def test_a_disk_that_is_full_while_the_driver_writes_is_named_too() -> None:
+    with pytest.raises(RunFailedError, match="no space is left"), translate_spark_errors(LakeLocation("/data/lake")):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(PermissionError), translate_spark_errors(LakeLocation("/data/lake")):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/data/lake")
+
+
+@pytest.mark.parametrize("kind", [RunFailedError, ConfigurationError])
+def test_an_error_that_a_task_raised_has_its_own_message(kind: type[Exception]) -> None:
+    text = f"Job aborted: Traceback\n  File x\ndicom_udf.errors.{kind.__name__}: S3 denies it; grant it\n\n\tat org.x"
+    found = to_task_error(text)
+    assert (type(found), str(found)) == (kind, "S3 denies it; grant it")
+    assert to_task_error("java.lang.ArithmeticException: / by zero") is None
