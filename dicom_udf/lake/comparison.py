@@ -1,6 +1,6 @@
 """The comparison of a short listing with the ledger, in the memory of the driver.
 
-The result is the plan that :mod:`dicom_udf.lake.plan` lets Spark make of a long listing, without a Spark job and a table.
+The result is the plan that :mod:`dicom_udf.lake.plan` lets Spark make of a long listing, without a Spark job.
 Nothing here needs Spark.
 """
 
