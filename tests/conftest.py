@@ -21,6 +21,8 @@ def pytest_configure():
     archive = Path(__file__).parents[1] / ".cache" / "spark.jsa"
     if archive.is_file() and archive.stat().st_size:
         os.environ.setdefault("SPARK_SUBMIT_OPTS", java_options(archive))
+    # Where there is none, the tests use Java's own, and write none into the home of whoever runs them.
+    os.environ.setdefault("SPARK_SUBMIT_OPTS", "-Xshare:auto")
 
 
 def pytest_collection_modifyitems(items):

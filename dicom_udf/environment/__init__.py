@@ -4,6 +4,7 @@ It is read only for a run that plain Python starts on one machine. On Glue, on E
 platform's settings stay as they are (:func:`is_local_run`).
 """
 
+from dicom_udf.environment.class_archive import archive_options
 from dicom_udf.environment.jars import JarStore, open_jar_store
 from dicom_udf.environment.packages import SparkPackage, check_packages, use_fitting_spark
 from dicom_udf.environment.shell import Shell, check_shell, is_local_run, read_shell
@@ -13,6 +14,7 @@ __all__ = [
     "JarStore",
     "Shell",
     "SparkPackage",
+    "archive_options",
     "check_packages",
     "check_shell",
     "is_local_run",

@@ -375,10 +375,8 @@ def table_names(spark: SparkSession, database: str) -> list[str]:
         spark: The session.
         database: Catalog and database, e.g. ``lake.dicom``.
     """
-    jvm: Any = spark._jvm
-    catalog, _, name = database.partition(".")
-    namespace = jvm.org.apache.iceberg.catalog.Namespace.of(_strings(spark, name))
-    return sorted(str(one.name()) for one in _each(_catalog(spark, catalog).listTables(namespace)))
+    catalog, table = _place(spark, f"{database}.any")
+    return sorted(str(one.name()) for one in _each(catalog.listTables(table.namespace())))
 
 
 def find_table(spark: SparkSession, name: str) -> Any | None:
@@ -485,9 +483,8 @@ def _id(number: int) -> dict[str, str]:
 def _place(spark: SparkSession, name: str) -> tuple[Any, Any]:
     """Return the catalog of a table ``catalog.database.table``, and the table's identifier in it."""
     jvm: Any = spark._jvm
-    catalog, database, table = name.split(".")
-    identifier = jvm.org.apache.iceberg.catalog.TableIdentifier.of(_strings(spark, database, table))
-    return _catalog(spark, catalog), identifier
+    catalog, _, table = name.partition(".")
+    return _catalog(spark, catalog), jvm.org.apache.iceberg.catalog.TableIdentifier.parse(table)
 
 
 def _catalog(spark: SparkSession, name: str) -> Any:
@@ -495,15 +492,6 @@ def _catalog(spark: SparkSession, name: str) -> Any:
     # A session makes its catalogs when it first needs them, from the settings of the session that is active then.
     jvm.org.apache.spark.sql.SparkSession.setActiveSession(spark._jsparkSession)
     return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergCatalog(spark._jsparkSession, name)
-
-
-def _strings(spark: SparkSession, *texts: str) -> Any:
-    """Return texts as an array of Java."""
-    gateway: Any = spark.sparkContext._gateway
-    array = gateway.new_array(gateway.jvm.java.lang.String, len(texts))
-    for index, text in enumerate(texts):
-        array[index] = text
-    return array
 
 
 def _class_name(error: Py4JJavaError) -> str:

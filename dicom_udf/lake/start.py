@@ -15,7 +15,15 @@ from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
-from dicom_udf.environment import Shell, is_local_run, open_jar_store, read_shell, use_fitting_spark
+from dicom_udf.environment import (
+    Shell,
+    SparkPackage,
+    archive_options,
+    is_local_run,
+    open_jar_store,
+    read_shell,
+    use_fitting_spark,
+)
 from dicom_udf.errors import ConfigurationError
 
 __all__ = ["AWS_PACKAGE", "ICEBERG_PACKAGE", "start_spark"]
@@ -70,6 +78,7 @@ def start_spark(builder: SparkSession.Builder, master: str, packages: list[str])
         variables.pop(name, None)
     settings |= {**_local_settings(shell), **shell.settings, "spark.master": master}
     to_fetch = _add_jars(settings, shell, packages)
+    _add_archive(settings, shell, package)
     with _set_while_starting(shell.variables), _report_end_of_java(is_fetching="spark.jars.packages" in settings):
         if shell.user is not None:
             _start_java(settings, shell.user, to_fetch)
@@ -136,6 +145,16 @@ def _add_jars(settings: dict[str, str], shell: Shell, packages: list[str]) -> li
         return missing
     settings["spark.jars.packages"] = ",".join(missing)
     return []
+
+
+def _add_archive(settings: dict[str, str], shell: Shell, package: SparkPackage) -> None:
+    """Let Java find its classes in an archive, if all jars are on the class path, which the archive belongs to."""
+    path = settings.get("spark.driver.extraClassPath")
+    if path is None or "spark.jars.packages" in settings:
+        return
+    home = shell.variables["SPARK_HOME"] or package.home or ""
+    options = archive_options(os.environ, shell.variables["JAVA_HOME"], home, path.split(os.pathsep))
+    settings["spark.driver.extraJavaOptions"] = f"{settings['spark.driver.extraJavaOptions']} {options}".rstrip()
 
 
 def _start_java(settings: Mapping[str, str], user: str, packages: list[str]) -> None:
