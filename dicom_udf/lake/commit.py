@@ -71,7 +71,7 @@ def _append(files: _Files, table: LakeTable) -> int | None:
     added = files.of(table)
     if not added:
         return None
-    return iceberg.append_files(files.lake.spark, files.lake.load(table.name), added, wap_id=files.staged.batch.id)
+    return iceberg.stage_files(files.lake.spark, files.lake.load(table.name), added, wap_id=files.staged.batch.id)
 
 
 def _replace(files: _Files, table: LakeTable) -> int | None:

@@ -48,7 +48,7 @@ def gather(lake: Lake, staged: StagedBatch, tables: Sequence[LakeTable]) -> Data
     A task that fails or runs twice leaves files that no snapshot will name; maintenance deletes them.
 
     Returns:
-        The files' texts by table, for ``iceberg.append_files`` or ``iceberg.replace_rows``.
+        The files' texts by table, for ``iceberg.stage_files`` or ``iceberg.replace_rows``.
 
     Raises:
         RunFailedError: Files can't be written.

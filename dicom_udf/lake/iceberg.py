@@ -10,10 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from uuid import uuid4
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from py4j.protocol import Py4JJavaError
 from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import DataFrame, SparkSession
@@ -27,7 +24,6 @@ __all__ = [
     "add_columns",
     "all_files_exist",
     "append_files",
-    "append_rows",
     "cherry_pick",
     "column_names",
     "create_table",
@@ -53,6 +49,7 @@ __all__ = [
     "set_properties",
     "spec_id",
     "spec_jsons",
+    "stage_files",
     "staged_snapshots",
     "table_names",
 ]
@@ -206,7 +203,12 @@ def overwrite_table(rows: DataFrame, name: str, snapshot: int, *, wap_id: str) -
     return next(iter(staged_snapshots(load_table(spark, name), wap_id) - before))
 
 
-def append_files(spark: SparkSession, table: Any, data_files: Sequence[str], *, wap_id: str) -> int:
+def append_files(spark: SparkSession, table: Any, data_files: Sequence[str]) -> None:
+    """Add data files to a table, in one snapshot that readers see at once; arguments as for :func:`stage_files`."""
+    _new_append(spark, table, data_files).commit()
+
+
+def stage_files(spark: SparkSession, table: Any, data_files: Sequence[str], *, wap_id: str) -> int:
     """Stage a snapshot with further data files under an id; no reader sees it before it is published.
 
     Args:
@@ -218,10 +220,14 @@ def append_files(spark: SparkSession, table: Any, data_files: Sequence[str], *, 
     Returns:
         The staged snapshot.
     """
+    return _stage(table, _new_append(spark, table, data_files), wap_id)
+
+
+def _new_append(spark: SparkSession, table: Any, data_files: Sequence[str]) -> Any:
     append = table.newAppend()
     for one in _content_files(spark, table, data_files):
         append.appendFile(one)
-    return _stage(table, append, wap_id)
+    return append
 
 
 def replace_rows(
@@ -443,41 +449,6 @@ def set_properties(table: Any, changed: Mapping[str, str]) -> None:
     for key, value in changed.items():
         update.set(key, value)
     update.commit()
-
-
-def append_rows(spark: SparkSession, table: Any, rows: pa.Table) -> None:
-    """Append rows that fit into memory to a table without partitions, as one file and without a Spark job.
-
-    Args:
-        spark: The session.
-        table: The table.
-        rows: Its columns in its order; of scalars and lists of scalars.
-    """
-    jvm: Any = spark._jvm
-    schema = json.loads(jvm.org.apache.iceberg.SchemaParser.toJson(table.schema()))
-    fields = [_with_id(field, one) for field, one in zip(schema["fields"], rows.schema, strict=True)]
-    content = pa.BufferOutputStream()
-    pq.write_table(rows.cast(pa.schema(fields)), content, compression="zstd")
-    data = content.getvalue().to_pybytes()
-    place = table.locationProvider().newDataLocation(f"{uuid4()}.parquet")
-    stream = table.io().newOutputFile(place).create()
-    stream.write(data)
-    stream.close()
-    file = jvm.org.apache.iceberg.DataFiles.builder(table.spec()).withPath(place).withFormat("parquet")
-    file = file.withFileSizeInBytes(len(data)).withRecordCount(rows.num_rows).build()
-    table.newAppend().appendFile(file).commit()
-
-
-def _with_id(field: Mapping[str, Any], column: pa.Field) -> pa.Field:
-    """Return an Arrow field with the id of its column in Iceberg's schema: readers find columns by id."""
-    kind = column.type
-    if pa.types.is_list(kind):
-        kind = pa.list_(pa.field("element", kind.value_type, metadata=_id(field["type"]["element-id"])))
-    return pa.field(field["name"], kind, metadata=_id(field["id"]))
-
-
-def _id(number: int) -> dict[str, str]:
-    return {"PARQUET:field_id": str(number)}
 
 
 def _place(spark: SparkSession, name: str) -> tuple[Any, Any]:

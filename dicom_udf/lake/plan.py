@@ -13,12 +13,14 @@ from pyspark.sql import functions as F
 
 from dicom_udf.columns import Field, Table, spark_ddl
 from dicom_udf.config import IngestConfig
+from dicom_udf.datafiles import write_data_files
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake import iceberg, listing
 from dicom_udf.lake.batch import Batch, listing_name, plan_name
 from dicom_udf.lake.comparison import KnownObject, compare, plan_rows
 from dicom_udf.lake.listing import LISTING_TABLE, ListedObjects, write_table
 from dicom_udf.lake.tables import Lake
+from dicom_udf.lake.targets import target_of
 from dicom_udf.sources import Patterns
 
 __all__ = [
@@ -205,7 +207,8 @@ def _count(rows: pa.Table) -> _Counts:
 def _write_rows(lake: Lake, plan_id: str, rows: pa.Table) -> None:
     """Write a short plan to its staging table: the rows that a staged batch replaces must survive this run."""
     table = lake.create_staging(plan_name(plan_id), spark_ddl(_PLAN_TABLE))
-    iceberg.append_rows(lake.spark, table, rows)
+    files = list(write_data_files(target_of(lake, table, plan_name(plan_id)), [rows], partition=()))
+    iceberg.append_files(lake.spark, table, files)
 
 
 def _plan_in_tables(

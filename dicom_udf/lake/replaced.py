@@ -23,8 +23,9 @@ from dicom_udf.lake.targets import write_target
 
 __all__ = ["write_deletes"]
 
-_NAMED = 1_000
-"""So many objects at most are named in the query: Iceberg then passes over files by their bounds of source_uri."""
+_NAMED = 200
+"""So many objects at most are named in the query: Iceberg then passes over files by their bounds of source_uri
+(``InclusiveMetricsEvaluator.IN_PREDICATE_LIMIT``)."""
 
 
 def write_deletes(

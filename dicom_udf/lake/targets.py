@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from dicom_udf.datafiles import WriteTarget
 from dicom_udf.lake import iceberg
 from dicom_udf.lake.layout import INSTANCES
 from dicom_udf.lake.tables import Lake
 
-__all__ = ["instances_period", "write_target"]
+__all__ = ["instances_period", "target_of", "write_target"]
 
 _PERIODS = {"identity": "day", "day": "day", "month": "month", "year": "year"}
 
 
 def write_target(lake: Lake, table: str) -> WriteTarget:
     """Return the parts of a table that a writer of its data files needs, as the table is now."""
-    loaded = lake.load(table)
+    return target_of(lake, lake.load(table), table)
+
+
+def target_of(lake: Lake, loaded: Any, name: str) -> WriteTarget:
+    """Return the same of a loaded table, which may be a staging table; ``name`` is for messages."""
     return WriteTarget(
-        table=table,
+        table=name,
         folder=f"{iceberg.location(loaded)}/data",
         schema=iceberg.schema_json(lake.spark, loaded),
         specs=iceberg.spec_jsons(lake.spark, loaded),

@@ -96,7 +96,7 @@ def amid_gathering() -> None:
 POINTS: dict[str, Callable[[], None]] = {
     "holding the lease": before(pipeline, "connect_lake"),
     "listing written": after(pipeline, "write_listing"),
-    "plan table made, not filled": before(iceberg, "append_rows"),
+    "plan table made, not filled": before(iceberg, "append_files"),
     "plan written": after(pipeline, "make_plan"),
     "during staging": amid_staging,
     "merged batch staged": after(pipeline, "stage_batch"),

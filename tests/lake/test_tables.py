@@ -8,8 +8,10 @@ import pyarrow as pa
 import pytest
 
 from dicom_udf.config import IngestConfig, LakeLocation
+from dicom_udf.datafiles import write_data_files
 from dicom_udf.lake import iceberg
 from dicom_udf.lake.tables import Lake, connect_lake
+from dicom_udf.lake.targets import target_of
 from dicom_udf.pipeline import ingest
 from tests.lake.test_crashes import write
 
@@ -106,8 +108,9 @@ def test_rows_are_appended_without_a_job_and_the_table_is_dropped_with_its_files
             "batch": pa.array([1, 2], pa.int32()),
         }
     )
-    iceberg.append_rows(lake.spark, made, rows)
-    iceberg.append_rows(lake.spark, made, rows)
+    target = target_of(lake, made, "plan_x")
+    for _ in range(2):
+        iceberg.append_files(lake.spark, made, list(write_data_files(target, [rows], partition=())))
     found = [tuple(row) for row in lake.staging_table("plan_x").collect()]
     assert sorted(found, key=lambda row: row[-1]) == [
         ("file:///a", None, datetime(2024, 1, 2, 3, 4, 5, 6), [date(2024, 1, 1), None], 1),
