@@ -29,7 +29,7 @@ from dicom_udf.lake.batch import Batch, drop_plan, new_plan_id
 from dicom_udf.lake.commit import commit_batch
 from dicom_udf.lake.listing import write_listing
 from dicom_udf.lake.plan import make_plan
-from dicom_udf.lake.stage import STAGE_PROPERTIES
+from dicom_udf.lake.stage import create_stage
 from dicom_udf.lake.staged import open_staged
 from dicom_udf.lake.tables import Lake, connect_lake
 from dicom_udf.packing import STAGE, pack_instances, stage_batches
@@ -167,7 +167,7 @@ def add(lake: Lake, template: dict[str, Any], first: int, count: int, *, is_new:
     refs = [(uri(number), 1000, "e" if is_new else key, None) for number in range(first, first + count)]
     make_plan(lake, key, listed=write_listing(lake, key, iter([object_batch(refs)])), scope=None)
     started = time.perf_counter()
-    lake.create_staging(batch.stage, spark_ddl(STAGE), STAGE_PROPERTIES)
+    create_stage(lake, batch.stage, "month")
     parts = lake.spark.range(first, first + count, 500, numPartitions=max(1, min(64, count // 500)))
     made = partial_rows(template, first + count)
     parts.mapInArrow(made, spark_ddl(STAGE)).writeTo(lake.staging_name(batch.stage)).append()

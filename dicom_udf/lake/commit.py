@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cached_property, partial
+from typing import Any
 
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake import iceberg, layout
@@ -32,9 +33,10 @@ def commit_batch(lake: Lake, staged: StagedBatch) -> None:
         RunFailedError: A table could not be written or published; the next run does it again.
     """
     batch = staged.batch
-    left = [table for table in layout.LAKE_TABLES if not is_published(lake, table.name, batch.id, batch.begun)]
+    loaded = [(table, lake.load(table.name)) for table in layout.LAKE_TABLES]
+    left = [(table, one) for table, one in loaded if not is_published(lake, one, batch.id, batch.begun)]
     files = _Files(lake, staged, left)
-    for table in left:
+    for table, _ in left:
         write = partial(_append if batch.is_new else _replace, files, table)
         publish(lake, table.name, batch.id, begun=batch.begun, write=write)
 
@@ -42,17 +44,17 @@ def commit_batch(lake: Lake, staged: StagedBatch) -> None:
 class _Files:
     """The data files of a staged batch. They are made again for a table whose columns or partitions have changed."""
 
-    def __init__(self, lake: Lake, staged: StagedBatch, tables: list[LakeTable]) -> None:
+    def __init__(self, lake: Lake, staged: StagedBatch, tables: list[tuple[LakeTable, Any]]) -> None:
         self.lake = lake
         self.staged = staged
-        self._forms = {table.name: self._form(table) for table in tables}
+        self._forms = {table.name: _form(loaded) for table, loaded in tables}
         self._files = gather(lake, staged, tables) if tables else {}
 
-    def of(self, table: LakeTable) -> list[str]:
+    def of(self, table: LakeTable, loaded: Any) -> list[str]:
         """Return the texts of the files of a table, for its schema and partitions of now."""
-        form = self._form(table)
+        form = _form(loaded)
         if form != self._forms[table.name]:
-            self._files[table.name] = gather(self.lake, self.staged, [table]).get(table.name, [])
+            self._files[table.name] = gather(self.lake, self.staged, [(table, loaded)]).get(table.name, [])
             self._forms[table.name] = form
         return self._files.get(table.name, [])
 
@@ -61,17 +63,16 @@ class _Files:
         """Each study date at which the batch removes or adds rows: old rows are sought in these partitions."""
         return sorted(self.staged.batch.old_study_dates(self.lake) | self.staged.study_dates())
 
-    def _form(self, table: LakeTable) -> tuple[int, int]:
-        loaded = self.lake.load(table.name)
-        return iceberg.schema_id(loaded), iceberg.spec_id(loaded)
+
+def _form(table: Any) -> tuple[int, int]:
+    return iceberg.schema_id(table), iceberg.spec_id(table)
 
 
 def _append(files: _Files, table: LakeTable) -> int | None:
     """Stage a snapshot with a table's new rows; None where there are none."""
-    added = files.of(table)
-    if not added:
-        return None
-    return iceberg.stage_files(files.lake.spark, files.lake.load(table.name), added, wap_id=files.staged.batch.id)
+    loaded = files.lake.load(table.name)
+    added = files.of(table, loaded)
+    return iceberg.stage_files(files.lake.spark, loaded, added, wap_id=files.staged.batch.id) if added else None
 
 
 def _replace(files: _Files, table: LakeTable) -> int | None:
@@ -82,14 +83,14 @@ def _replace(files: _Files, table: LakeTable) -> int | None:
     """
     lake, batch = files.lake, files.staged.batch
     for _ in range(_TRIES):
-        added = files.of(table)
         loaded = lake.load(table.name)
+        added = files.of(table, loaded)
         parent = iceberg.current_snapshot(loaded)
         deletes: list[str] = []
         data_files: list[str] = []
         if parent is not None:
             dates = files.study_dates if table.is_by_study_date else ()
-            deletes, data_files = write_deletes(lake, table, batch, snapshot=parent, dates=dates)
+            deletes, data_files = write_deletes(lake, table, loaded, batch, snapshot=parent, dates=dates)
         if not added and not deletes:
             return None
         staged = iceberg.replace_rows(lake.spark, loaded, added, deletes, data_files, parent=parent, wap_id=batch.id)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,7 +24,7 @@ from dicom_udf.lake.promoted_columns import fill_rows, promoted_columns
 from dicom_udf.lake.session import CATALOG
 from dicom_udf.lake.staged import StagedBatch
 from dicom_udf.lake.tables import Lake
-from dicom_udf.lake.targets import instances_period, write_target
+from dicom_udf.lake.targets import target_of
 from dicom_udf.row_kind import RowKind
 
 __all__ = ["gather", "partition_keys"]
@@ -42,10 +43,15 @@ DataFiles = dict[str, list[str]]
 """Texts of Iceberg's ``DataFile`` by table."""
 
 
-def gather(lake: Lake, staged: StagedBatch, tables: Sequence[LakeTable]) -> DataFiles:
+def gather(lake: Lake, staged: StagedBatch, tables: Sequence[tuple[LakeTable, Any]]) -> DataFiles:
     """Write the rows of a staged batch into data files of tables; no snapshot names the files yet.
 
     A task that fails or runs twice leaves files that no snapshot will name; maintenance deletes them.
+
+    Args:
+        lake: The lake.
+        staged: The batch.
+        tables: Each table, and the loaded one, as :meth:`Lake.load` returns it.
 
     Returns:
         The files' texts by table, for ``iceberg.stage_files`` or ``iceberg.replace_rows``.
@@ -54,7 +60,7 @@ def gather(lake: Lake, staged: StagedBatch, tables: Sequence[LakeTable]) -> Data
         RunFailedError: Files can't be written.
     """
     found: DataFiles = defaultdict(list)
-    gathered = [GatheredTable(write_target(lake, one.name), one.kind, one.rows) for one in tables]
+    gathered = [GatheredTable(target_of(lake, loaded, one.name), one.kind, one.rows) for one, loaded in tables]
     by_payload = [one for one in gathered if one.kind is RowKind.INSTANCE]
     by_row = [one for one in gathered if one.kind is not RowKind.INSTANCE]
     pairs: list[tuple[str, str]] = []
@@ -69,9 +75,7 @@ def gather(lake: Lake, staged: StagedBatch, tables: Sequence[LakeTable]) -> Data
 
 def _gather_payloads(lake: Lake, staged: StagedBatch, tables: Sequence[GatheredTable]) -> list[tuple[str, str]]:
     tasks = assign_payloads(staged.payloads(), cores=lake.spark.sparkContext.defaultParallelism)
-    period = instances_period(lake)
-    promoted = promoted_columns(lake)
-    write = partial(gather_payloads, tables=tables, period=period, filling=_filling(promoted))
+    write = partial(gather_payloads, tables=tables, period=staged.period, filling=_filling(promoted_columns(lake)))
     if staged.rows is not None:
         return [pair for task in tasks for pair in write(_own_payloads(staged.rows, task), task)]
     routes = [(payload, number) for number, task in enumerate(tasks) for payload in task.payloads]

@@ -11,10 +11,11 @@ from pyspark.sql import DataFrame
 from dicom_udf.columns import spark_ddl
 from dicom_udf.errors import FailureCode
 from dicom_udf.lake.batch import Batch
+from dicom_udf.lake.layout import INSTANCES
 from dicom_udf.lake.promoted_columns import promoted_columns
-from dicom_udf.lake.stage import STAGE_PROPERTIES
+from dicom_udf.lake.stage import create_stage
 from dicom_udf.lake.tables import Lake
-from dicom_udf.lake.targets import instances_period
+from dicom_udf.lake.targets import period_of, target_of
 from dicom_udf.packing import STAGE, pack_instances, stage_batches
 from dicom_udf.row_kind import RowKind
 
@@ -55,12 +56,13 @@ def convert_stage(lake: Lake, batch: Batch) -> str:
     if "payload" in wide.columns:
         return batch.stage
     name = f"packed_{batch.id}"
-    lake.create_staging(name, spark_ddl(STAGE), STAGE_PROPERTIES)
+    period = period_of(target_of(lake, lake.load(INSTANCES.name), INSTANCES.name))
+    create_stage(lake, name, period)
     failures = wide.where(f"kind = '{RowKind.FAILURE}'").select(
         *(field.name for field in STAGE.fields if field.name in wide.columns and field.name not in _NOT_OF_FAILURES)
     )
     entries = lake.spark.sql(_ENTRIES, wide=wide)
-    packed = _pack(lake, wide)
+    packed = _pack(lake, wide, period)
     rows = packed.unionByName(failures, allowMissingColumns=True).unionByName(entries, allowMissingColumns=True)
     rows.writeTo(lake.staging_name(name)).append()
     return name
@@ -69,10 +71,10 @@ def convert_stage(lake: Lake, batch: Batch) -> str:
 _NOT_OF_FAILURES = ("part", "bytes_read", "requests")
 
 
-def _pack(lake: Lake, wide: DataFrame) -> DataFrame:
-    instances = wide.where(f"kind = '{RowKind.INSTANCE}'").drop(*_NOT_OF_INSTANCES)
+def _pack(lake: Lake, wide: DataFrame, period: str) -> DataFrame:
+    rows = wide.where(f"kind = '{RowKind.INSTANCE}'").drop(*_NOT_OF_INSTANCES)
     keep = frozenset(one.column for one in promoted_columns(lake) if one.column in wide.columns)
-    return instances.mapInArrow(partial(_pack_rows, period=instances_period(lake), keep=keep), spark_ddl(STAGE))
+    return rows.mapInArrow(partial(_pack_rows, period=period, keep=keep), spark_ddl(STAGE))
 
 
 def _pack_rows(batches: Iterator[pa.RecordBatch], period: str, keep: frozenset[str]) -> Iterator[pa.RecordBatch]:

@@ -56,12 +56,16 @@ class Promotion:
     columns: tuple[str, ...]
 
 
-def promoted_columns(lake: Lake) -> tuple[Promoted, ...]:
+def promoted_columns(lake: Lake, instances: Any = None) -> tuple[Promoted, ...]:
     """Return the columns of ``instances`` besides the declared ones, sorted by name.
 
     It excludes columns that were dropped or later declared.
+
+    Args:
+        lake: The lake.
+        instances: The table, if it is loaded already.
     """
-    table = lake.load(INSTANCES.name)
+    table = lake.load(INSTANCES.name) if instances is None else instances
     own = iceberg.column_names(lake.spark, table) - {field.name for field in INSTANCES.columns().fields}
     kept = {key: value for key, value in iceberg.properties(table).items() if key.startswith(_KEPT)}
     return tuple(Promoted.from_json(kept[key]) for key in sorted(kept) if key.removeprefix(_KEPT) in own)

@@ -32,7 +32,7 @@ from dicom_udf.lake.promoted_columns import (
     find_promotion,
     promoted_columns,
 )
-from dicom_udf.lake.publish import publish
+from dicom_udf.lake.publish import is_published, publish
 from dicom_udf.lake.tables import Lake, connect_lake
 from dicom_udf.logs import set_run_id
 from dicom_udf.read import files_table
@@ -106,7 +106,8 @@ def _fill(lake: Lake, promotion: Promotion, promoted: Sequence[Promoted]) -> Non
     """Publish one snapshot in which all rows have the promotion's columns, and mark the promotion as finished."""
     to_fill = [one for one in promoted if one.column in promotion.columns]
     write = partial(_rewrite, lake, to_fill, promotion.run)
-    publish(lake, INSTANCES.name, promotion.run, begun=promotion.begun, write=write)
+    if not is_published(lake, lake.load(INSTANCES.name), promotion.run, promotion.begun):
+        publish(lake, INSTANCES.name, promotion.run, begun=promotion.begun, write=write)
     end_promotion(lake, promotion)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake import iceberg
@@ -21,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 def publish(lake: Lake, table: str, batch_id: str, *, begun: datetime, write: Callable[[], int | None]) -> None:
-    """Let ``write`` stage a snapshot, and make it current; once, however often it is called for a batch.
+    """Let ``write`` stage a snapshot, and make it current, once: the caller has seen that it is not published yet.
 
     The lease is checked before the snapshot is written and again before it is published. A replacement is published
     only while the snapshot that it was made from is current: Iceberg publishes overwrites by fast-forward only. After
@@ -40,8 +41,6 @@ def publish(lake: Lake, table: str, batch_id: str, *, begun: datetime, write: Ca
         RunFailedError: The snapshot could not be published; the next run does it again.
     """
     for _ in range(_TRIES):
-        if is_published(lake, table, batch_id, begun):
-            return
         lake.check_lease()
         snapshot = write()
         if snapshot is None:
@@ -52,15 +51,25 @@ def publish(lake: Lake, table: str, batch_id: str, *, begun: datetime, write: Ca
         except iceberg.CherryPickError as error:
             # The table's history shows whether the snapshot was published.
             _log.info("batch %s on %s: %s", batch_id, table, error)
-    if not is_published(lake, table, batch_id, begun):
-        raise RunFailedError(f"batch {batch_id} was staged in {lake.name(table)} but not published; run the job again")
+            if is_published(lake, lake.load(table), batch_id, begun):
+                return
+        else:
+            return
+    raise RunFailedError(f"batch {batch_id} was staged in {lake.name(table)} but not published; run the job again")
 
 
 def _publish(lake: Lake, table: str, snapshot: int) -> None:
     iceberg.cherry_pick(lake.spark, lake.name(table), snapshot)
 
 
-def is_published(lake: Lake, table: str, batch_id: str, begun: datetime) -> bool:
-    """Return whether a table's history has a snapshot of a batch; the parameters are those of :func:`publish`."""
+def is_published(lake: Lake, table: Any, batch_id: str, begun: datetime) -> bool:
+    """Return whether the history of a loaded table has a snapshot of a batch.
+
+    Args:
+        lake: The lake.
+        table: The table, as :meth:`Lake.load` returns it.
+        batch_id: The id that the snapshot would be published under.
+        begun: As in :func:`publish`.
+    """
     earliest = int((begun.replace(tzinfo=UTC) - _SKEW).timestamp() * 1000)
-    return iceberg.is_in_history(lake.spark, lake.load(table), batch_id, since=earliest)
+    return iceberg.is_in_history(lake.spark, table, batch_id, since=earliest)

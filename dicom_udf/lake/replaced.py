@@ -19,7 +19,7 @@ from dicom_udf.lake.batch import Batch
 from dicom_udf.lake.faults import raise_task_errors
 from dicom_udf.lake.layout import LakeTable
 from dicom_udf.lake.tables import Lake
-from dicom_udf.lake.targets import write_target
+from dicom_udf.lake.targets import target_of
 
 __all__ = ["write_deletes"]
 
@@ -29,13 +29,14 @@ _NAMED = 200
 
 
 def write_deletes(
-    lake: Lake, table: LakeTable, batch: Batch, *, snapshot: int, dates: Sequence[date]
+    lake: Lake, table: LakeTable, loaded: Any, batch: Batch, *, snapshot: int, dates: Sequence[date]
 ) -> tuple[list[str], list[str]]:
     """Write the positions of all rows of a batch's planned objects, one file for each data file that has some.
 
     Args:
         lake: The lake.
         table: The table.
+        loaded: The same, as :meth:`Lake.load` returns it.
         batch: The batch.
         snapshot: The snapshot whose rows are sought.
         dates: Study dates at which the rows can be; empty where the table isn't partitioned by date.
@@ -43,8 +44,8 @@ def write_deletes(
     Returns:
         The delete files' texts, and the paths of the data files that they refer to.
     """
-    target = write_target(lake, table.name)
-    partition = iceberg.partition_names(lake.spark, lake.load(table.name))
+    target = target_of(lake, loaded, table.name)
+    partition = iceberg.partition_names(lake.spark, loaded)
     known = lake.spark.read.option("snapshot-id", str(snapshot)).table(lake.name(table.name))
     if dates:
         known = known.where(F.col("study_date").isin(list(dates)))

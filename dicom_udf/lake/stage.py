@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 from dicom_udf.columns import spark_ddl
+from dicom_udf.datafiles import write_data_files
+from dicom_udf.lake import iceberg
 from dicom_udf.lake.batch import Batch
 from dicom_udf.lake.faults import raise_task_errors
+from dicom_udf.lake.layout import INSTANCES
 from dicom_udf.lake.promoted_columns import promoted_columns
 from dicom_udf.lake.tables import Lake
-from dicom_udf.lake.targets import instances_period
+from dicom_udf.lake.targets import period_of, target_of
 from dicom_udf.packing import STAGE, pack_batches
-from dicom_udf.tasks import ReadSettings, make_tasks, split_objects
+from dicom_udf.tasks import LEAST_COST, Item, ReadSettings, expected_cost, make_tasks, split_objects
 
-__all__ = ["STAGE_PROPERTIES", "LiveCounts", "stage_batch"]
+__all__ = ["SMALL_COST", "STAGE_PERIOD", "LiveCounts", "create_stage", "stage_batch"]
 
-STAGE_PROPERTIES = {
+_PROPERTIES = {
     # Payloads are packed already. Iceberg's writer and its vectorized reader hold some hundred rows at the least, and
     # a row may have 8 MiB and more.
     "write.parquet.compression-codec": "uncompressed",
@@ -30,6 +33,13 @@ STAGE_PROPERTIES = {
     "read.parquet.vectorization.enabled": "false",
 }
 """Properties of the staging table of a batch, besides those of all staging tables."""
+
+STAGE_PERIOD = "dicom-lake.period"
+"""The property that has the period of the stage's partition values: ``instances`` may have another one later."""
+
+
+SMALL_COST = LEAST_COST
+"""A batch of this expected cost at most, in headers of loose objects, is read by the driver."""
 
 
 class LiveCounts:
@@ -53,9 +63,10 @@ class LiveCounts:
 
 
 def stage_batch(lake: Lake, batch: Batch, settings: ReadSettings, *, live: LiveCounts) -> None:
-    """Read the batch's objects on the executors, once, and append their rows to its staging table in one commit.
+    """Read the batch's objects, once, and append their rows to its staging table in one commit.
 
-    Nothing is staged if a task fails for good: the next run reads the batch again.
+    The executors read them, or this process where they are few: Spark takes seconds to start its first task. Nothing
+    is staged if a task fails for good: the next run reads the batch again.
 
     Args:
         lake: Where.
@@ -66,22 +77,48 @@ def stage_batch(lake: Lake, batch: Batch, settings: ReadSettings, *, live: LiveC
     Raises:
         RunFailedError: The source can't be read at all, e.g. since credentials have expired.
     """
-    lake.create_staging(batch.stage, spark_ddl(STAGE), STAGE_PROPERTIES)
-    context = lake.spark.sparkContext
+    loaded = lake.load(INSTANCES.name)
+    period = period_of(target_of(lake, loaded, INSTANCES.name))
+    stage = create_stage(lake, batch.stage, period)
     items = list(split_objects(batch.objects_to_read(lake), settings))
-    tasks = make_tasks(items, cores=context.defaultParallelism)
-    if not tasks:
+    if not items:
         return
+    pack = partial(
+        pack_batches,
+        settings=settings,
+        period=period,
+        promoted=promoted_columns(lake, loaded),
+        on_object=live.add,
+    )
+    if sum(map(expected_cost, items)) > SMALL_COST:
+        _stage_by_executors(lake, batch, items, pack)
+        return
+    rows = (pa.Table.from_batches([one]) for one in pack(items))
+    names = [field.name for field in STAGE.fields]
+    files = list(write_data_files(target_of(lake, stage, batch.stage), rows, partition=(), columns=names))
+    iceberg.append_files(lake.spark, stage, files)
+
+
+def create_stage(lake: Lake, name: str, period: str) -> Any:
+    """Make the empty staging table of a batch and return it; ``period`` is that of its partition values."""
+    return lake.create_staging(name, spark_ddl(STAGE), {**_PROPERTIES, STAGE_PERIOD: period})
+
+
+_Pack = Callable[[Iterable[Item]], Iterator[pa.RecordBatch]]
+
+
+def _stage_by_executors(lake: Lake, batch: Batch, items: Sequence[Item], pack: _Pack) -> None:
+    context = lake.spark.sparkContext
+    tasks = make_tasks(items, cores=context.defaultParallelism)
     # A slice per task: Spark starts them in their order, and ships to each only what is its own.
     packed = context.parallelize([(pickle.dumps(task),) for task in tasks], len(tasks))
-    promoted = promoted_columns(lake)
-    read = partial(_read_tasks, settings=settings, period=instances_period(lake), promoted=promoted, on_object=live.add)
-    rows = lake.spark.createDataFrame(packed, "task binary", verifySchema=False).mapInArrow(read, spark_ddl(STAGE))
+    rows = lake.spark.createDataFrame(packed, "task binary", verifySchema=False)
     with raise_task_errors():
+        rows = rows.mapInArrow(partial(_read_tasks, pack=pack), spark_ddl(STAGE))
         rows.writeTo(lake.staging_name(batch.stage)).append()
 
 
-def _read_tasks(batches: Iterator[pa.RecordBatch], **arguments: Any) -> Iterator[pa.RecordBatch]:
+def _read_tasks(batches: Iterable[pa.RecordBatch], pack: _Pack) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         for task in batch.column(0).to_pylist():
-            yield from pack_batches(pickle.loads(task), **arguments)
+            yield from pack(pickle.loads(task))

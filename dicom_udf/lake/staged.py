@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,10 +13,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dicom_udf.columns import arrow_schema
+from dicom_udf.config import S3Access
 from dicom_udf.datafiles.reading import read_file
 from dicom_udf.gathering import Payload
 from dicom_udf.lake import iceberg
 from dicom_udf.lake.batch import Batch
+from dicom_udf.lake.stage import STAGE_PERIOD
 from dicom_udf.lake.tables import Lake
 from dicom_udf.packing import STAGE
 from dicom_udf.row_kind import RowKind
@@ -65,12 +68,14 @@ class StagedBatch:
 
     Attributes:
         batch: The batch.
+        period: ``day``, ``month`` or ``year``: the period of its partition values.
         counts: Its rows by kind.
         frame: Its rows, with the columns of :data:`dicom_udf.packing.STAGE`.
         rows: The same in memory, where they are few; None otherwise.
     """
 
     batch: Batch
+    period: str
     counts: StagedCounts
     frame: DataFrame
     rows: pa.Table | None
@@ -105,18 +110,20 @@ def open_staged(lake: Lake, batch: Batch, stage: str | None = None) -> StagedBat
         stage: Name of the staging table; by default the batch's own.
     """
     name = stage or batch.stage
+    table = iceberg.load_table(lake.spark, lake.staging_name(name))
+    period = iceberg.properties(table)[STAGE_PERIOD]
     frame = lake.staging_table(name)
-    rows = _read_small(lake, name)
-    return StagedBatch(batch, _count_frame(frame) if rows is None else _count_rows(rows), frame, rows)
+    rows = _read_small(table, lake.location.access)
+    return StagedBatch(batch, period, _count_frame(frame) if rows is None else _count_rows(rows), frame, rows)
 
 
-def _read_small(lake: Lake, stage: str) -> pa.Table | None:
+def _read_small(stage: Any, access: S3Access) -> pa.Table | None:
     """Return the rows of a stage if they are few."""
-    files = iceberg.data_files(iceberg.load_table(lake.spark, lake.staging_name(stage)))
+    files = iceberg.data_files(stage)
     if sum(size for _, size, _ in files) > SMALL_BYTES or sum(rows for _, _, rows in files) > SMALL_ROWS:
         return None
     schema = arrow_schema(STAGE)
-    found = [read_file(url, schema, access=lake.location.access) for url, _, _ in files]
+    found = [read_file(url, schema, access=access) for url, _, _ in files]
     return pa.concat_tables([schema.empty_table(), *found])
 
 

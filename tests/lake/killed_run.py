@@ -55,7 +55,7 @@ def _wrap(place: Any, name: str, call: int, *, is_after: bool) -> None:
 
 def amid_staging() -> None:
     """Die as soon as the first task has ended and others haven't."""
-    tasks.LEAST_COST = 1  # several tasks, few as the objects are
+    tasks.LEAST_COST, stage.SMALL_COST = 1, 0  # several tasks on the executors, few as the objects are
     real = stage.LiveCounts.__init__
 
     def init(self: Any, lake: Any) -> None:

@@ -60,7 +60,7 @@ def kill_one_when(is_time: Callable[[], bool]) -> None:
 
 
 def lose_one_amid_staging() -> None:
-    tasks.LEAST_COST = 1  # several tasks, few as the objects are
+    tasks.LEAST_COST, stage.SMALL_COST = 1, 0  # several tasks on the executors, few as the objects are
     real = stage.LiveCounts.__init__
 
     def init(self: Any, lake: Any) -> None:

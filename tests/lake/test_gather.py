@@ -13,13 +13,13 @@ from dicom_udf.answers.local import run_query
 from dicom_udf.columns import spark_ddl
 from dicom_udf.config import IngestConfig, LakeLocation
 from dicom_udf.datafiles.partitions import partition_values
-from dicom_udf.lake import gather, staged
+from dicom_udf.lake import gather, stage, staged
 from dicom_udf.lake.batch import Batch
 from dicom_udf.lake.gather import partition_keys
 from dicom_udf.lake.layout import INSTANCES
-from dicom_udf.lake.stage import STAGE_PROPERTIES
+from dicom_udf.lake.stage import create_stage
 from dicom_udf.lake.tables import connect_lake
-from dicom_udf.lake.targets import write_target
+from dicom_udf.lake.targets import target_of
 from dicom_udf.packing import STAGE, stage_batches
 from dicom_udf.pipeline import ingest
 
@@ -42,7 +42,7 @@ def lake(tmp_path_factory, spark):
 def test_buckets_are_icebergs(lake):
     uris = [f"s3://bucket/{'ü€😀x' * (number % 7)}{'a' * (number % 11)}{number}" for number in range(500)] + ["", "a"]
     rows = pa.table({"source_uri": uris})
-    [found] = partition_values(rows, write_target(lake, "objects"))
+    [found] = partition_values(rows, target_of(lake, lake.load("objects"), "objects"))
     frame = lake.spark.createDataFrame([(uri,) for uri in uris], "source_uri string")
     expected = frame.select("source_uri", F.expr("lake.system.bucket(16, source_uri)").alias("bucket")).collect()
     assert dict(zip(uris, found.to_pylist(), strict=True)) == {row["source_uri"]: row["bucket"] for row in expected}
@@ -81,6 +81,7 @@ def test_spark_and_the_driver_write_the_same_rows(spark, tmp_path, monkeypatch):
         (tmp_path / "source" / "3.dcm").touch()  # a replacement
         reports.append(ingest(config))
         monkeypatch.setattr(staged, "SMALL_BYTES", -1)
+        monkeypatch.setattr(stage, "SMALL_COST", -1)
     counted = [(one.instances, one.members, dict(one.failures), one.objects_read, one.requests) for one in reports]
     assert counted[:2] == counted[2:]
     assert counted[0][:2] == (135, 46)
@@ -96,7 +97,7 @@ def test_many_large_payloads_reach_python_in_bounded_batches(lake, monkeypatch):
     """300 payloads of 8 MiB: 2.4 GB, more than an Arrow array of bytes can hold."""
     payloads, size = 300, 8 << 20
     batch = Batch("20240101t000000_large", 1, payloads)
-    lake.create_staging(batch.stage, spark_ddl(STAGE), STAGE_PROPERTIES)
+    create_stage(lake, batch.stage, "day")
 
     def make(batches):
         for numbers in batches:
@@ -118,7 +119,7 @@ def test_many_large_payloads_reach_python_in_bounded_batches(lake, monkeypatch):
     monkeypatch.setattr(gather, "_write_payloads", note_sizes)
     found = staged.open_staged(lake, batch)
     assert found.rows is None
-    tables = [gather.GatheredTable(write_target(lake, INSTANCES.name), INSTANCES.kind)]
+    tables = [gather.GatheredTable(target_of(lake, lake.load(INSTANCES.name), INSTANCES.name), INSTANCES.kind)]
     noted = gather._gather_payloads(lake, found, tables)
     assert max(int(largest) for _, largest in noted) < 256 << 20
     assert sum(int(count) for count, _ in noted) >= payloads // 16

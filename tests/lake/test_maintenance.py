@@ -21,7 +21,7 @@ from dicom_udf.config import IngestConfig, LakeLocation, MaintainConfig
 from dicom_udf.lake import iceberg
 from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.maintenance import maintain
-from dicom_udf.lake.publish import publish
+from dicom_udf.lake.publish import is_published, publish
 from dicom_udf.lake.tables import connect_lake
 from dicom_udf.pipeline import ingest
 from tests.local_lake import files
@@ -176,8 +176,9 @@ def test_a_batch_that_is_staged_while_files_are_compacted_is_published_once(root
         compacted.append(maintain(replace(config, snapshot_days=7)).tables[0].files_rewritten)
         return staged.pop()
 
-    for _ in range(2):
-        publish(lake, "instances", wap_id, begun=datetime.now(UTC).replace(tzinfo=None), write=stage)
+    begun = datetime.now(UTC).replace(tzinfo=None)
+    publish(lake, "instances", wap_id, begun=begun, write=stage)
+    assert is_published(lake, lake.load("instances"), wap_id, begun)
     after = rows(lake)
     assert compacted == [12, 0][:tries], "a replacement is made again on the compacted files"
     assert len(after) == len(before) + grows_by
