@@ -1,33 +1,97 @@
-"""Parquet files of a small table, read whole without Spark."""
+"""The rows of a few Parquet files, read without Spark and without Java."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dicom_udf.aws.clients import TRIES
-from dicom_udf.aws.s3 import obstore_store
 from dicom_udf.config import S3Access
+from dicom_udf.datafiles.schema import Column, read_columns
+from dicom_udf.datafiles.target import WriteTarget
 
-__all__ = ["read_file"]
+__all__ = ["LiveFile", "read_live_rows"]
+
+_AT_ONCE = 8
+_FIELD_ID = b"PARQUET:field_id"
 
 
-def read_file(url: str, schema: pa.Schema, *, access: S3Access) -> pa.Table:
-    """Return the rows of a Parquet file with the columns of a schema.
+class LiveFile(NamedTuple):
+    """A data file of a table's snapshot.
+
+    Attributes:
+        location: Its path or URL, as the table names it.
+        bytes: Its size.
+        rows: Its rows, deleted ones included.
+        deletes: Locations of the position-delete files that may name rows of it.
+    """
+
+    location: str
+    bytes: int
+    rows: int
+    deletes: tuple[str, ...] = ()
+
+
+def read_live_rows(files: Sequence[LiveFile], target: WriteTarget, names: Sequence[str]) -> pa.Table:
+    """Return some columns of the rows of data files that are not deleted.
 
     Args:
-        url: A local path, a ``file:`` URI or an ``s3://`` URL.
-        schema: Columns by name.
-        access: The way to S3.
+        files: The files; some are read at once.
+        target: Their table: columns are found by their field ids, and a column that a file lacks is null.
+        names: The columns.
 
     Raises:
-        OSError: The file can't be read.
+        OSError: A file can't be read.
+        ConfigurationError, RunFailedError: S3 does not return a file.
     """
-    if url.startswith("s3://"):
-        bucket, _, key = url.removeprefix("s3://").partition("/")
-        store = obstore_store(bucket, access, retries=TRIES)
-        source: object = pa.BufferReader(store.get(key).bytes().to_bytes())
-    else:
-        source = url.removeprefix("file:")
-    with pq.ParquetFile(source) as file:
-        return file.read(columns=schema.names).select(schema.names).cast(schema)
+    by_name = {column.name: column for column in read_columns(target)}
+    columns = [by_name[name] for name in names]
+    schema = pa.schema([column.field.remove_metadata() for column in columns])
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="read") as pool:
+        found = pool.map(partial(_read_live, columns=columns, access=target.access), files)
+        return pa.concat_tables([schema.empty_table(), *(rows.cast(schema) for rows in found)])
+
+
+def _read_live(file: LiveFile, columns: Sequence[Column], access: S3Access) -> pa.Table:
+    with pq.ParquetFile(_open(file.location, access)) as stored:
+        by_id = {int((field.metadata or {}).get(_FIELD_ID, -1)): field.name for field in stored.schema_arrow}
+        rows = stored.read(columns=[by_id[column.id] for column in columns if column.id in by_id])
+        number = stored.metadata.num_rows
+    cells = [
+        rows.column(by_id[column.id]) if column.id in by_id else pa.nulls(number, column.field.type)
+        for column in columns
+    ]
+    is_live = np.ones(number, dtype=bool)
+    for location in file.deletes:
+        is_live[_deleted_positions(location, file.location, access)] = False
+    return pa.Table.from_arrays(cells, names=[column.name for column in columns]).filter(pa.array(is_live))
+
+
+def _deleted_positions(delete_file: str, data_file: str, access: S3Access) -> list[int]:
+    with pq.ParquetFile(_open(delete_file, access)) as stored:
+        rows = stored.read(columns=["file_path", "pos"])
+    pairs = zip(rows.column("file_path").to_pylist(), rows.column("pos").to_pylist(), strict=True)
+    return [position for path, position in pairs if path == data_file]
+
+
+def _open(location: str, access: S3Access) -> str | pa.BufferReader:
+    """Return the path of a local file, or the content of one in S3."""
+    if not location.startswith("s3://"):
+        return location.removeprefix("file:")
+    from obstore.exceptions import BaseError  # noqa: PLC0415 - a lake in a local folder needs no AWS library
+
+    from dicom_udf.aws.clients import TRIES  # noqa: PLC0415
+    from dicom_udf.aws.errors import to_aws_error, translate_aws_errors  # noqa: PLC0415
+    from dicom_udf.aws.s3 import obstore_store  # noqa: PLC0415
+
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    with translate_aws_errors("s3:GetObject", f"the lake's bucket {bucket}", has_begun=True):
+        try:
+            return pa.BufferReader(obstore_store(bucket, access, retries=TRIES).get(key).bytes().to_bytes())
+        except BaseError as error:
+            raise to_aws_error(error) from None

@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from dicom_udf.columns import Field
+from dicom_udf.datafiles.reading import LiveFile
 
 __all__ = [
     "CherryPickError",
@@ -28,13 +29,13 @@ __all__ = [
     "column_names",
     "create_table",
     "current_snapshot",
-    "data_files",
     "drop_table",
     "expiring_snapshots",
     "find_table",
     "has_class",
     "is_in_history",
     "is_scalar_column",
+    "live_files",
     "load_table",
     "location",
     "manifest_sizes",
@@ -260,10 +261,7 @@ def replace_rows(
     for one in _content_files(spark, table, delete_files):
         delta.addDeletes(one)
     if parent is not None:
-        jvm: Any = spark._jvm
-        files = jvm.java.util.ArrayList()
-        for path in referenced:
-            files.add(path)
+        files = _array_list(spark, referenced)
         delta.validateFromSnapshot(parent).validateDataFilesExist(files).validateDeletedFiles()
     try:
         staged = _stage(table, delta, wap_id)
@@ -321,14 +319,51 @@ def partition_names(spark: SparkSession, table: Any) -> list[str]:
     return [str(field.name()) for field in _each(jvm.org.apache.iceberg.Partitioning.partitionType(table).fields())]
 
 
-def data_files(table: Any) -> list[tuple[str, int, int]]:
-    """Return path, bytes and rows of the data files of a table's current snapshot; for tables of few files."""
-    scan = table.newScan().planFiles()
+def live_files(
+    spark: SparkSession, table: Any, *, most: int, uris: Sequence[str] | None = None, prefix: str = ""
+) -> list[LiveFile] | None:
+    """Return the data files of a table's current snapshot; None where there are many, or not all are Parquet.
+
+    Args:
+        spark: The session.
+        table: The table.
+        most: So many files at most.
+        uris: Only files that can hold rows with one of these ``source_uri``.
+        prefix: Only files that can hold rows whose ``source_uri`` begins so.
+    """
+    jvm: Any = spark._jvm
+    expressions, scan = jvm.org.apache.iceberg.expressions.Expressions, table.newScan()
+    if uris is not None:
+        scan = scan.filter(getattr(expressions, "in")("source_uri", _array_list(spark, uris)))
+    elif prefix:
+        scan = scan.filter(expressions.startsWith("source_uri", prefix))
+    found: list[LiveFile] = []
+    planned = scan.planFiles()
     try:
-        files = [task.file() for task in _each(scan)]
-        return [(str(one.location()), int(one.fileSizeInBytes()), int(one.recordCount())) for one in files]
+        for task in _each(planned):
+            file, deletes = task.file(), list(_each(task.deletes()))
+            if len(found) == most or any(_kind(one) != "POSITION_DELETES PARQUET" for one in deletes):
+                return None
+            if _kind(file) != "DATA PARQUET":
+                return None
+            locations = tuple(str(one.location()) for one in deletes)
+            size, rows = int(file.fileSizeInBytes()), int(file.recordCount())
+            found.append(LiveFile(str(file.location()), size, rows, locations))
     finally:
-        scan.close()
+        planned.close()
+    return found
+
+
+def _kind(file: Any) -> str:
+    return f"{file.content().name()} {file.format().name()}"
+
+
+def _array_list(spark: SparkSession, texts: Sequence[str]) -> Any:
+    jvm: Any = spark._jvm
+    found = jvm.java.util.ArrayList()
+    for text in texts:
+        found.add(text)
+    return found
 
 
 def plan_compaction(spark: SparkSession, table: Any, options: Mapping[str, str]) -> Compaction:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from pyspark.sql import functions as F
 from dicom_udf.columns import Field, Table, spark_ddl
 from dicom_udf.config import IngestConfig
 from dicom_udf.datafiles import write_data_files
+from dicom_udf.datafiles.reading import read_live_rows
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake import iceberg, listing
 from dicom_udf.lake.batch import Batch, listing_name, plan_name
@@ -39,6 +41,11 @@ BATCH_BYTES = 1 << 40
 
 _PUSHED_URIS = 200
 """Most values of an IN by which Iceberg leaves out files (``InclusiveMetricsEvaluator.IN_PREDICATE_LIMIT``)."""
+
+_READ_FILES = 64
+"""Most files of the ledger that the driver reads itself: a Spark query takes a second or two."""
+
+_LEDGER_COLUMNS = ("source_uri", "source_size", "source_etag", "study_dates", "ingest_retry")
 
 _Counts = Counter[tuple[int, str]]
 """Numbers of objects by batch and action."""
@@ -139,17 +146,13 @@ def make_plan(
     Raises:
         RunFailedError: The listing is empty, or at most half as long as the ledger in the scope.
     """
-    ledger = lake.table("objects").select(
-        F.col("source_uri").alias("known_uri"), "source_size", "source_etag", "study_dates", "ingest_retry"
-    )
-    known = ledger.where(_in_scope(scope, rules.patterns))
-    is_whole = scope is not None and rules.deletes
-    held = _hold_plan(listed, known, rules, is_whole=is_whole)
+    held = _hold_plan(lake, listed, scope, rules)
     rows = None if held is None else held.rows
-    counts = _plan_in_tables(lake, plan_id, listed, known, rules, is_whole=is_whole) if rows is None else _count(rows)
+    counts = _plan_in_tables(lake, plan_id, listed, scope, rules) if rows is None else _count(rows)
     by_action = _count_actions(counts)
     if by_action["deleted"] and scope is not None and not rules.mass_delete:
-        _refuse_mass_delete(known.count() if held is None else held.known, listed.objects, scope)
+        known = _known_frame(lake, scope, rules).count() if held is None else held.known
+        _refuse_mass_delete(known, listed.objects, scope)
     if rows is not None and rows.num_rows:
         _write_rows(lake, plan_id, rows)
     return Plan(
@@ -167,29 +170,51 @@ class _HeldPlan(NamedTuple):
     known: int
 
 
-def _hold_plan(listed: ListedObjects, known: DataFrame, rules: PlanRules, *, is_whole: bool) -> _HeldPlan | None:
+def _hold_plan(lake: Lake, listed: ListedObjects, scope: str | None, rules: PlanRules) -> _HeldPlan | None:
     """Make the plan of a short listing in memory; None where the listing or the ledger's part of it is long."""
-    old = None if listed.held is None else _known_objects(listed.held, known, is_whole=is_whole)
+    old = None if listed.held is None else _known_objects(lake, listed.held, scope, rules)
     if listed.held is None or old is None:
         return None
+    is_whole = scope is not None and rules.deletes
     found = zip(*(column.to_pylist() for column in listed.held.columns), strict=True)
     planned = compare(found, old, deletes=rules.deletes, is_whole=is_whole)
     rows = plan_rows(planned, batch_objects=rules.batch_objects, batch_bytes=rules.batch_bytes)
     return _HeldPlan(rows, len(old))
 
 
-def _known_objects(held: pa.Table, known: DataFrame, *, is_whole: bool) -> list[KnownObject] | None:
+def _known_objects(lake: Lake, held: pa.Table, scope: str | None, rules: PlanRules) -> list[KnownObject] | None:
     """Return the ledger's rows that a short listing is compared with; None where they are too many for memory.
 
-    Args:
-        held: The listing.
-        known: The ledger in the scope.
-        is_whole: Whether rows that the listing lacks are wanted too: those of deleted objects.
+    They are those of listed objects, and all below the scope where rows that the listing lacks are wanted too: those of
+    deleted objects. Few files are read here, many by a Spark query.
     """
-    if not is_whole:
-        known = _with_uris(known, held.column("source_uri").to_pylist())
-    rows = known.limit(listing.HELD_OBJECTS + 1).collect()
+    uris = None if scope is not None and rules.deletes else held.column("source_uri").to_pylist()
+    found = _read_ledger(lake, uris, scope)
+    if found is not None:
+        wanted = None if uris is None else set(uris)
+        known = [one for one in found if wanted is None or one.uri in wanted]
+        return [one for one in known if _is_in_scope(one.uri, scope, rules.patterns)]
+    frame = _known_frame(lake, scope, rules)
+    rows = (frame if uris is None else _with_uris(frame, uris)).limit(listing.HELD_OBJECTS + 1).collect()
     return None if len(rows) > listing.HELD_OBJECTS else [KnownObject(*row) for row in rows]
+
+
+def _read_ledger(lake: Lake, uris: list[str] | None, scope: str | None) -> Iterator[KnownObject] | None:
+    """Yield the rows of the ledger's files that can hold these URIs, or all of a scope; None where they are many."""
+    ledger = lake.load("objects")
+    named = uris if uris is not None and len(uris) <= _PUSHED_URIS else None
+    files = iceberg.live_files(lake.spark, ledger, most=_READ_FILES, uris=named, prefix=scope or "")
+    if files is None or sum(file.rows for file in files) > listing.HELD_OBJECTS:
+        return None
+    rows = read_live_rows(files, target_of(lake, ledger, "objects"), _LEDGER_COLUMNS)
+    return (KnownObject(*row) for row in zip(*(column.to_pylist() for column in rows.columns), strict=True))
+
+
+def _known_frame(lake: Lake, scope: str | None, rules: PlanRules) -> DataFrame:
+    """Return the ledger in the scope; its URI is named ``known_uri``."""
+    uri, *others = _LEDGER_COLUMNS
+    ledger = lake.table("objects").select(F.col(uri).alias("known_uri"), *others)
+    return ledger.where(_in_scope(scope, rules.patterns))
 
 
 def _with_uris(known: DataFrame, uris: list[str]) -> DataFrame:
@@ -211,12 +236,11 @@ def _write_rows(lake: Lake, plan_id: str, rows: pa.Table) -> None:
     iceberg.append_files(lake.spark, table, files)
 
 
-def _plan_in_tables(
-    lake: Lake, plan_id: str, listed: ListedObjects, known: DataFrame, rules: PlanRules, *, is_whole: bool
-) -> _Counts:
+def _plan_in_tables(lake: Lake, plan_id: str, listed: ListedObjects, scope: str | None, rules: PlanRules) -> _Counts:
     if listed.held is not None:
         write_table(lake, plan_id, [listed.held.to_batches()])
     found = lake.staging_table(listing_name(plan_id))
+    known, is_whole = _known_frame(lake, scope, rules), scope is not None and rules.deletes
     actions = _compare(found, known, rules, is_whole=is_whole)
     return _write_plan(lake, plan_id, _cut_into_batches(actions, rules))
 
@@ -302,8 +326,15 @@ def _refuse_mass_delete(known: int, listed: int, scope: str | None) -> None:
     )
 
 
+def _is_in_scope(uri: str, scope: str | None, patterns: Patterns) -> bool:
+    """Return whether a ledger row belongs to a listing: below its source, with the same patterns."""
+    if scope is None or not scope.endswith("/"):
+        return scope is None or uri == scope
+    return uri.startswith(scope) and patterns.matches(uri[len(scope) :])
+
+
 def _in_scope(scope: str | None, patterns: Patterns) -> Column:
-    """Return the condition for ledger rows that belong to a listing: below its source, with the same patterns."""
+    """Return the condition of :func:`_is_in_scope` in Spark."""
     uri = F.col("known_uri")
     if scope is None:
         return F.lit(True)

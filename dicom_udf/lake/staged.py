@@ -12,14 +12,13 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from dicom_udf.columns import arrow_schema
-from dicom_udf.config import S3Access
-from dicom_udf.datafiles.reading import read_file
+from dicom_udf.datafiles.reading import read_live_rows
 from dicom_udf.gathering import Payload
 from dicom_udf.lake import iceberg
 from dicom_udf.lake.batch import Batch
 from dicom_udf.lake.stage import STAGE_PERIOD
 from dicom_udf.lake.tables import Lake
+from dicom_udf.lake.targets import target_of
 from dicom_udf.packing import STAGE
 from dicom_udf.row_kind import RowKind
 
@@ -28,6 +27,8 @@ __all__ = ["StagedBatch", "StagedCounts", "is_staged", "open_staged"]
 SMALL_BYTES = 8 << 20
 SMALL_ROWS = 20_000
 """A stage of so many bytes and rows at most is read by the driver: a Spark job takes longer than all its rows."""
+
+_SMALL_FILES = 100
 
 _INDEX = ("payload_id", "partition_values", "unpacked_bytes", "packed_bytes", "source_uri")
 
@@ -113,18 +114,16 @@ def open_staged(lake: Lake, batch: Batch, stage: str | None = None) -> StagedBat
     table = iceberg.load_table(lake.spark, lake.staging_name(name))
     period = iceberg.properties(table)[STAGE_PERIOD]
     frame = lake.staging_table(name)
-    rows = _read_small(table, lake.location.access)
+    rows = _read_small(lake, table, name)
     return StagedBatch(batch, period, _count_frame(frame) if rows is None else _count_rows(rows), frame, rows)
 
 
-def _read_small(stage: Any, access: S3Access) -> pa.Table | None:
+def _read_small(lake: Lake, stage: Any, name: str) -> pa.Table | None:
     """Return the rows of a stage if they are few."""
-    files = iceberg.data_files(stage)
-    if sum(size for _, size, _ in files) > SMALL_BYTES or sum(rows for _, _, rows in files) > SMALL_ROWS:
+    files = iceberg.live_files(lake.spark, stage, most=_SMALL_FILES)
+    if files is None or sum(one.bytes for one in files) > SMALL_BYTES or sum(one.rows for one in files) > SMALL_ROWS:
         return None
-    schema = arrow_schema(STAGE)
-    found = [read_file(url, schema, access=access) for url, _, _ in files]
-    return pa.concat_tables([schema.empty_table(), *found])
+    return read_live_rows(files, target_of(lake, stage, name), [field.name for field in STAGE.fields])
 
 
 def _count_rows(rows: pa.Table) -> StagedCounts:

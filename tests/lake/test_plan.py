@@ -11,7 +11,7 @@ import pytest
 
 from dicom_udf.config import IngestConfig, LakeLocation
 from dicom_udf.errors import RunFailedError
-from dicom_udf.lake import listing
+from dicom_udf.lake import listing, plan
 from dicom_udf.lake.batch import drop_plan
 from dicom_udf.lake.comparison import KnownObject, compare, plan_rows
 from dicom_udf.lake.listing import write_listing
@@ -133,17 +133,18 @@ def test_plans_in_memory_and_in_tables_are_the_same(lake, monkeypatch, scope, ru
         found = object_batch([(scope, 9, "g", TIME)])
     plans = []
     # The last one: the listing is short, and the ledger's part of it is long.
-    for path, held in (("memory", 20_000), ("tables", 0), ("ledger", found.num_rows)):
+    for path, held in (("memory", 20_000), ("query", 20_000), ("tables", 0), ("ledger", found.num_rows)):
         monkeypatch.setattr(listing, "HELD_OBJECTS", held)
+        monkeypatch.setattr(plan, "_READ_FILES", 0 if path == "query" else 64)
         kept = write_listing(lake, path, iter([found.slice(0, 1), found.slice(1)]))
         assert (kept.held is None) == (path == "tables")
-        plan = make_plan(lake, path, listed=kept, scope=scope, rules=rules)
+        made = make_plan(lake, path, listed=kept, scope=scope, rules=rules)
         rows = lake.staging_table(f"plan_{path}").orderBy("source_uri").collect()
-        batches = [(one.number, one.objects, one.objects_to_read(lake)) for one in plan.batches]
-        plans.append((replace(plan, batches=()), batches, rows))
+        batches = [(one.number, one.objects, one.objects_to_read(lake)) for one in made.batches]
+        plans.append((replace(made, batches=()), batches, rows))
         assert (f"listing_{path}" in lake.staging_tables()) >= (path == "tables")
         drop_plan(lake, path)
-    assert plans[0] == plans[1] == plans[2]
+    assert plans[0] == plans[1] == plans[2] == plans[3]
     assert plans[0][2]
     assert lake.staging_tables() == []
 
