@@ -48,7 +48,7 @@ PHRASES = (
     # The subject is a noun.
     Phrase("who", r"who|whom|whoever", "the user, the writer, the reader of the table", 12),
     Phrase("nobody", r"nobody|somebody|anybody", "no user, no process", 0),
-    Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 18),
+    Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 17),
     # Little words.
     Phrase("else", r"(?<!thing )(?<!where )(?<!body )(?<!one )(?<!ever )(?<!what )else", "otherwise", 8),
     Phrase("is no", r"(?<!there )(?:is|are|was|were) no(?= (?!longer|more|way|need)\w)", "is not a, has no", 7),
