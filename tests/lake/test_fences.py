@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dicom_udf import pipeline
 from dicom_udf.config import LakeLocation, MaintainConfig
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake import commit, publish
@@ -87,8 +88,8 @@ def test_a_sleeper_that_wakes_after_another_has_finished_changes_nothing(restore
         real(lake, table, snapshot)
 
     at_publish(monkeypatch, call, sleep)
-    is_last_batch = call > 3  # nothing is left to be stopped
-    with nullcontext() if is_last_batch else pytest.raises(LeaseLostError):
+    is_last = call == 6  # nothing is left to be stopped
+    with nullcontext() if is_last else pytest.raises(LeaseLostError):
         run(restored / "source", restored / "lake")
     monkeypatch.undo()
     run(restored / "source", restored / "lake")
@@ -190,3 +191,23 @@ def test_files_of_tasks_that_ran_twice_are_in_no_snapshot_and_maintenance_remove
     orphans = {one.table: one.orphan_files for one in done.tables}
     assert min(orphans.values()) > 0
     assert_right(restored, expected)
+
+
+@pytest.mark.parametrize("period", ["months(study_date)", "years(study_date)"])
+def test_partitions_that_change_between_stage_and_commit_lose_no_row(restored, expected, monkeypatch, period):
+    """Old rows stay in partitions of the old form: their delete files have that form, the new rows have the new one."""
+    lake = LakeLocation(str(restored / "lake"))
+    real, calls = pipeline.commit_batch, []
+
+    def commit_later(*arguments):
+        calls.append(1)
+        if len(calls) == 1:
+            sql = f"ALTER TABLE lake.dicom.instances REPLACE PARTITION FIELD study_date WITH {period}"
+            connect_lake(lake).spark.sql(sql)
+        return real(*arguments)
+
+    monkeypatch.setattr(pipeline, "commit_batch", commit_later)
+    run(restored / "source", restored / "lake")
+    assert_right(restored, expected)
+    files = connect_lake(lake).spark.sql("SELECT spec_id, content FROM lake.dicom.instances.files").collect()
+    assert {(row["spec_id"], row["content"]) for row in files} == {(0, 0), (0, 1), (1, 0)}
