@@ -70,29 +70,19 @@ def lose_one_amid_staging() -> None:
     stage.LiveCounts.__init__ = init  # type: ignore[method-assign]
 
 
-def lose_one_amid_gathering() -> None:
+def lose_one_amid_gathering(marker: Path) -> None:
+    """Kill an executor as soon as a task that gathers has all its payloads, and makes the marker; it goes on later."""
     staged.SMALL_BYTES, gathering.LEAST_BYTES = -1, 1  # several tasks on the executors, few as the rows are
-    real, gather_payloads = gather._write_payloads, gather._gather_payloads
+    real = gather._write_payloads
 
     def slowly(batches: Iterator[Any], **others: Any) -> Iterator[Any]:  # it travels to the executors as it is
         held = list(batches)
+        marker.touch()
         time.sleep(1)
         yield from real(iter(held), **others)
 
-    def gather_all(*arguments: Any) -> Any:
-        first = max(running_stages(), default=-1)
-        # The routes are broadcast, the payloads shuffled, and their readers wait.
-        kill_one_when(lambda: len([one for one in running_stages() if one > first]) >= 3)
-        return gather_payloads(*arguments)
-
-    gather._write_payloads, gather._gather_payloads = slowly, gather_all
-
-
-def running_stages() -> list[int]:
-    """Ids of the stages that have ended a task, or run one."""
-    tracker = SparkContext._active_spark_context.statusTracker()
-    infos = [tracker.getStageInfo(one) for one in range(200)]
-    return [info.stageId for info in infos if info is not None and info.numActiveTasks + info.numCompletedTasks]
+    gather._write_payloads = slowly
+    kill_one_when(marker.exists)
 
 
 def stages_run_again() -> int:
@@ -105,7 +95,7 @@ def main() -> None:
     """Run the job."""
     source, lake = sys.argv[1:]
     lose_one_amid_staging()
-    lose_one_amid_gathering()
+    lose_one_amid_gathering(Path(f"{lake}.gathering"))
     report = pipeline.ingest(IngestConfig(source=source, lake=lake, master="local-cluster[2,1,1024]"))
     reported: dict[str, Any] = {"killed": len(KILLED), "stages_run_again": stages_run_again()}
     reported |= {"instances": report.instances, "failures": report.failures, "read": report.objects_read}
