@@ -7,7 +7,7 @@ import sys
 ROWS_MIB, LIMIT_MIB = 512, 300
 
 WORKER = """
-import json, os, resource, sys
+import json, os, re, sys
 import pyarrow as pa
 from dicom_udf.datafiles import write_data_files
 from tests.datafiles.targets import target_with
@@ -20,7 +20,8 @@ def rows():
         yield pa.table([pa.array(range(start, start + 256)), text], schema=schema)
 
 texts = list(write_data_files(target_with(sys.argv[1], schema), rows(), partition=()))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+status = open("/proc/self/status").read()  # ru_maxrss begins with that of the process which forked this one
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", status)[1]) // 1024
 print(json.dumps([peak, sum(json.loads(text)["record-count"] for text in texts), len(texts)]))
 """
 
