@@ -21,7 +21,7 @@ from dicom_udf.gathering import Filling, GatheredTable, PayloadTask, assign_payl
 from dicom_udf.lake.faults import raise_task_errors
 from dicom_udf.lake.layout import LakeTable
 from dicom_udf.lake.promoted_columns import fill_rows, promoted_columns
-from dicom_udf.lake.session import CATALOG
+from dicom_udf.lake.session import CATALOG, records_per_batch
 from dicom_udf.lake.staged import StagedBatch
 from dicom_udf.lake.tables import Lake
 from dicom_udf.lake.targets import target_of
@@ -34,8 +34,6 @@ _ROWS_PER_TASK = 50_000
 
 _PAYLOADS_PER_BATCH = 16
 """A payload has 8 MiB and more at worst, so a batch that goes to Python stays below 256 MiB."""
-
-_MAX_RECORDS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 
 _RESULT = "table_name string, data_file string"
 
@@ -67,7 +65,7 @@ def gather(lake: Lake, staged: StagedBatch, tables: Sequence[tuple[LakeTable, An
     if by_payload and staged.counts.instances:
         pairs += _gather_payloads(lake, staged, by_payload)
     if by_row:
-        pairs += _gather_rows(lake, staged, by_row)
+        pairs += _gather_rows(staged, by_row)
     for table, text in pairs:
         found[table].append(text)
     return found
@@ -85,9 +83,8 @@ def _gather_payloads(lake: Lake, staged: StagedBatch, tables: Sequence[GatheredT
         payloads.join(F.broadcast(routed), "payload_id").select("task", "partition_values", "source_uri", "payload"),
         len(tasks),
     ).sortWithinPartitions(F.size("partition_values") == 1, F.col("partition_values")[0], "source_uri")
-    return _collect(
-        lake, sent.mapInArrow(partial(_write_payloads, tasks=tasks, write=write), _RESULT), _PAYLOADS_PER_BATCH
-    )
+    with records_per_batch(lake.spark, _PAYLOADS_PER_BATCH):
+        return _collect(sent.mapInArrow(partial(_write_payloads, tasks=tasks, write=write), _RESULT))
 
 
 def _filling(promoted: Sequence[Promoted]) -> Filling | None:
@@ -122,7 +119,7 @@ def _write_payloads(
         yield from _to_result(write(payloads(first), tasks[first.column("task")[0].as_py()]))
 
 
-def _gather_rows(lake: Lake, staged: StagedBatch, tables: Sequence[GatheredTable]) -> list[tuple[str, str]]:
+def _gather_rows(staged: StagedBatch, tables: Sequence[GatheredTable]) -> list[tuple[str, str]]:
     if staged.rows is not None:
         return list(gather_rows(staged.rows, tables))
     number = math.ceil((staged.counts.objects + staged.counts.failures.total()) / _ROWS_PER_TASK) or 1
@@ -130,7 +127,7 @@ def _gather_rows(lake: Lake, staged: StagedBatch, tables: Sequence[GatheredTable
     bucket = F.expr(f"pmod({CATALOG}.system.bucket(16, source_uri), {number})").cast("int")
     rows = staged.frame.where(F.col("kind") != RowKind.INSTANCE).drop("payload", "partition_values")
     sent = _send_to_tasks(rows.withColumn("task", bucket), number)
-    return _collect(lake, sent.mapInArrow(partial(_write_rows, tables=tables), _RESULT))
+    return _collect(sent.mapInArrow(partial(_write_rows, tables=tables), _RESULT))
 
 
 def _write_rows(batches: Iterator[pa.RecordBatch], tables: Sequence[GatheredTable]) -> Iterator[pa.RecordBatch]:
@@ -144,14 +141,9 @@ def _to_result(pairs: Iterator[tuple[str, str]]) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_arrays([[table], [text]], names=["table_name", "data_file"])
 
 
-def _collect(lake: Lake, result: DataFrame, records: int | None = None) -> list[tuple[str, str]]:
-    before = str(lake.spark.conf.get(_MAX_RECORDS))
-    lake.spark.conf.set(_MAX_RECORDS, str(records or before))
-    try:
-        with raise_task_errors():
-            return [(row["table_name"], row["data_file"]) for row in result.collect()]
-    finally:
-        lake.spark.conf.set(_MAX_RECORDS, before)
+def _collect(result: DataFrame) -> list[tuple[str, str]]:
+    with raise_task_errors():
+        return [(row["table_name"], row["data_file"]) for row in result.collect()]
 
 
 def _send_to_tasks(rows: DataFrame, number: int) -> DataFrame:

@@ -13,6 +13,7 @@ from dicom_udf.errors import FailureCode
 from dicom_udf.lake.batch import Batch
 from dicom_udf.lake.layout import INSTANCES
 from dicom_udf.lake.promoted_columns import promoted_columns
+from dicom_udf.lake.session import records_per_batch
 from dicom_udf.lake.stage import create_stage
 from dicom_udf.lake.tables import Lake
 from dicom_udf.lake.targets import period_of, target_of
@@ -20,6 +21,9 @@ from dicom_udf.packing import STAGE, pack_instances, stage_batches
 from dicom_udf.row_kind import RowKind
 
 __all__ = ["convert_stage"]
+
+_ROWS_PER_BATCH = 64
+"""Rows that go to Python at once: a header has 8 MiB at worst. So many rows of one date have a payload of their own."""
 
 _NOT_OF_INSTANCES = ("kind", "code", "severity", "message", "part", "bytes_read", "requests")
 
@@ -64,7 +68,8 @@ def convert_stage(lake: Lake, batch: Batch) -> str:
     entries = lake.spark.sql(_ENTRIES, wide=wide)
     packed = _pack(lake, wide, period)
     rows = packed.unionByName(failures, allowMissingColumns=True).unionByName(entries, allowMissingColumns=True)
-    rows.writeTo(lake.staging_name(name)).append()
+    with records_per_batch(lake.spark, _ROWS_PER_BATCH):
+        rows.writeTo(lake.staging_name(name)).append()
     return name
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
@@ -15,10 +17,12 @@ from dicom_udf.errors import RunFailedError
 from dicom_udf.lake import iceberg
 from dicom_udf.lake.start import AWS_PACKAGE, ICEBERG_PACKAGE, start_spark
 
-__all__ = ["AWS_PACKAGE", "CATALOG", "ICEBERG_PACKAGE", "lake_session"]
+__all__ = ["AWS_PACKAGE", "CATALOG", "ICEBERG_PACKAGE", "lake_session", "records_per_batch"]
 
 CATALOG = "lake"
 """Name of the Iceberg catalog in the session; readers of the lake don't see it."""
+
+_MAX_RECORDS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 
 _ICEBERG_EXTENSIONS = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
 
@@ -59,6 +63,17 @@ def lake_session(location: LakeLocation, *, master: str | None = None) -> SparkS
     return session
 
 
+@contextmanager
+def records_per_batch(spark: SparkSession, number: int) -> Iterator[None]:
+    """Let Spark send at most so many rows to Python at once, for the jobs of a block whose rows are large."""
+    before = str(spark.conf.get(_MAX_RECORDS))
+    spark.conf.set(_MAX_RECORDS, str(number))
+    try:
+        yield
+    finally:
+        spark.conf.set(_MAX_RECORDS, before)
+
+
 def _catalog_settings(location: LakeLocation) -> dict[str, str]:
     catalog = f"spark.sql.catalog.{CATALOG}"
     keeper = _glue_settings(location) if location.is_glue else {"type": "hadoop"}
@@ -70,7 +85,7 @@ def _catalog_settings(location: LakeLocation) -> dict[str, str]:
         **{f"{catalog}.{name}": value for name, value in keeper.items()},
         "spark.sql.session.timeZone": "UTC",
         # Our batches are bounded by bytes; this bounds the batches that Spark makes for Python.
-        "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
+        _MAX_RECORDS: "2000",
     }
 
 
