@@ -108,7 +108,7 @@ REFUSALS = [
     ),
     (
         Rule(ACCESS_DENIED, key="lake/l/dicom_staging/stage_*/data/*", method="PUT", times=None),
-        r"S3 denies s3:PutObject on the bucket of the lake s3://lake/l \(403\); grant it",
+        r"S3 denies s3:PutObject on the folder s3://lake/l/dicom_staging/stage_\w+/data \(AccessDenied\); grant it",
     ),
     (
         Rule(EXPIRED_TOKEN, key="lake/l/dicom/instances/data/*", method="PUT", times=None),
