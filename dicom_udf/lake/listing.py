@@ -18,10 +18,11 @@ from dicom_udf.sources.objects import OBJECT_SCHEMA
 
 __all__ = ["HELD_OBJECTS", "LISTING_TABLE", "ListedObjects", "arrow_frame", "write_listing", "write_table"]
 
-HELD_OBJECTS = 20_000
+HELD_OBJECTS = 100_000
 """Most objects of a listing that the driver compares with the ledger itself: Spark takes seconds for the fewest."""
 
 _LISTING_ROWS = 200_000
+"""Rows of a chunk, at least, but for the last one: a first chunk of at most :data:`HELD_OBJECTS` is the listing."""
 
 LISTING_TABLE = Table(
     "listing",
