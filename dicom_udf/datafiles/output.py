@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ _PART_BYTES = 8 << 20
 _PARTS_AT_ONCE = 2
 
 
-class Output:
+class Output(ABC):
     """A file that is being written.
 
     Attributes:
@@ -34,6 +35,7 @@ class Output:
         """Return the number of bytes written so far."""
         return int(self.sink.tell())
 
+    @abstractmethod
     def finish(self) -> int:
         """Close the file and return its size in bytes.
 
@@ -41,11 +43,10 @@ class Output:
             OSError: The disk is full, or can't be written to.
             RunFailedError: S3 does not take the file.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def abandon(self) -> None:
         """Close the file and delete it if that is possible; never raises an error."""
-        raise NotImplementedError
 
 
 class LocalOutput(Output):

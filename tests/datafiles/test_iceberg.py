@@ -8,9 +8,10 @@ import pytest
 from dicom_udf.answers.local import open_tables
 from dicom_udf.columns import arrow_schema, instances_table
 from dicom_udf.config import LakeLocation
-from dicom_udf.datafiles import WriteTarget, split_by_partition, write_data_files
+from dicom_udf.datafiles import split_by_partition, write_data_files
 from dicom_udf.lake import iceberg
 from dicom_udf.lake.tables import connect_lake
+from dicom_udf.lake.targets import target_of
 
 from .targets import random_rows
 
@@ -20,29 +21,9 @@ SCHEMA = arrow_schema(instances_table())
 DAYS = (date(1899, 12, 31), date(1969, 12, 31), date(1970, 1, 1), date(2024, 2, 29))
 
 
-def target_of(spark, table, name="dicom.instances"):
-    java = spark._jvm.org.apache.iceberg
-    specs = {int(number): java.PartitionSpecParser.toJson(one) for number, one in table.specs().items()}
-    return WriteTarget(
-        name,
-        f"{table.location()}/data",
-        java.SchemaParser.toJson(table.schema()),
-        specs,
-        table.spec().specId(),
-        iceberg.properties(table),
-    )
-
-
 def to_java(spark, table, text):
     java = spark._jvm.org.apache.iceberg
     return java.ContentFileParser.fromJson(java.util.JsonUtil.mapper().readTree(text), table.specs())
-
-
-def append(spark, table, texts):
-    commit = table.newAppend()
-    for text in texts:
-        commit.appendFile(to_java(spark, table, text))
-    commit.commit()
 
 
 def write(target, rows, **settings):
@@ -97,8 +78,9 @@ def lake(request, spark, tmp_path):
 def test_rows_are_read_as_they_were_written(lake):
     rows = instances(40, seed=1)
     table = lake.load("instances")
-    texts = write(target_of(lake.spark, table), rows, row_group_bytes=20_000)
-    append(lake.spark, table, texts)
+    texts = write(target_of(lake, table, "instances"), rows, row_group_bytes=20_000)
+    iceberg.append_files(lake.spark, table, texts)
+    table.refresh()
     for file in (to_java(lake.spark, table, text) for text in texts):
         folder = table.spec().partitionToPath(file.partition())
         assert str(file.location()).rpartition("/")[0] == "/".join(filter(None, (f"{table.location()}/data", folder)))
@@ -110,22 +92,3 @@ def test_rows_are_read_as_they_were_written(lake):
     for day in DAYS:
         query = f"SELECT count(*) FROM lake.dicom.instances WHERE study_date = DATE'{day}'"
         assert lake.spark.sql(query).first()[0] == 40
-
-
-def append_rows(lake, rows, name="instances", **settings):
-    table = lake.load(name)
-    texts = write(target_of(lake.spark, table), rows, **settings)
-    append(lake.spark, table, texts)
-    return texts
-
-
-def planned_files(lake, condition, name="instances"):
-    """The number of files that Iceberg would open for rows of a condition, by the method of its Expressions."""
-    method, *arguments = condition
-    expression = getattr(lake.spark._jvm.org.apache.iceberg.expressions.Expressions, method)(*arguments)
-    files = lake.load(name).newScan().filter(expression).planFiles().iterator()
-    count = 0
-    while files.hasNext():
-        files.next()
-        count += 1
-    return count

@@ -12,10 +12,12 @@ from dicom_udf.config import LakeLocation
 from dicom_udf.datafiles import to_table_schema, write_data_files, write_position_deletes
 from dicom_udf.datafiles.metrics_modes import MetricsMode, metrics_modes
 from dicom_udf.datafiles.schema import read_columns
+from dicom_udf.lake import iceberg
 from dicom_udf.lake.tables import connect_lake
+from dicom_udf.lake.targets import target_of
 
 from .targets import random_rows
-from .test_iceberg import append, arrow_rows, instances, read_by_duckdb, read_by_spark, target_of, to_java, uris, write
+from .test_iceberg import arrow_rows, instances, read_by_duckdb, read_by_spark, to_java, uris, write
 
 pytestmark = pytest.mark.spark
 
@@ -32,8 +34,8 @@ def set_properties(lake, name, **properties):
 
 def append_rows(lake, rows, name="instances", **settings):
     table = lake.load(name)
-    texts = write(target_of(lake.spark, table), rows, **settings)
-    append(lake.spark, table, texts)
+    texts = write(target_of(lake, table, name), rows, **settings)
+    iceberg.append_files(lake.spark, table, texts)
     return texts
 
 
@@ -49,7 +51,7 @@ def java_modes(lake, name):
     config = lake.spark._jvm.org.apache.iceberg.MetricsConfig.forTable(table)
     schema = table.schema()
     found = {}
-    for key in metrics_modes(target_of(lake.spark, table)):
+    for key in metrics_modes(target_of(lake, table, name)):
         text = config.columnMode(schema.findColumnName(key)).toString()
         length = int(text[len("truncate(") : -1]) if text.startswith("truncate") else 0
         found[key] = {"none": MetricsMode(False, 0), "full": MetricsMode(True, None)}.get(
@@ -70,11 +72,11 @@ def test_modes_of_metrics_are_those_of_iceberg(lake):
     for step in steps:
         if step:
             set_properties(lake, "nested", **step)
-        assert metrics_modes(target_of(lake.spark, lake.load("nested"))) == java_modes(lake, "nested"), step
+        assert metrics_modes(target_of(lake, lake.load("nested"), "nested")) == java_modes(lake, "nested"), step
     for name in ("instances", "failures", "objects"):
-        assert metrics_modes(target_of(lake.spark, lake.load(name))) == java_modes(lake, name)
+        assert metrics_modes(target_of(lake, lake.load(name), name)) == java_modes(lake, name)
     set_properties(lake, "instances", **{"column.source_uri": "full", "column.header": "none"})
-    modes = metrics_modes(target_of(lake.spark, lake.load("instances")))
+    modes = metrics_modes(target_of(lake, lake.load("instances"), "instances"))
     assert modes == java_modes(lake, "instances")
     assert MetricsMode(True, None) in modes.values()
 
@@ -96,7 +98,11 @@ def test_statistics_are_those_of_icebergs_own_writer(lake, mode):
         "AS SELECT * FROM lake.dicom.instances"
     )
     ours, theirs = files_by_day(lake, "instances"), files_by_day(lake, "copy")
-    tops = {column.id for column in read_columns(target_of(lake.spark, lake.load("instances"))) if column.is_primitive}
+    tops = {
+        column.id
+        for column in read_columns(target_of(lake, lake.load("instances"), "instances"))
+        if column.is_primitive
+    }
     assert ours.keys() == theirs.keys()
     for day, file in ours.items():
         assert file["record_count"] == theirs[day]["record_count"]
@@ -174,9 +180,9 @@ def test_a_ledger_in_buckets(lake):
     texts = [
         text
         for bucket, at in buckets.items()
-        for text in write_data_files(target_of(spark, table), [rows.take(sorted(at))], partition=(bucket,))
+        for text in write_data_files(target_of(lake, table, "objects"), [rows.take(sorted(at))], partition=(bucket,))
     ]
-    append(spark, table, texts)
+    iceberg.append_files(spark, table, texts)
     assert "/source_uri_bucket=" in texts[0]
     expected = arrow_rows(rows)
     assert read_by_spark(spark, "objects") == expected
@@ -205,7 +211,7 @@ def test_position_deletes_of_two_specs_take_rows_away(lake):
     append_rows(lake, instances(30, seed=2))
     expected = {**arrow_rows(instances(30, seed=1)), **arrow_rows(instances(30, seed=2))}
     spark, table = lake.spark, lake.load("instances")
-    target = target_of(spark, table)
+    target = target_of(lake, table, "instances")
     commit = table.newRowDelta()
     for seed in (1, 2):
         found, gone = positions_of(lake, seed)
@@ -257,7 +263,7 @@ def test_columns_that_were_widened_added_and_dropped(lake):
     ):
         lake.spark.sql(f"ALTER TABLE lake.dicom.w {change}")
     append_rows(lake, rows("after"), "w")
-    target = target_of(lake.spark, lake.load("w"))
+    target = target_of(lake, lake.load("w"), "w")
     assert to_table_schema(rows("x"), target).column_names == ["k", "i", "f", "d", "n", "s", "m", "later"]
     found = {row.k: row.asDict(recursive=True) for row in lake.table("w").collect()}
     same = {
