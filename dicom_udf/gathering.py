@@ -19,8 +19,9 @@ import pyarrow.compute as pc
 
 from dicom_udf.columns import arrow_schema, instances_table, objects_table
 from dicom_udf.datafiles import WriteTarget, split_by_partition, to_table_schema, write_data_files
+from dicom_udf.datafiles.partitions import periods
 from dicom_udf.datafiles.payload import payload_columns, unpack_rows
-from dicom_udf.packing import BUCKETS, periods
+from dicom_udf.packing import BUCKETS
 from dicom_udf.row_kind import RowKind
 
 __all__ = [
@@ -235,7 +236,7 @@ def gather_payloads(
 def _split_shared(rows: pa.Table, wanted: Collection[int], period: str, into: dict[int, list[pa.Table]]) -> None:
     """Add the rows of a shared payload, which lie value by value, to those of their values."""
     start = 0
-    for value, group in groupby(periods(rows.column("study_date"), period).tolist()):
+    for value, group in groupby(periods(rows.column("study_date"), period).to_pylist()):
         length = sum(1 for _ in group)
         if value in wanted:
             into[value].append(rows.slice(start, length))

@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dicom_udf.columns import Field, Promoted, Table, arrow_schema, instances_table
+from dicom_udf.datafiles.partitions import periods
 from dicom_udf.datafiles.payload import pack_rows
-from dicom_udf.read import BATCH_BYTES, BATCH_ROWS, read_rows, to_batch
+from dicom_udf.read import cut_rows, read_rows, to_batch
 from dicom_udf.row_kind import RowKind
 from dicom_udf.tasks import Item, ReadSettings
 
-__all__ = ["BUCKETS", "PAYLOAD_BYTES", "STAGE", "pack_batches", "pack_instances", "periods", "stage_batches"]
+__all__ = ["BUCKETS", "PAYLOAD_BYTES", "STAGE", "pack_batches", "pack_instances", "stage_batches"]
 
 PAYLOAD_BYTES = 8 << 20
 """A payload holds at most so many bytes of rows, unpacked; one row may be larger."""
@@ -102,40 +102,21 @@ def pack_batches(
     further = tuple(one.field for one in promoted)
     schema = pa.schema([field.with_nullable(True) for field in arrow_schema(instances_table(further))])
     keep = frozenset(one.column for one in promoted)
-    pending: list[Row] = []
-    narrow: list[Row] = []
-    held: list[pa.RecordBatch] = []
-    size = held_size = 0
-
-    def packed() -> Iterator[pa.RecordBatch]:
-        if pending:
-            held.append(_to_present(pending, schema, keep))
-            pending.clear()
-        if held:
-            rows = pa.concat_tables([pa.table(batch) for batch in held], promote_options="default")
-            held.clear()
-            yield from stage_batches(pack_instances(rows, period, keep=keep))
-
-    for row in read_rows(items, settings, promoted=promoted, on_object=on_object):
-        if row["kind"] is not RowKind.INSTANCE:
-            narrow.append(row)
-            if len(narrow) >= BATCH_ROWS:
-                yield to_batch(narrow, _stage_schema())
-                narrow.clear()
+    held: list[pa.Table] = []
+    for rows in cut_rows(read_rows(items, settings, promoted=promoted, on_object=on_object)):
+        if rows[0]["kind"] is not RowKind.INSTANCE:
+            yield to_batch(rows, _stage_schema())
             continue
-        pending.append(row)
-        size += len(row.get("header") or ())
-        if len(pending) >= BATCH_ROWS or size >= BATCH_BYTES:
-            held.append(_to_present(pending, schema, keep))
-            held_size += held[-1].nbytes
-            pending.clear()
-            size = 0
-            if held_size >= _HELD_BYTES:
-                yield from packed()
-                held_size = 0
-    yield from packed()
-    if narrow:
-        yield to_batch(narrow, _stage_schema())
+        held.append(_to_present(rows, schema, keep))
+        if sum(table.nbytes for table in held) >= _HELD_BYTES:
+            yield from stage_batches(pack_instances(_join(held), period, keep=keep))
+            held = []
+    if held:
+        yield from stage_batches(pack_instances(_join(held), period, keep=keep))
+
+
+def _join(tables: Sequence[pa.Table]) -> pa.Table:
+    return pa.concat_tables(tables, promote_options="default")
 
 
 def pack_instances(rows: pa.Table, period: str, *, keep: frozenset[str] = frozenset()) -> Iterator[Row]:
@@ -148,7 +129,7 @@ def pack_instances(rows: pa.Table, period: str, *, keep: frozenset[str] = frozen
         period: ``day``, ``month`` or ``year``.
         keep: Columns that stay in each payload though they hold no value.
     """
-    values = periods(rows.column("study_date"), period)
+    values = np.asarray(periods(rows.column("study_date"), period))
     distinct, which, counts = np.unique(values, return_inverse=True, return_counts=True)
     is_small = counts < _OWN_ROWS
     # A group is a value with many rows, or the values of a bucket with few.
@@ -186,16 +167,6 @@ def _cut(rows: pa.Table, start: int) -> Iterator[tuple[pa.Table, int]]:
         yield rows, start
 
 
-def periods(dates: pa.ChunkedArray, period: str) -> NDArray[np.int32]:
-    """Return days, months or years since 1970 of dates (Iceberg's specification, "Partition Transforms")."""
-    if period == "day":
-        found = dates.cast(pa.int32())
-    else:
-        years = pc.subtract(pc.year(dates), 1970)
-        found = years if period == "year" else pc.add(pc.multiply(years, 12), pc.subtract(pc.month(dates), 1))
-    return np.asarray(found.cast(pa.int32()))
-
-
 def stage_batches(rows: Iterable[Row]) -> Iterator[pa.RecordBatch]:
     """Yield payload rows as batches of the stage, cut by their bytes."""
     pending: list[Row] = []
@@ -210,10 +181,10 @@ def stage_batches(rows: Iterable[Row]) -> Iterator[pa.RecordBatch]:
         yield to_batch(pending, _stage_schema())
 
 
-def _to_present(rows: Sequence[Row], schema: pa.Schema, keep: frozenset[str]) -> pa.RecordBatch:
-    """Convert rows to a batch of the columns that occur in them."""
+def _to_present(rows: Sequence[Row], schema: pa.Schema, keep: frozenset[str]) -> pa.Table:
+    """Convert rows to a table of the columns that occur in them."""
     present = keep.union(*rows)
-    return to_batch(rows, pa.schema([field for field in schema if field.name in present]))
+    return pa.table(to_batch(rows, pa.schema([field for field in schema if field.name in present])))
 
 
 @cache

@@ -23,7 +23,7 @@ from dicom_udf.row_kind import RowKind
 from dicom_udf.sources import ObjectReader, open_ahead
 from dicom_udf.tasks import Item, ReadSettings
 
-__all__ = ["files_table", "read_batches", "read_item", "read_rows", "to_batch", "to_batches"]
+__all__ = ["cut_rows", "files_table", "read_batches", "read_item", "read_rows", "to_batch"]
 
 Row = dict[str, Any]
 
@@ -68,24 +68,27 @@ def read_batches(
     """
     schema = arrow_schema(files_table())
     rows = read_rows(items, settings, on_object=on_object)
-    yield from to_batches((row for row in rows if row["kind"] is not RowKind.OBJECT), schema)
+    for alike in cut_rows(row for row in rows if row["kind"] is not RowKind.OBJECT):
+        yield to_batch(alike, schema)
 
 
-def to_batches(rows: Iterable[Row], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Yield rows as batches of a schema: instances, which fill many columns, apart from other rows, which fill few."""
+def cut_rows(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Yield rows in lists of bounded size: instances, which fill many columns, apart from the others, which fill few.
+
+    A list is cleared when the next one is taken.
+    """
     pending: dict[bool, list[Row]] = {True: [], False: []}
-    size = 0
+    size = 0  # of the instances' headers; other rows have none
     for row in rows:
-        alike = pending[row["kind"] is RowKind.INSTANCE]
+        is_instance = row["kind"] is RowKind.INSTANCE
+        alike = pending[is_instance]
         alike.append(row)
         size += len(row.get("header") or ())
-        if len(alike) >= BATCH_ROWS or size >= BATCH_BYTES:
-            yield to_batch(alike, schema)
+        if len(alike) >= BATCH_ROWS or (is_instance and size >= BATCH_BYTES):
+            yield alike
             alike.clear()
-            size = 0
-    for alike in pending.values():
-        if alike:
-            yield to_batch(alike, schema)
+            size = 0 if is_instance else size
+    yield from filter(None, pending.values())
 
 
 def read_rows(

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 
-from dicom_udf import packing
+from dicom_udf import packing, read
 from dicom_udf.columns import arrow_schema, parse_promoted
+from dicom_udf.datafiles.partitions import periods
 from dicom_udf.datafiles.payload import pack_rows, payload_columns, unpack_rows
-from dicom_udf.packing import BUCKETS, STAGE, pack_batches, pack_instances, periods
+from dicom_udf.packing import BUCKETS, STAGE, pack_batches, pack_instances
 from dicom_udf.sources import ObjectRef, open_store
 from dicom_udf.tasks import Item, ReadSettings, Stamp
 
@@ -44,7 +45,7 @@ def period(day, name):
 @given(st.lists(DAYS, min_size=1), st.sampled_from(["day", "month", "year"]))
 def test_periods_count_from_1970(days, name):
     found = periods(pa.chunked_array([pa.array(days, pa.date32())]), name)
-    assert found.tolist() == [period(day, name) for day in days]
+    assert found.to_pylist() == [period(day, name) for day in days]
 
 
 @given(
@@ -135,7 +136,7 @@ def test_a_task_becomes_payloads_failures_and_entries(tmp_path, monkeypatch):
     entries = {row["source_uri"].rpartition("/")[2]: row for row in rows if row["kind"] == "object"}
     counts = {name: (row["instances"], row["failures"], row["members"]) for name, row in entries.items()}
     assert counts == {"a.zip": (7, 0, 7), "b.dcm": (1, 0, 0), "c.txt": (0, 1, 0)}
-    monkeypatch.setattr(packing, "BATCH_ROWS", 2)
+    monkeypatch.setattr(read, "BATCH_ROWS", 2)
     monkeypatch.setattr(packing, "_HELD_BYTES", 1)
     cut = [row for b in pack_batches(items, SETTINGS, period="day", promoted=promoted) for row in b.to_pylist()]
     parts = [unpack_rows(row["payload"]) for row in cut if row["kind"] == "instance"]

@@ -29,6 +29,7 @@ __all__ = [
     "partition_folder",
     "partition_json",
     "partition_values",
+    "periods",
     "split_by_partition",
 ]
 
@@ -114,8 +115,13 @@ def _transform(name: str, kind: pa.DataType) -> Callable[[pa.ChunkedArray], pa.C
     if bucket and pa.types.is_string(kind):
         return partial(_buckets, int(bucket[1]))
     if is_date or pa.types.is_timestamp(kind):
-        return {"year": _years, "month": _months, "day": _days}.get(name.removesuffix("s"))
+        return _PERIODS.get(name.removesuffix("s"))
     return None
+
+
+def periods(dates: pa.ChunkedArray, period: str) -> pa.ChunkedArray:
+    """Return days, months or years since 1970 of dates, of the type int32, as ``day``, ``month`` and ``year`` do."""
+    return _PERIODS[period](dates).cast(pa.int32())
 
 
 def _years(cells: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -131,6 +137,9 @@ def _days(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_date32(cells.type):
         return cells
     return pc.floor_temporal(cells, unit="day").cast(pa.date32())
+
+
+_PERIODS = {"year": _years, "month": _months, "day": _days}
 
 
 def _buckets(number: int, cells: pa.ChunkedArray) -> pa.ChunkedArray:
