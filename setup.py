@@ -8,7 +8,7 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = re.search('__version__ = "(.+)"', (HERE / "dicom_udf" / "version.py").read_text(encoding="utf-8"))[1]
 
-# What driver and executors need beside Spark, whose mapInArrow asks for pandas. AWS Glue 5.1 brings the last four;
+# What driver and executors need beside Spark, whose mapInArrow needs pandas. AWS Glue 5.1 brings the last four;
 # "make dist" packs the rest for it, and all of them for EMR.
 RUNTIME = ["pydicom>=3.0,<4", "obstore>=0.9,<1", "pyarrow>=17", "numpy>=1.26,<3", "boto3>=1.34,<2", "pandas>=2,<3"]
 

@@ -20,6 +20,7 @@ from dicom_udf.columns import Field
 from dicom_udf.datafiles.reading import LiveFile
 
 __all__ = [
+    "PUSHED_VALUES",
     "CherryPickError",
     "Compaction",
     "add_columns",
@@ -59,6 +60,10 @@ Compaction = tuple[int, int, int]
 """Files to rewrite, files to write in their place, bytes to rewrite."""
 
 
+PUSHED_VALUES = 200
+"""Most values of an IN by which Iceberg leaves out files (``InclusiveMetricsEvaluator.IN_PREDICATE_LIMIT``)."""
+
+
 class CherryPickError(Exception):
     """A snapshot could not be made current; the message is the name of the exception that Java raised."""
 
@@ -96,9 +101,7 @@ def remove_property(table: Any, key: str) -> None:
 
 def column_names(spark: SparkSession, table: Any) -> set[str]:
     """Return the names of a table's columns, by one call of Java instead of three for each column."""
-    jvm: Any = spark._jvm
-    schema = json.loads(jvm.org.apache.iceberg.SchemaParser.toJson(table.schema()))
-    return {field["name"] for field in schema["fields"]}
+    return {field["name"] for field in json.loads(schema_json(spark, table))["fields"]}
 
 
 def is_scalar_column(table: Any, name: str) -> bool:
@@ -124,10 +127,7 @@ def add_columns(spark: SparkSession, table: Any, fields: Sequence[Field], furthe
     for field in fields:
         schema.addColumn(field.name, types.findType(field.name), field.comment)
     schema.commit()
-    update = transaction.updateProperties()
-    for key, value in further.items():
-        update.set(key, value)
-    update.commit()
+    set_properties(transaction, further)
     transaction.commitTransaction()
 
 
@@ -479,7 +479,7 @@ def drop_table(spark: SparkSession, name: str) -> None:
 
 
 def set_properties(table: Any, changed: Mapping[str, str]) -> None:
-    """Set properties of a table, in one commit."""
+    """Set properties of a table, in one commit, or within a transaction."""
     update = table.updateProperties()
     for key, value in changed.items():
         update.set(key, value)

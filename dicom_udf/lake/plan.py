@@ -39,9 +39,6 @@ BATCH_OBJECTS = 200_000
 BATCH_BYTES = 1 << 40
 """Stored bytes of one batch, about: the size of an archive bounds its headers."""
 
-_PUSHED_URIS = 200
-"""Most values of an IN by which Iceberg leaves out files (``InclusiveMetricsEvaluator.IN_PREDICATE_LIMIT``)."""
-
 _READ_FILES = 64
 """Most files of the ledger that the driver reads itself: a Spark query takes a second or two."""
 
@@ -202,7 +199,7 @@ def _known_objects(lake: Lake, held: pa.Table, scope: str | None, rules: PlanRul
 def _read_ledger(lake: Lake, uris: list[str] | None, scope: str | None) -> Iterator[KnownObject] | None:
     """Yield the rows of the ledger's files that can hold these URIs, or all of a scope; None where they are many."""
     ledger = lake.load("objects")
-    named = uris if uris is not None and len(uris) <= _PUSHED_URIS else None
+    named = uris if uris is not None and len(uris) <= iceberg.PUSHED_VALUES else None
     files = iceberg.live_files(lake.spark, ledger, most=_READ_FILES, uris=named, prefix=scope or "")
     if files is None or sum(file.rows for file in files) > listing.HELD_OBJECTS:
         return None
@@ -219,7 +216,7 @@ def _known_frame(lake: Lake, scope: str | None, rules: PlanRules) -> DataFrame:
 
 def _with_uris(known: DataFrame, uris: list[str]) -> DataFrame:
     """Return the rows of listed objects."""
-    if len(uris) <= _PUSHED_URIS:
+    if len(uris) <= iceberg.PUSHED_VALUES:
         return known.where(F.col("known_uri").isin(uris))
     listed = known.sparkSession.createDataFrame([(uri,) for uri in uris], "listed_uri string")
     return known.join(F.broadcast(listed), F.col("known_uri") == F.col("listed_uri"), "left_semi")

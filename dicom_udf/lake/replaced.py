@@ -23,10 +23,6 @@ from dicom_udf.lake.targets import target_of
 
 __all__ = ["write_deletes"]
 
-_NAMED = 200
-"""So many objects at most are named in the query: Iceberg then passes over files by their bounds of source_uri
-(``InclusiveMetricsEvaluator.IN_PREDICATE_LIMIT``)."""
-
 
 def write_deletes(
     lake: Lake, table: LakeTable, loaded: Any, batch: Batch, *, snapshot: int, dates: Sequence[date]
@@ -64,7 +60,7 @@ def write_deletes(
 
 
 def _of_planned(lake: Lake, batch: Batch, known: DataFrame) -> DataFrame:
-    uris = batch.uris(lake, most=_NAMED)
+    uris = batch.uris(lake, most=iceberg.PUSHED_VALUES)
     if uris is not None:
         return known.where(F.col("source_uri").isin(uris))
     planned = batch.planned_objects(lake).select(F.col("source_uri").alias("planned_uri"))

@@ -68,18 +68,25 @@ class StagedBatch:
     """A batch that was read and staged whole.
 
     Attributes:
+        lake: The lake.
         batch: The batch.
+        stage: Name of its staging table.
         period: ``day``, ``month`` or ``year``: the period of its partition values.
         counts: Its rows by kind.
-        frame: Its rows, with the columns of :data:`dicom_udf.packing.STAGE`.
-        rows: The same in memory, where they are few; None otherwise.
+        rows: Its rows in memory, where they are few; None otherwise.
     """
 
+    lake: Lake
     batch: Batch
+    stage: str
     period: str
     counts: StagedCounts
-    frame: DataFrame
     rows: pa.Table | None
+
+    @property
+    def frame(self) -> DataFrame:
+        """Its rows in Spark, with the columns of :data:`dicom_udf.packing.STAGE`."""
+        return self.lake.staging_table(self.stage)
 
     def payloads(self) -> list[Payload]:
         """Return its payloads, without their bytes."""
@@ -113,9 +120,9 @@ def open_staged(lake: Lake, batch: Batch, stage: str | None = None) -> StagedBat
     name = stage or batch.stage
     table = iceberg.load_table(lake.spark, lake.staging_name(name))
     period = iceberg.properties(table)[STAGE_PERIOD]
-    frame = lake.staging_table(name)
     rows = _read_small(lake, table, name)
-    return StagedBatch(batch, period, _count_frame(frame) if rows is None else _count_rows(rows), frame, rows)
+    counts = _count_frame(lake.staging_table(name)) if rows is None else _count_rows(rows)
+    return StagedBatch(lake, batch, name, period, counts, rows)
 
 
 def _read_small(lake: Lake, stage: Any, name: str) -> pa.Table | None:

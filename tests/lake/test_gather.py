@@ -52,7 +52,7 @@ LAKES = ("driver", "spark")
 
 
 def write_source(folder):
-    """Files on many dates, a zip that tasks share, and files that are no DICOM."""
+    """Files on many dates, a zip that tasks share, and files without a header."""
     folder.mkdir()
     dataset = dcmread(get_testdata_file("CT_small.dcm"))
     with zipfile.ZipFile(folder / "many.zip", "w") as archive:
