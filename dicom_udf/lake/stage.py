@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import pyarrow as pa
+from pyspark import Broadcast
 
 from dicom_udf.columns import spark_ddl
 from dicom_udf.datafiles import write_data_files
@@ -110,15 +112,21 @@ _Pack = Callable[[Iterable[Item]], Iterator[pa.RecordBatch]]
 def _stage_by_executors(lake: Lake, batch: Batch, items: Sequence[Item], pack: _Pack) -> None:
     context = lake.spark.sparkContext
     tasks = make_tasks(items, cores=context.defaultParallelism)
-    # A slice per task: Spark starts them in their order, and ships to each only what is its own.
-    packed = context.parallelize([(pickle.dumps(task),) for task in tasks], len(tasks))
-    rows = lake.spark.createDataFrame(packed, "task binary", verifySchema=False)
-    with raise_task_errors():
-        rows = rows.mapInArrow(partial(_read_tasks, pack=pack), spark_ddl(STAGE))
-        rows.writeTo(lake.staging_name(batch.stage)).append()
+    # Spark starts partitions in their order. Each takes its task from a broadcast: as rows of a data frame, tasks would
+    # pass through a second Python worker beside each that reads.
+    shipped = context.broadcast([zlib.compress(pickle.dumps(task), level=1) for task in tasks])
+    numbers = lake.spark.range(0, len(tasks), numPartitions=len(tasks))
+    try:
+        with raise_task_errors():
+            rows = numbers.mapInArrow(partial(_read_tasks, shipped=shipped, pack=pack), spark_ddl(STAGE))
+            rows.writeTo(lake.staging_name(batch.stage)).append()
+    finally:
+        shipped.destroy()
 
 
-def _read_tasks(batches: Iterable[pa.RecordBatch], pack: _Pack) -> Iterator[pa.RecordBatch]:
+def _read_tasks(
+    batches: Iterable[pa.RecordBatch], shipped: Broadcast[list[bytes]], pack: _Pack
+) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        for task in batch.column(0).to_pylist():
-            yield from pack(pickle.loads(task))
+        for number in batch.column(0).to_pylist():
+            yield from pack(pickle.loads(zlib.decompress(shipped.value[number])))
