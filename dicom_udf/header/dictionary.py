@@ -7,7 +7,7 @@ from functools import lru_cache
 from pydicom.datadict import dictionary_keyword, dictionary_VR, private_dictionary_VR
 from pydicom.tag import Tag
 
-from dicom_udf.header.vr import VRS
+from dicom_udf.header.vr import VR, VRS
 
 __all__ = ["UNDEFINED", "keyword_of", "plain_vr", "private_vr", "public_vr", "vr_of"]
 
@@ -36,10 +36,10 @@ def private_vr(tag: int, creator: str) -> str | None:
 
 
 @lru_cache(maxsize=8192)
-def plain_vr(tag: int) -> str | None:
+def plain_vr(tag: int) -> VR | None:
     """VR of a public element that is one text or number in any context; None for all others."""
     name = None if tag & 0x10000 or not tag & 0xFFFF else public_vr(tag)
-    return name if name is not None and " " not in name and VRS[name].kind not in ("bytes", "sequence") else None
+    return VRS[name] if name is not None and " " not in name and VRS[name].kind not in ("bytes", "sequence") else None
 
 
 @lru_cache(maxsize=8192)

@@ -14,7 +14,18 @@ from dicom_udf.header.header import Wanted
 from dicom_udf.header.text import Encodings, decode_text
 from dicom_udf.header.vr import VR, VRS, Unfit, ValueItem, to_string, to_text
 
-__all__ = ["NOT_TYPED", "Finished", "finish", "quote", "typed"]
+__all__ = [
+    "NOT_TYPED",
+    "ONE_NUMBER",
+    "Finished",
+    "decimal_json",
+    "finish",
+    "has_part",
+    "is_json_number",
+    "number_json",
+    "quote",
+    "typed",
+]
 
 quote: Callable[[str], str] = encode_basestring
 """Text as a JSON string, characters outside of ASCII as they are."""
@@ -22,7 +33,8 @@ quote: Callable[[str], str] = encode_basestring
 _SAFE_INTEGER = 2**53
 """Larger integers lose digits in readers that hold JSON numbers as doubles; they are written as strings."""
 
-_is_json_number = re.compile(r"-?(?:0|[1-9]\d{0,99})(?:\.\d+)?", re.ASCII).fullmatch
+is_json_number = re.compile(r"-?(?:0|[1-9]\d{0,99})(?:\.\d+)?", re.ASCII).fullmatch
+"""A match for digits that are a JSON number as they are."""
 _NUMBER = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?([eE][+-]?\d+)?", re.ASCII)
 
 REPLACED = "holds bytes that its character set does not have; they are replaced"
@@ -111,7 +123,7 @@ def _read_text(vr: VR, raw: bytes, _order: str, encodings: Encodings) -> _Read:
 
 
 def _read_numbers(vr: VR, raw: bytes, order: str, _encodings: Encodings) -> _Read:
-    size, unpack = _ONE_NUMBER[order + vr.format]
+    size, unpack = ONE_NUMBER[order + vr.format]
     count, rest = divmod(len(raw), size)
     if count == 1:
         items: Sequence[ValueItem] = unpack(raw)
@@ -127,9 +139,10 @@ def _read_tags(_vr: VR, raw: bytes, order: str, _encodings: Encodings) -> _Read:
     return items, ODD_LENGTH if rest else None
 
 
-_ONE_NUMBER = {
+ONE_NUMBER = {
     order + code: (Struct(order + code).size, Struct(order + code).unpack_from) for order in "<>" for code in "HhIiQqfd"
 }
+"""Size and unpacker of one binary number, by byte order and code of struct."""
 _MOST_GROUPS = 3
 _READERS: dict[str, Callable[[VR, bytes, str, Encodings], _Read]] = {
     "strings": _read_strings,
@@ -146,10 +159,11 @@ def _strings_json(items: Sequence[Any]) -> str:
 
 
 def _numbers_json(items: Sequence[Any]) -> str:
-    return ",".join([_number_json(item) for item in items])
+    return ",".join([number_json(item) for item in items])
 
 
-def _number_json(number: int | float) -> str:
+def number_json(number: int | float) -> str:
+    """Return a binary number as JSON; as a string where a JSON number can't hold it."""
     if isinstance(number, float):
         if math.isfinite(number):
             return repr(number)
@@ -159,11 +173,11 @@ def _number_json(number: int | float) -> str:
 
 def _decimals_json(items: Sequence[Any]) -> str:
     return ",".join(
-        ["null" if item is None else item if _is_json_number(item) else _decimal_json(item) for item in items]
+        ["null" if item is None else item if is_json_number(item) else decimal_json(item) for item in items]
     )
 
 
-def _decimal_json(text: str) -> str:
+def decimal_json(text: str) -> str:
     """Return DS or IS as a JSON number with its own digits, or as a string where it is not a number or too large."""
     found = _NUMBER.fullmatch(text)
     if found is None or not (found[2] or found[3]):
@@ -198,7 +212,7 @@ def _bytes_json(vr: VR, raw: bytes, order: str) -> str:
     if not raw:
         return f'{{"vr":"{vr.name}"}}'
     if order == ">" and vr.format:  # PS3.18 §F.2.7: little endian
-        size, _ = _ONE_NUMBER[order + vr.format]
+        size, _ = ONE_NUMBER[order + vr.format]
         numbers = Struct(f">{len(raw) // size}{vr.format}").unpack_from(raw)
         raw = Struct(f"<{len(numbers)}{vr.format}").pack(*numbers) + raw[len(numbers) * size :]
     return f'{{"vr":"{vr.name}","InlineBinary":"{base64.b64encode(raw).decode()}"}}'
@@ -246,9 +260,9 @@ def _single(convert: Callable[[Any], Any], kept: Sequence[Any], reason: str | No
 
 
 def _respell_decimal(text: str) -> str:
-    if _is_json_number(text):
+    if is_json_number(text):
         return text
-    json = _decimal_json(text)
+    json = decimal_json(text)
     return text if json.startswith('"') else json
 
 
@@ -269,9 +283,14 @@ def _name(want: Wanted, items: Sequence[ValueItem]) -> str | list[str | None] | 
     return names[0] if len(names) == 1 else "\\".join([name or "" for name in names])
 
 
+def has_part(group: str) -> bool:
+    """True where a component group of a name has more than delimiters."""
+    return bool(group.strip(" ^"))
+
+
 def _group(text: str, part: str) -> str | None:
     groups = [group.strip(" \0") for group in text.split("=")]
     if part == "value":
-        return next((group for group in groups if group.strip(" ^")), None)
+        return next(filter(has_part, groups), None)
     index = _GROUPS.get(part, 0)
     return (groups[index] or None) if index < len(groups) else None

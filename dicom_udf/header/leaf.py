@@ -1,49 +1,23 @@
-"""Elements that are no sequences: how they are named, what they decide, and the few steps that most of them take."""
+"""Elements that are no sequences: how they are named, and what they decide."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dicom_udf.header.dictionary import keyword_of, plain_vr
-from dicom_udf.header.element import finish
+from dicom_udf.header.dictionary import keyword_of
 from dicom_udf.header.heads import creator_of
-from dicom_udf.header.memo import Context, MemoEntry
+from dicom_udf.header.memo import Context
 from dicom_udf.header.text import can_extend, encodings_of, is_known_charset
-from dicom_udf.header.vr import LONG_LENGTH, VRS, ValueItem
+from dicom_udf.header.vr import ValueItem
 
-__all__ = ["STEERING", "name_of", "plain_entry", "steer"]
+__all__ = ["STEERING", "name_of", "steer"]
 
 CHARACTER_SET, PIXEL_REPRESENTATION = 0x00080005, 0x00280103
 UNKNOWN_CHARSET = "names a character set that is not known; read as ISO 8859-1"
 
 NO_EXTENSION = "names several sets, one of which can neither extend another nor be extended; it is not read as one"
 
-_PLAIN = {
-    vr.name.encode(): vr.name
-    for vr in VRS.values()
-    if vr.kind not in ("bytes", "sequence") and " " not in vr.name and vr.name.encode() not in LONG_LENGTH
-}
-_CAREFUL_GROUPS = frozenset({0x0000, 0x7FE0, 0xFFFE})
 STEERING = frozenset({CHARACTER_SET, PIXEL_REPRESENTATION})
-
-
-def plain_entry(tag: int, name: bytes, raw: bytes, context: Context) -> MemoEntry | None:
-    """Read, in few steps, an element of the usual kind and remember it; None for what needs more care.
-
-    The usual kind is a text or a number with a short head that doesn't decide how what follows is read.
-    """
-    vr = _PLAIN.get(name) if context.is_explicit else plain_vr(tag)
-    group, element = tag >> 16, tag & 0xFFFF
-    if vr is None or not element or tag in STEERING or group in _CAREFUL_GROUPS or (group & 1 and element < 0x100):
-        return None
-    wants = context.level.get(tag) if context.level else None
-    if wants is not None and (wants.codes or wants.first is not None):
-        return None
-    wanted = wants.wanted if wants is not None else ()
-    json, _, values, reason = finish(vr, raw[8:], order=context.order, encodings=context.encodings, wanted=wanted)
-    entry = MemoEntry(tag, f'"{tag:08X}":{json}', values, ((name_of(tag, context), reason),) if reason else (), context)
-    context.memo.keep(context, raw, entry)
-    return entry
 
 
 def name_of(tag: int, context: Context) -> str:

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from struct import Struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dicom_udf.header.selection import WantedLevel, with_blocks
-from dicom_udf.header.text import Encodings
+from dicom_udf.header.text import Encodings, codec_of
+
+if TYPE_CHECKING:
+    from dicom_udf.header.element_readers import ElementReader
 
 __all__ = ["MEMO_VALUE", "Context", "Gap", "Memo", "MemoEntry", "Run", "Step"]
 
@@ -95,6 +98,27 @@ class Gap(MemoEntry):
         self.stop = stop
 
 
+class Dialect:
+    """What decides how a text or a number is read; one object for equal circumstances.
+
+    Attributes:
+        is_explicit: As in :class:`Context`; and so ``order``, ``level``.
+        codec: Codec of text without escape sequences; None where the text decides between two.
+        head: Bytes in front of an element's length: the tag, and in explicit VR the VR.
+        readers: Readers of elements by these bytes.
+    """
+
+    __slots__ = ("codec", "head", "is_explicit", "level", "order", "readers")
+
+    def __init__(self, is_explicit: bool, order: str, encodings: Encodings, level: WantedLevel | None) -> None:
+        self.is_explicit = is_explicit
+        self.order = order
+        self.codec = codec_of(encodings)
+        self.level = level
+        self.head = 6 if is_explicit else 4
+        self.readers: dict[bytes, ElementReader] = {}
+
+
 class Context:
     """All that decides what an element's bytes mean, apart from the bytes; one object for equal circumstances.
 
@@ -108,12 +132,14 @@ class Context:
         is_top: True outside of sequences: faults are then named by keyword.
         creators: Private creators by group << 8 | block, e.g. ``0x001910``.
         known: Entries by raw bytes.
+        dialect: The circumstances that readers of elements depend on.
+        readers: The dialect's.
         runs: By the tag before them, newest first.
     """
 
     __slots__ = (
-        "creators", "encodings", "is_explicit", "is_signed", "is_top", "known", "level", "memo", "order",
-        "runs", "unpack", "unpack_implicit", "unpack_length", "wanted",
+        "creators", "dialect", "encodings", "is_explicit", "is_signed", "is_top", "known", "level", "memo", "order",
+        "readers", "runs", "unpack", "unpack_implicit", "unpack_length", "wanted",
     )  # fmt: skip
 
     def __init__(self, memo: Memo, key: tuple[bool, str, Encodings, bool, WantedLevel | None, bool, Any]) -> None:
@@ -122,6 +148,8 @@ class Context:
         self.creators: dict[int, str] = dict(creators)
         self.level = with_blocks(self.wanted, self.creators)
         self.known: dict[bytes, MemoEntry] = {}
+        self.dialect = memo.dialect(self.is_explicit, self.order, self.encodings, self.level)
+        self.readers = self.dialect.readers
         self.runs: dict[int, list[Run]] = {}
         self.unpack_implicit = _IMPLICIT[self.order]
         self.unpack = _EXPLICIT[self.order]
@@ -178,6 +206,7 @@ class Memo:
         self._most_bytes = most_bytes
         self._most_entries = most_entries
         self._contexts: dict[Any, Context] = {}
+        self._dialects: dict[Any, Dialect] = {}
 
     def context(
         self,
@@ -204,7 +233,7 @@ class Memo:
         """Count a file; forget everything where the bounds are reached."""
         self.serial += 1
         if self.bytes > self._most_bytes or self.entries > self._most_entries:
-            self._contexts = {}
+            self._contexts, self._dialects = {}, {}
             self.bytes = self.entries = 0
 
     def keep(self, context: Context, raw: bytes, entry: MemoEntry) -> None:
@@ -214,6 +243,21 @@ class Memo:
         context.known[raw] = entry
         self.entries += 1
         self.bytes += len(raw) + len(entry.text) + _OVERHEAD
+
+    def dialect(self, *key: Any) -> Dialect:
+        """Return the one dialect of these circumstances."""
+        dialect = self._dialects.get(key)
+        if dialect is None:
+            dialect = self._dialects[key] = Dialect(*key)
+            self.bytes += _OVERHEAD
+        return dialect
+
+    def keep_reader(self, dialect: Dialect, head: bytes, reader: ElementReader) -> None:
+        """Keep the reader of elements that begin with ``head``; past the bounds none is added until the next file."""
+        if self.bytes > self._most_bytes:
+            return
+        dialect.readers[head] = reader
+        self.bytes += _OVERHEAD
 
     def learn(self, steps: Sequence[Step], data: bytes, base: int, end: int) -> None:
         """Join elements that were neighbours in the last file too.

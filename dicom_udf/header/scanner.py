@@ -7,9 +7,10 @@ from typing import Any, Literal
 from dicom_udf.errors import FailureCode
 from dicom_udf.header.cap import FIRST_ITEMS
 from dicom_udf.header.element import NOT_TYPED
+from dicom_udf.header.element_readers import element_reader
 from dicom_udf.header.heads import ITEM, ITEM_END, UNDEFINED, Head, end_of, read_head
 from dicom_udf.header.items import NO_DELIMITER, Ends, Sequence, closes_item, next_item, resumes_at, stop_of_stray_item
-from dicom_udf.header.leaf import name_of, plain_entry
+from dicom_udf.header.leaf import name_of
 from dicom_udf.header.memo import MEMO_VALUE, Context, Gap, MemoEntry, Run, Step
 from dicom_udf.header.order import in_order, pieces, unseen
 from dicom_udf.header.scope import Found, PixelData, Scope
@@ -17,7 +18,6 @@ from dicom_udf.header.selection import WantedTag, code_of
 from dicom_udf.header.skip import skip_value
 from dicom_udf.header.soundness import PIXEL_DATA, Passed, has_explicit_items, reread_head
 from dicom_udf.header.values import ValueReader
-from dicom_udf.header.vr import LONG_LENGTH
 from dicom_udf.header.window import Window
 
 __all__ = ["Scanner"]
@@ -122,20 +122,20 @@ class Scanner:
                 return run, offset + len(run.raw)
         if at + 12 > len(data):
             return None, offset
-        if context.is_explicit:
-            group, element, vr, length = context.unpack(data, at)
-            if vr in LONG_LENGTH:
-                length = context.unpack_length(data, at + 8)[0] + 4
-        else:
-            group, element, length = context.unpack_implicit(data, at)
-            vr = b""
-        stop = offset + 8 + length
-        if length > MEMO_VALUE or (scope.limit is not None and stop > scope.limit):
+        head = data[at : at + context.dialect.head]
+        reader = context.readers.get(head) or element_reader(head, context)
+        size = reader.start + reader.unpack(data, at + reader.length_at)[0]
+        stop = offset + size
+        if size > _MEMO_SIZE or (scope.limit is not None and stop > scope.limit):
             return None, offset
-        raw = data[at : at + 8 + length]
+        raw = data[at : at + size]
         entry = context.known.get(raw)
-        if entry is None and len(raw) == 8 + length and scope.group in (None, group):
-            entry = plain_entry(group << 16 | element, vr, raw, context)
+        if entry is not None:
+            reader.found()
+        elif len(raw) == size and scope.group in (None, reader.group):
+            entry = reader.read(raw, context)
+            if entry is not None:
+                reader.remember(raw, context, entry)
         return entry, stop
 
     def _next(self, offset: int, context: Context, scope: Scope, last: int) -> Head | Gap | int:
@@ -332,6 +332,7 @@ class Scanner:
         return f'"{head.tag:08X}":{{"vr":"SQ"}}', stop
 
 
+_MEMO_SIZE = MEMO_VALUE + 8
 _NOTHING = WantedTag()
 _LITTLE_ITEM = b"\xfe\xff\x00\xe0"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from functools import lru_cache
 
@@ -10,7 +11,16 @@ from pydicom.valuerep import TEXT_VR_DELIMS
 
 from dicom_udf.header.quiet import quiet_pydicom
 
-__all__ = ["DEFAULT", "Encodings", "can_extend", "decode_text", "encodings_of", "is_known_charset"]
+__all__ = [
+    "DEFAULT",
+    "ESCAPE",
+    "Encodings",
+    "can_extend",
+    "codec_of",
+    "decode_text",
+    "encodings_of",
+    "is_known_charset",
+]
 
 Encodings = tuple[str, ...]
 """Python codecs of the values of SpecificCharacterSet; those behind the first are reached by escape sequences."""
@@ -18,7 +28,8 @@ Encodings = tuple[str, ...]
 DEFAULT: Encodings = ("iso8859",)
 """Where a file names no character set: pydicom's default, which holds ASCII."""
 
-_ESCAPE = 0x1B
+ESCAPE = 0x1B
+"""The byte that announces another character set."""
 _STAND_ALONE = frozenset(python_encoding[name] for name in STAND_ALONE_ENCODINGS)
 """Codecs of the sets that neither extend another nor can be extended (PS3.3 C.12.1.1.2)."""
 _OR_UTF_8 = "or UTF-8"
@@ -62,6 +73,20 @@ def is_known_charset(name: str) -> bool:
     return name in python_encoding or encodings_of((name,)) != DEFAULT
 
 
+def codec_of(encodings: Encodings) -> str | None:
+    """Return the codec of text without escape sequences; None where the text decides between two."""
+    return None if encodings[-1] == _OR_UTF_8 or not _exists(encodings[0]) else encodings[0]
+
+
+@lru_cache(maxsize=256)
+def _exists(codec: str) -> bool:
+    try:
+        codecs.lookup(codec)
+    except LookupError:
+        return False
+    return True
+
+
 def decode_text(raw: bytes, encodings: Encodings) -> tuple[str, bool]:
     """Decode one element's value, backslashes included: in some sets they are second bytes of characters.
 
@@ -70,7 +95,7 @@ def decode_text(raw: bytes, encodings: Encodings) -> tuple[str, bool]:
     """
     if encodings[-1] == _OR_UTF_8:
         return _decode_or_utf_8(raw, encodings[:-1])
-    if _ESCAPE not in raw:
+    if ESCAPE not in raw:
         try:
             return raw.decode(encodings[0]), True
         except UnicodeDecodeError:
@@ -92,7 +117,7 @@ def _decode_or_utf_8(raw: bytes, encodings: Encodings) -> tuple[str, bool]:
     text, is_clean = decode_text(raw, encodings)
     if raw.isascii():
         return text, is_clean
-    is_default = encodings[0] == DEFAULT[0] and _ESCAPE not in raw  # ISO 646 has no byte above 7F
+    is_default = encodings[0] == DEFAULT[0] and ESCAPE not in raw  # ISO 646 has no byte above 7F
     if is_clean and not is_default and not _is_control(text):
         return text, True
     try:
