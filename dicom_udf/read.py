@@ -10,6 +10,8 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import cache
+from itertools import repeat
+from operator import is_
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
@@ -255,8 +257,11 @@ _REASONS = "invalid_values"
 
 
 def _to_array(rows: Sequence[Row], field: pa.Field) -> pa.Array:
-    values = [row.get(field.name) for row in rows]
+    name = field.name
+    values = [row.get(name) for row in rows]
     try:
+        if not pa.types.is_nested(field.type) and all(map(is_, values, repeat(values[0]))):
+            return pa.repeat(pa.scalar(values[0], field.type), len(values))  # the slices of a series share it
         return pa.array(values, type=field.type)
     except _REFUSALS:
         pass

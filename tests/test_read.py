@@ -6,6 +6,7 @@ import tarfile
 import warnings
 import zipfile
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -276,3 +277,18 @@ def test_a_value_that_arrow_refuses_costs_its_cell(column, value):
     assert reasons[0] == reasons[2] == {}
     assert list(reasons[1]) == ["modality", column]
     assert "can't be stored as" in reasons[1][column]
+
+
+@pytest.mark.parametrize(
+    ("values", "type_"),
+    [
+        (["MR"] * 3, pa.string()), (["MR", "CT"], pa.string()), ([None] * 3, pa.string()), ([-0.0, 0.0], pa.float64()),
+        ([[1.0]] * 3, pa.list_(pa.float64())), ([None] * 3, pa.list_(pa.float64())), ([True] * 3, pa.bool_()),
+        ([datetime(2026, 1, 1)] * 3, pa.timestamp("us")), ([Decimal(7)] * 3, pa.decimal128(20, 0)),
+    ],
+)  # fmt: skip
+def test_a_value_that_all_rows_share_is_stored_like_any_other(values, type_):
+    schema = pa.schema([("column", type_)])
+    [stored] = to_batch([{"column": value} for value in values], schema).columns
+    assert repr(stored.to_pylist()) == repr(pa.array(values, type_).to_pylist())
+    assert stored.type == type_

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from dicom_udf.header import Header
@@ -29,9 +30,11 @@ def fill_row(header: Header) -> dict[str, Any]:
     row["study_date_is_default"] = "study_date" not in values
     row.setdefault("study_date", DEFAULT_STUDY_DATE)
     row["derived_patient_age_years"] = _age_in_years(values)
-    row["derived_study_datetime"] = _moment(values, "study")
-    row["derived_series_datetime"] = _moment(values, "series")
-    row["derived_acquisition_datetime"] = values.get("acquisition_datetime") or _moment(values, "acquisition")
+    row["derived_study_datetime"] = _moment(values.get("study_date"), values.get("study_time"))
+    row["derived_series_datetime"] = _moment(values.get("series_date"), values.get("series_time"))
+    row["derived_acquisition_datetime"] = values.get("acquisition_datetime") or _moment(
+        values.get("acquisition_date"), values.get("acquisition_time")
+    )
     row["pixel_data_offset"] = header.pixel_data_offset
     row["pixel_data_length"] = header.pixel_data_length
     row["pixel_data_is_encapsulated"] = header.pixel_data_is_encapsulated
@@ -59,9 +62,9 @@ def _age_in_years(values: Mapping[str, Any]) -> float | None:
     return age if 0 <= age <= _OLDEST else None
 
 
-def _moment(values: Mapping[str, Any], level: str) -> datetime | None:
-    """Return date and time of a level as one wall-clock timestamp; None without either: midnight would be invented."""
-    day, time = values.get(f"{level}_date"), values.get(f"{level}_time")
+@lru_cache(maxsize=1024)  # the slices of a series share two of three
+def _moment(day: date | None, time: str | None) -> datetime | None:
+    """Return date and time as one wall-clock timestamp; None without either: midnight would be invented."""
     if day is None or time is None:
         return None
     whole, _, fraction = time.partition(".")
