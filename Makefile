@@ -27,7 +27,7 @@ PYTEST_FAST := $(BIN)/python -m pytest -q -n 2 --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: run test test-fast test-spark test-tools test-athena test-crashes test-terraform test-dist test-glue6 tools check format docs dist bench clean help
+.PHONY: run test test-fast test-spark test-tools test-athena test-crashes test-terraform test-dist test-glue6 tools check format docs dist smoke bench clean help
 
 $(READY): setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
@@ -111,6 +111,9 @@ test-glue6:  ## [minutes] Run fast tests and ingests on AWS Glue 6.0: Python 3.1
 
 dist: $(READY)  ## [about 30 s] Make the packages for AWS Glue, EMR and Lambda in dist/, the same bytes every time
 	$(BIN)/python -m release.make_dist
+
+smoke: dist  ## [about 15 min] Install in the account of AWS_PROFILE, ingest the sample, query it, remove all: under 1 USD
+	$(BIN)/python -m release.smoke
 
 bench: $(READY)  ## [minutes] Measure headers per second beside the obvious way, in one run
 	$(BIN)/python -m benchmarks.job

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, assert_never
+from typing import Any, Literal, TypeVar, assert_never
 
 from dicom_udf.config import (
     ColumnsConfig,
@@ -42,11 +42,13 @@ from dicom_udf.config import (
     parse_command,
     parse_job,
 )
-from dicom_udf.environment import check_shell, restart_in_utf8
+from dicom_udf.environment import check_glue_run, check_shell, restart_in_utf8
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
 from dicom_udf.logs import log_end, log_report, log_settings, set_up_logging
 
 __all__ = ["ingest_job", "main", "maintain_job", "promote_job"]
+
+_JobConfig = TypeVar("_JobConfig", IngestConfig, PromoteConfig, MaintainConfig)
 
 _log = logging.getLogger(__name__)
 
@@ -66,17 +68,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def ingest_job(argv: Sequence[str]) -> int:
     """Run the ingest job with the words of a command line of python, spark-submit or AWS Glue; return the status."""
-    return _exit_status("ingest_dicom_headers.py", partial(parse_job, IngestConfig), argv)
+    return _exit_status("ingest_dicom_headers.py", partial(_parse_job, IngestConfig), argv)
 
 
 def promote_job(argv: Sequence[str]) -> int:
     """Run the promotion job as :func:`ingest_job` runs its own; return the status."""
-    return _exit_status("promote_columns.py", partial(parse_job, PromoteConfig), argv)
+    return _exit_status("promote_columns.py", partial(_parse_job, PromoteConfig), argv)
 
 
 def maintain_job(argv: Sequence[str]) -> int:
     """Run the maintenance job as :func:`ingest_job` runs its own; return the status."""
-    return _exit_status("maintain_tables.py", partial(parse_job, MaintainConfig), argv)
+    return _exit_status("maintain_tables.py", partial(_parse_job, MaintainConfig), argv)
+
+
+def _parse_job(config_class: type[_JobConfig], argv: Sequence[str]) -> _JobConfig:
+    config = parse_job(config_class, argv)
+    check_glue_run(argv, config.master)
+    return config
 
 
 def _exit_status(program: str, parse: Callable[[Sequence[str]], CommandConfig], argv: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from dicom_udf.aws.clients import get_client
 from dicom_udf.aws.errors import translate_aws_errors
+from dicom_udf.aws.regions import service_region
 from dicom_udf.config import IngestConfig, service_endpoint
 from dicom_udf.errors import DicomLakeError
 from dicom_udf.report import Report
@@ -59,7 +60,8 @@ def send_metrics(config: IngestConfig, data: list[dict[str, Any]]) -> None:
         return
     try:
         endpoint = service_endpoint("CLOUDWATCH", config.aws_endpoint)
-        client = get_client("cloudwatch", endpoint=endpoint, region=config.s3_region)
+        region = service_region(config.location, endpoint)
+        client = get_client("cloudwatch", endpoint=endpoint, region=region)
         with translate_aws_errors("cloudwatch:PutMetricData", f"the namespace {config.metrics_namespace}"):
             client.put_metric_data(Namespace=config.metrics_namespace, MetricData=data)
     except DicomLakeError as error:

@@ -6,6 +6,8 @@
     dicom-lake-<version>.gluewheels.zip         for AWS Glue 5.1: it, and what it needs that Glue doesn't bring
     dicom-lake-<version>.venv.tar.gz            for EMR 7: a virtual environment with all that it needs
     waker-<version>.zip                         for AWS Lambda: what starts the ingest when the queue isn't empty
+    dicom-lake-<version>.zip                    for Terraform: the module with all that it reads, to install by a URL
+    SHA256SUMS                                  the checksums of these files
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from release.archives import Entry, read_wheel, write_tar_gz, write_zip
+from release.module_archive import checksums, write_module_archive
 from release.wheels import PIP, fetch_wheels, read_pins, version_of
 
 __all__ = ["build_wheel", "main", "make_dist"]
@@ -42,7 +45,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def make_dist(folder: Path) -> list[Path]:
-    """Make the files; what an earlier version left in the folder stays.
+    """Make the files, ``SHA256SUMS`` last; what an earlier version left in the folder stays.
 
     Raises:
         ValueError: A package that is needed has no pin, or one that doesn't suit what AWS Glue brings.
@@ -62,7 +65,12 @@ def make_dist(folder: Path) -> list[Path]:
         write_zip(glue, _zip_of_wheels([wheel, *wheels]))
         wheels = fetch_wheels(wheel, for_emr, pins=pins, brought={})
         write_tar_gz(emr, _environment([wheel, *wheels]))
-    return [wheel, glue, emr, waker]
+    module = folder / f"dicom-lake-{version}.zip"
+    write_module_archive(module, [glue, waker])
+    made = [wheel, glue, emr, waker, module]
+    sums = folder / "SHA256SUMS"
+    sums.write_bytes(checksums({path.name: path.read_bytes() for path in made}))
+    return [*made, sums]
 
 
 def build_wheel(folder: Path) -> Path:

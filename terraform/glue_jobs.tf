@@ -3,6 +3,7 @@ locals {
     "--lake"         = local.lake
     "--catalog"      = "glue"
     "--database"     = var.database
+    "--aws-region"   = local.region
     "--kms-key"      = local.kms_key_arn
     "--log-format"   = "json"
     "--private-keys" = tostring(var.private_keys)

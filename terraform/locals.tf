@@ -8,8 +8,9 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
   # .name is deprecated in version 6 of the provider, .region is unknown in version 5; both have .id.
-  region     = data.aws_region.current.id
-  repository = "${path.module}/.."
+  region = data.aws_region.current.id
+  # Holds the files that the module reads: the repository, or the archive that make dist builds, whose root it is.
+  repository = fileexists("${path.module}/glue_jobs/ingest_dicom_headers.py") ? path.module : "${path.module}/.."
 
   tags = merge({ "dicom-lake" = var.name }, var.tags)
 

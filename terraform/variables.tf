@@ -51,7 +51,7 @@ variable "deletion_protection" {
 }
 
 variable "dist_path" {
-  description = "Folder with the packages that make dist builds: dicom-lake-<version>.gluewheels.zip and waker-<version>.zip. Null: dist/ of this repository."
+  description = "Folder with the packages that make dist builds: dicom-lake-<version>.gluewheels.zip and waker-<version>.zip. Null: dist/ of this repository, or of the archive that the module comes from."
   type        = string
   default     = null
 }

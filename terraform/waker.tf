@@ -23,6 +23,7 @@ resource "aws_lambda_function" "waker" {
 
   environment {
     variables = {
+      REGION     = local.region
       QUEUE_URL  = aws_sqs_queue.events[0].url
       INGEST_JOB = aws_glue_job.this["ingest"].name
       JOBS       = jsonencode([for job in local.jobs : aws_glue_job.this[job].name])

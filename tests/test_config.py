@@ -64,6 +64,7 @@ ingest_configs = st.builds(
     s3_endpoint=st.none() | st.just("http://127.0.0.1:7070"),
     s3_region=st.none() | st.just("eu-central-1"),
     s3_path_style=st.none() | st.booleans(),
+    aws_region=st.none() | st.just("eu-central-1"),
     aws_endpoint=st.none() | st.just("http://127.0.0.1:5000"),
     kms_key=st.none() | st.just("arn:aws:kms:eu-central-1:123456789012:key/0-a"),
     create_database=st.booleans(),

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +18,11 @@ from dicom_udf.config import (
     parse_job,
 )
 from dicom_udf.config.arguments import PLATFORM_ARGUMENTS
+from dicom_udf.environment import check_glue_run
 from dicom_udf.errors import ConfigurationError
 from tests.glue_command_line import GLUE_ARGUMENTS, RUN_ID, glue_command_line
+
+ROOT = Path(__file__).parents[1]
 
 JobConfig = IngestConfig | MaintainConfig | PromoteConfig
 
@@ -82,6 +89,43 @@ def test_each_option_of_a_job_takes_a_value_because_glue_passes_no_bare_flag(job
 def test_no_option_of_a_job_has_a_name_that_glue_takes(job: str, option: str) -> None:
     assert option not in PLATFORM_ARGUMENTS
     assert option == option.lower()
+
+
+# --- A run of Glue without Glue's Spark
+
+SCRIPTS = {"ingest": "ingest_dicom_headers", "maintain": "maintain_tables", "promote": "promote_columns"}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_run_of_glue_never_starts_a_spark_of_its_own(job: str, tmp_path: Path) -> None:
+    """Glue's own is known by the port of spark-submit; a job of the type pythonshell has none."""
+    lake = tmp_path / "lake"
+    own = {"ingest": ["--source", str(ROOT / "sample_dcm")], "maintain": [], "promote": ["--attributes", "KVP"]}[job]
+    script = ROOT / "glue_jobs" / f"{SCRIPTS[job]}.py"
+    words = [sys.executable, str(script), *glue_command_line([*own, "--lake", str(lake)])]
+    environment = {name: value for name, value in os.environ.items() if name != "PYSPARK_GATEWAY_PORT"}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "AWS Glue started this run (--JOB_RUN_ID) without Spark" in done.stderr
+    assert "glueetl" in done.stderr
+    assert not lake.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "master", "port"),
+    [
+        (["--JOB_RUN_ID", "jr_1"], "local[4]", None),
+        (["--JOB_RUN_ID=jr_1"], None, "1"),
+        (["--JOB_NAME", "ingest"], None, None),
+    ],
+)
+def test_a_named_master_or_a_platforms_spark_is_taken(
+    words: list[str], master: str | None, port: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYSPARK_GATEWAY_PORT", raising=False)
+    if port is not None:
+        monkeypatch.setenv("PYSPARK_GATEWAY_PORT", port)
+    check_glue_run(words, master)
 
 
 # --- The official library

@@ -31,7 +31,7 @@ def awsglue(request, tmp_path):
 def test_glue_starts_it_with_arguments_of_its_own(tmp_path, awsglue):
     report = tmp_path / "report.json"
     own = ["--source", SAMPLE, "--lake", tmp_path / "lake", "--report", report]
-    run([sys.executable, JOB, *glue_command_line(own)], **awsglue)
+    run([sys.executable, JOB, *glue_command_line(own), "--master", "local[2]"], **awsglue)
     assert_report_is_complete(report, run_id=RUN_ID)
 
 

@@ -41,16 +41,16 @@ class AthenaAccess:
     """The settings of a query by Athena.
 
     Attributes:
+        region: Where Athena is, e.g. ``eu-central-1``.
         workgroup: None for ``primary``.
         output_location: ``s3://`` URL below which Athena keeps the answer; None: the workgroup's.
         endpoint: URL of a server instead of AWS.
-        region: None for boto3's chain.
     """
 
+    region: str
     workgroup: str | None = None
     output_location: str | None = None
     endpoint: str | None = None
-    region: str | None = None
 
 
 def run_on_athena(sql: str, database: str, access: AthenaAccess) -> Answer:

@@ -21,10 +21,12 @@ def answer_query(config: QueryConfig) -> Answer:
     if config.location.is_glue:
         from dicom_udf.answers.athena import AthenaAccess, run_on_athena  # noqa: PLC0415 - boto3 is a heavy import
         from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415
+        from dicom_udf.aws.regions import service_region  # noqa: PLC0415
 
         lake_tables(config.location, table_names())  # Athena has databases, not lakes: the database must be the lake's
         endpoint = service_endpoint("ATHENA", config.aws_endpoint)
-        access = AthenaAccess(config.workgroup, config.output_location, endpoint, config.s3_region)
+        region = service_region(config.location, endpoint)
+        access = AthenaAccess(region, config.workgroup, config.output_location, endpoint)
         return run_on_athena(config.sql, config.database, access)
     if config.workgroup is not None or config.output_location is not None:
         raise ConfigurationError("--workgroup and --output-location are Athena's, which needs --catalog glue")

@@ -7,10 +7,13 @@ Credentials come by boto3's chain: environment, profile, the role of a Glue job 
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import threading
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -22,10 +25,11 @@ __all__ = [
     "FIRST_WAIT",
     "LONGEST_WAIT",
     "TRIES",
-    "default_region",
+    "configured_region",
     "default_session",
     "get_client",
     "make_one_at_a_time",
+    "region_of_url",
     "wait_times",
 ]
 
@@ -42,8 +46,8 @@ _making = threading.RLock()
 def get_client(
     service: str,
     *,
+    region: str,
     endpoint: str | None = None,
-    region: str | None = None,
     tries: int | None = None,
     read_timeout: float = 60.0,
     addressing_style: str | None = None,
@@ -52,8 +56,8 @@ def get_client(
 
     Args:
         service: boto3's name of it, e.g. ``glue``.
+        region: Its region, e.g. ``eu-central-1``.
         endpoint: URL of a server instead of AWS; boto3 reads AWS's environment variables too.
-        region: None: of boto3's chain.
         tries: Requests for one answer; None for :data:`TRIES`.
         read_timeout: Seconds without a byte of the answer.
         addressing_style: Of S3, ``path`` or ``virtual``.
@@ -63,14 +67,14 @@ def get_client(
         RunFailedError: The credentials could not be retrieved.
     """
     with make_one_at_a_time():
-        return _new_client(service, endpoint, region, tries or TRIES, read_timeout, addressing_style)
+        return _new_client(service, region, endpoint, tries or TRIES, read_timeout, addressing_style)
 
 
 @lru_cache(maxsize=64)
 def _new_client(
     service: str,
+    region: str,
     endpoint: str | None,
-    region: str | None,
     tries: int,
     read_timeout: float,
     addressing_style: str | None,
@@ -91,16 +95,33 @@ def default_session() -> boto3.session.Session:
     return boto3.session.Session()
 
 
-def default_region(given: str | None) -> str:
-    """Return the region that is given, or that of boto3's chain, or ``us-east-1``.
+def configured_region() -> str | None:
+    """Return the region of the environment or the profile; None where neither names one.
+
+    boto3 reads ``AWS_DEFAULT_REGION`` and the profile; ``AWS_REGION``, which Java and the command line of AWS read, is
+    used after them.
 
     Raises:
         ConfigurationError: The profile can't be used.
     """
-    if given:
-        return given
     with make_one_at_a_time():
-        return default_session().region_name or "us-east-1"
+        return default_session().region_name or os.environ.get("AWS_REGION") or None
+
+
+def region_of_url(url: str | None) -> str | None:
+    """Return the region that the host of an AWS URL names; None for another server, or a host without a region.
+
+    Example:
+        >>> region_of_url("https://sqs.eu-west-1.amazonaws.com/123456789012/events")
+        'eu-west-1'
+        >>> region_of_url("https://vpce-0a1b2c-3d.s3.eu-central-1.vpce.amazonaws.com")
+        'eu-central-1'
+        >>> region_of_url("http://127.0.0.1:9000") is None
+        True
+    """
+    host = urlsplit(url or "").hostname or ""
+    found = re.search(r"(?:^|\.)([a-z]{2,4}(?:-[a-z]+)+-\d)\.(?:.+\.)?(?:amazonaws\.|api\.aws)", host)
+    return found[1] if found else None
 
 
 @contextlib.contextmanager

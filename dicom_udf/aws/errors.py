@@ -136,7 +136,7 @@ MEANINGS: Mapping[ErrorKind, Meaning] = {
     ),
     ErrorKind.OTHER_REGION: Meaning(
         RunFailedError,
-        "{resource} is in another region ({answer}); give --s3-region",
+        "{resource} is in another region ({answer}); give --s3-region, or --aws-region for a lake",
         codes=frozenset(
             {
                 *("PermanentRedirect", "TemporaryRedirect"),
@@ -152,7 +152,8 @@ MEANINGS: Mapping[ErrorKind, Meaning] = {
     ),
     ErrorKind.BAD_SETTINGS: Meaning(
         ConfigurationError,
-        "the AWS settings can't be used ({answer}); check AWS_PROFILE, AWS_REGION, --s3-endpoint and --aws-endpoint",
+        "the AWS settings can't be used ({answer}); check AWS_PROFILE, AWS_REGION, --aws-region, --s3-endpoint and "
+        "--aws-endpoint",
         words="Unable to load region",
     ),
     ErrorKind.OTHER: Meaning(

@@ -8,6 +8,7 @@ from typing import Any
 
 from dicom_udf.aws.clients import get_client
 from dicom_udf.aws.errors import translate_aws_errors
+from dicom_udf.aws.regions import service_region
 from dicom_udf.config import LakeLocation
 from dicom_udf.errors import ConfigurationError
 
@@ -33,7 +34,8 @@ class GlueTable:
 
 def glue_client(location: LakeLocation) -> Any:
     """Return the boto3 client of the catalog with a lake's tables."""
-    return get_client("glue", endpoint=location.aws_endpoint, region=location.access.region)
+    endpoint = location.aws_endpoint
+    return get_client("glue", endpoint=endpoint, region=service_region(location, endpoint))
 
 
 def database_exists(location: LakeLocation, name: str) -> bool:

@@ -21,18 +21,28 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from dicom_udf.aws.clients import TRIES, default_region, default_session, get_client, make_one_at_a_time, wait_times
+from dicom_udf.aws.clients import (
+    TRIES,
+    configured_region,
+    default_session,
+    get_client,
+    make_one_at_a_time,
+    region_of_url,
+    wait_times,
+)
 from dicom_udf.aws.errors import NO_CONNECTION, AwsError, ErrorKind, to_aws_error, translate_aws_errors
 from dicom_udf.aws.throttle import Throttle
 from dicom_udf.config import LakeLocation, S3Access
 from dicom_udf.errors import ConfigurationError, DicomLakeError, FailureCode, FileFault, RunFailedError
 
 __all__ = [
+    "OTHER_SERVER",
     "TIMEOUT",
     "bucket_region",
     "get_credentials",
     "is_missing_bucket",
     "list_objects",
+    "named_region",
     "obstore_store",
     "request",
     "request_bucket",
@@ -43,6 +53,13 @@ __all__ = [
 
 TIMEOUT = 20.0
 """Seconds for one request and its answer, of at most 6 MiB."""
+
+OTHER_SERVER = "us-east-1"
+"""The region in the signature of a request to a server that isn't AWS, where neither user nor server names one: the
+usual default of these servers. No request to AWS uses it."""
+
+_GLOBAL = "aws-global"
+"""botocore's name for S3's endpoint without a region, which redirects to a bucket's own."""
 
 _CODES = {
     ("NoSuchKey", 404): (FailureCode.NOT_FOUND, "gone since it was listed; the next run drops it if it stays away"),
@@ -79,7 +96,7 @@ def s3_client(access: S3Access) -> Any:
     return get_client(
         "s3",
         endpoint=access.endpoint,
-        region=default_region(access.region),
+        region=_first_region(access),
         tries=1,
         read_timeout=TIMEOUT,
         addressing_style="path" if access.is_path_style else "virtual",
@@ -205,7 +222,7 @@ def obstore_store(
 
     Raises:
         AwsError: S3 does not return the bucket's region.
-        ConfigurationError, RunFailedError: As for :func:`get_credentials`.
+        ConfigurationError, RunFailedError: As for :func:`bucket_region` and :func:`get_credentials`.
     """
     with make_one_at_a_time():
         return _new_store(bucket, access, prefix, kms_key, retries)
@@ -252,14 +269,37 @@ def _credential_provider() -> Boto3CredentialProvider:
 
 
 def bucket_region(bucket: str, access: S3Access) -> str:
-    """Return the region to sign for: the given one, another server's default, or the bucket's own in AWS.
+    """Return the region to sign for: the given one, the bucket's own in AWS, another server's.
 
     Raises:
-        AwsError: S3 does not return it.
+        AwsError: S3 does not answer, denies the bucket, or has none of this name.
+        ConfigurationError: S3 does not name the region, and nothing else does.
     """
-    if access.region or access.endpoint:
-        return default_region(access.region)
+    if access.region:
+        return access.region
+    configured = access.first_region or configured_region()
+    if access.endpoint and configured:
+        return configured
+    known = named_region(bucket, access) or configured
+    if known is None and access.endpoint is None:
+        raise ConfigurationError(
+            f"S3 does not name the region of the bucket {bucket}; give --s3-region, or --aws-region for a lake's bucket"
+        )
+    return known or OTHER_SERVER
 
+
+def named_region(bucket: str, access: S3Access) -> str | None:
+    """Return the region that S3 names for a bucket, by one request in the life of a process; None if it names none.
+
+    Raises:
+        AwsError: S3 does not answer; or it names none because it denies the bucket or has none of this name.
+    """
+    with make_one_at_a_time():
+        return _look_up_region(bucket, access)
+
+
+@lru_cache(maxsize=1024)
+def _look_up_region(bucket: str, access: S3Access) -> str | None:
     def head() -> dict[str, Any]:
         try:
             answer: dict[str, Any] = s3_client(access).head_bucket(Bucket=bucket)
@@ -269,6 +309,14 @@ def bucket_region(bucket: str, access: S3Access) -> str:
             answer = error.response
         return answer
 
-    answer = request(head)
-    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    return str(headers.get("x-amz-bucket-region") or default_region(access.region))
+    answer = request(head).get("ResponseMetadata", {})
+    named = answer.get("HTTPHeaders", {}).get("x-amz-bucket-region") or region_of_url(access.endpoint)
+    if named is None and _first_region(access) == _GLOBAL and answer.get("HTTPStatusCode") in (403, 404):
+        raise AwsError({404: "NoSuchBucket"}.get(answer["HTTPStatusCode"], ""), answer["HTTPStatusCode"])
+    return None if named is None else str(named)
+
+
+def _first_region(access: S3Access) -> str:
+    """Return the region that requests begin at: S3 redirects those for a bucket of another one."""
+    known = access.region or access.first_region or configured_region() or region_of_url(access.endpoint)
+    return known or (OTHER_SERVER if access.endpoint else _GLOBAL)

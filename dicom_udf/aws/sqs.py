@@ -5,17 +5,16 @@ A call with ten messages may fail for some of them: only these are sent again.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dicom_udf.aws.clients import TRIES, default_region, get_client, wait_times
+from dicom_udf.aws.clients import TRIES, configured_region, get_client, region_of_url, wait_times
 from dicom_udf.aws.errors import AwsError, ErrorKind, to_aws_error, translate_aws_errors
+from dicom_udf.errors import ConfigurationError
 
 __all__ = [
     "BATCH",
@@ -35,25 +34,22 @@ _COUNT = "ApproximateNumberOfMessages"
 _ATTRIBUTES = "sqs:GetQueueAttributes"
 
 
-def sqs_client(queue: str, endpoint: str | None) -> Any:
+def sqs_client(queue: str, endpoint: str | None, region: str | None = None) -> Any:
     """Return this process's client for a queue.
 
     Args:
-        queue: Its URL, which names the region of a queue in AWS; otherwise that of boto3's chain counts.
+        queue: Its URL, which names the region of a queue in AWS.
         endpoint: URL of another server than AWS; None: AWS, or AWS's environment variables.
+        region: Region of a queue whose URL names none; None for that of the environment or profile.
 
     Raises:
-        ConfigurationError: Profile, region or endpoint can't be used.
+        ConfigurationError: No region is known; or profile, region or endpoint can't be used.
         RunFailedError: The credentials could not be retrieved.
     """
-    region = default_region(_region(queue))
-    return get_client("sqs", endpoint=endpoint, region=region, read_timeout=_TIMEOUT)
-
-
-def _region(queue: str) -> str | None:
-    """``sqs.eu-west-1.amazonaws.com``, of old ``eu-west-1.queue.amazonaws.com``; also with ``.cn``."""
-    found = re.match(r"(?:sqs(?:-fips)?\.)?([a-z]{2}(?:-[a-z]+)+-\d)\.", urlsplit(queue).hostname or "")
-    return found[1] if found else None
+    known = region_of_url(queue) or region or configured_region()
+    if known is None:
+        raise ConfigurationError(f"no AWS region is known for the queue {queue}; give --aws-region, or set AWS_REGION")
+    return get_client("sqs", endpoint=endpoint, region=known, read_timeout=_TIMEOUT)
 
 
 def request_queue(call: Callable[[], Any], *, action: str, queue: str) -> Any:
@@ -71,19 +67,20 @@ def request_queue(call: Callable[[], Any], *, action: str, queue: str) -> Any:
         return call()
 
 
-def check_queue(queue: str, endpoint: str | None, *, may_be_denied: bool = False) -> None:
+def check_queue(queue: str, endpoint: str | None, region: str | None = None, *, may_be_denied: bool = False) -> None:
     """Check that a queue exists, before anything is written.
 
     Args:
         queue: Its URL.
         endpoint: As for :func:`sqs_client`.
+        region: As for :func:`sqs_client`.
         may_be_denied: Accept a queue whose attributes this user may not read.
 
     Raises:
         ConfigurationError: It does not exist, or there are no credentials.
         RunFailedError: Reading its attributes is denied, or SQS does not answer.
     """
-    call = _attributes_call(queue, endpoint)
+    call = _attributes_call(queue, endpoint, region)
     try:
         call()
     except (ClientError, BotoCoreError) as error:
@@ -92,18 +89,23 @@ def check_queue(queue: str, endpoint: str | None, *, may_be_denied: bool = False
             raise failed.to_exception(_ATTRIBUTES, f"the queue {queue}") from None
 
 
-def count_messages(queue: str, endpoint: str | None) -> int:
+def count_messages(queue: str, endpoint: str | None, region: str | None = None) -> int:
     """Return about how many messages wait in a queue; those in flight don't count.
+
+    Args:
+        queue: Its URL.
+        endpoint: As for :func:`sqs_client`.
+        region: As for :func:`sqs_client`.
 
     Raises:
         RunFailedError: As :func:`request_queue`.
     """
-    answer = request_queue(_attributes_call(queue, endpoint), action=_ATTRIBUTES, queue=queue)
+    answer = request_queue(_attributes_call(queue, endpoint, region), action=_ATTRIBUTES, queue=queue)
     return int(answer["Attributes"][_COUNT])
 
 
-def _attributes_call(queue: str, endpoint: str | None) -> Callable[[], Any]:
-    return partial(sqs_client(queue, endpoint).get_queue_attributes, QueueUrl=queue, AttributeNames=[_COUNT])
+def _attributes_call(queue: str, endpoint: str | None, region: str | None) -> Callable[[], Any]:
+    return partial(sqs_client(queue, endpoint, region).get_queue_attributes, QueueUrl=queue, AttributeNames=[_COUNT])
 
 
 def send_in_batches(

@@ -31,6 +31,7 @@ from dicom_udf.config.options import (
     partition_option,
     path_or_url,
     ratio,
+    region,
     s3_url,
     size,
     source_option,
@@ -71,7 +72,7 @@ class S3Options:
     s3_region: str | None = option(
         "region of the bucket [default: S3 is queried for it]", None, metavar="NAME", group="AWS"
     )
-    """Needed only if the role may not query the bucket's region."""
+    """Of the source's bucket, and of the lake's without ``aws_region``. Needed only if the role may not query it."""
 
     s3_path_style: bool | None = option(
         "true for URLs as endpoint/bucket, false for bucket.endpoint [default: true with --s3-endpoint]",
@@ -85,7 +86,11 @@ class S3Options:
     def access(self) -> S3Access:
         """The access to S3, AWS's environment variables included."""
         endpoint = service_endpoint("S3", self.s3_endpoint)
-        return S3Access(endpoint=endpoint, region=self.s3_region, path_style=self.s3_path_style)
+        return S3Access(endpoint, self.s3_region, self.s3_path_style, self._first_region)
+
+    @property
+    def _first_region(self) -> str | None:
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +108,15 @@ class CatalogOptions(S3Options):
     database: str = option("database of the tables", "dicom", parse=database, group="lake")
     """Lower-case letters, digits, underscores, which Glue, Spark and Athena all accept unquoted."""
 
+    aws_region: str | None = option(
+        "region of the lake's bucket, Glue, Athena, SQS and CloudWatch, e.g. eu-central-1 "
+        "[default: --s3-region, AWS_REGION, the profile's, the lake's bucket's]",
+        None,
+        parse=region,
+        group="AWS",
+    )
+    """A queue whose URL names a region is in that one. The source's bucket may be in another region."""
+
     aws_endpoint: str | None = option(
         "URL of a server for AWS services other than S3 [default: AWS_ENDPOINT_URL_GLUE etc., AWS_ENDPOINT_URL]",
         None,
@@ -111,13 +125,17 @@ class CatalogOptions(S3Options):
     )
     """``http(s)://host:port``, e.g. a VPC endpoint or a server for tests."""
 
+    @property
+    def _first_region(self) -> str | None:
+        return self.aws_region
+
     def location_of(self, lake: str) -> LakeLocation:
         """Return a lake's location."""
         return LakeLocation(
             lake.rstrip("/") if lake.startswith("s3://") else lake,
             database=self.database,
             catalog=self.catalog,
-            access=self.access,
+            access=replace(self.access, region=self.aws_region or self.s3_region),
             aws_endpoint=service_endpoint("GLUE", self.aws_endpoint),
         )
 

@@ -14,14 +14,17 @@ class S3Access:
 
     Attributes:
         endpoint: URL of an S3-compatible server; None for AWS.
-        region: None takes the region of the environment or profile, otherwise the bucket's own from S3.
+        region: Region of the bucket; None: S3 is queried for it.
         path_style: True for ``endpoint/bucket/key``, False for ``bucket.endpoint/key``; None: True if there is an
             endpoint.
+        first_region: Region that requests begin at where ``region`` is None; None for that of the environment or
+            profile. S3 redirects requests for a bucket of another one.
     """
 
     endpoint: str | None = None
     region: str | None = None
     path_style: bool | None = None
+    first_region: str | None = None
 
     @property
     def is_path_style(self) -> bool:

@@ -43,6 +43,7 @@ __all__ = [
     "patterns",
     "queue_url",
     "ratio",
+    "region",
     "run_id",
     "s3_url",
     "size",
@@ -192,6 +193,13 @@ def s3_url(text: str) -> str:
     return text
 
 
+def region(text: str) -> str:
+    """Read the name of a region of AWS."""
+    if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", text):
+        raise argparse.ArgumentTypeError("must be a region of AWS like eu-central-1 or us-gov-west-1")
+    return text
+
+
 def key_arn(text: str) -> str:
     """Read the ARN of a KMS key: an alias or a bare id means another key in another account."""
     if not re.fullmatch(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+", text):
@@ -242,6 +250,7 @@ _METAVARS: dict[Callable[[str], Any], str] = {
     patterns: "PATTERNS",
     queue_url: "URL",
     ratio: "RATIO",
+    region: "NAME",
     run_id: "ID",
     s3_url: "URL",
     size: "BYTES",

@@ -7,7 +7,7 @@ platform's settings stay as they are (:func:`is_local_run`).
 from dicom_udf.environment.class_archive import archive_options
 from dicom_udf.environment.jars import JarStore, open_jar_store
 from dicom_udf.environment.packages import SparkPackage, check_packages, use_fitting_spark
-from dicom_udf.environment.shell import Shell, check_shell, is_local_run, read_shell
+from dicom_udf.environment.shell import Shell, check_glue_run, check_shell, is_local_run, read_shell
 from dicom_udf.environment.text import restart_in_utf8
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Shell",
     "SparkPackage",
     "archive_options",
+    "check_glue_run",
     "check_packages",
     "check_shell",
     "is_local_run",

@@ -12,9 +12,10 @@ import pwd
 import re
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dicom_udf.environment.folders import local_folders, temporary_folder
 from dicom_udf.environment.java import find_java
@@ -22,7 +23,7 @@ from dicom_udf.environment.packages import SparkPackage, check_packages, use_fit
 from dicom_udf.environment.text import utf8_locale
 from dicom_udf.errors import ConfigurationError
 
-__all__ = ["Shell", "check_shell", "is_local_run", "read_shell"]
+__all__ = ["Shell", "check_glue_run", "check_shell", "is_local_run", "read_shell"]
 
 _log = logging.getLogger(__name__)
 
@@ -78,6 +79,32 @@ def check_shell(master: str | None) -> None:
         _log.warning("%s", note)
     read_shell(os.environ, package, conf_folder="")
     check_packages(os.environ)
+
+
+def check_glue_run(words: Sequence[str], master: str | None) -> None:
+    """Check that a run that AWS Glue started has Glue's Spark: ``local[*]`` would read an archive with one machine.
+
+    Args:
+        words: The command line. Glue adds ``--JOB_RUN_ID`` to it.
+        master: The Spark master that the command line names; None for the platform's.
+
+    Raises:
+        ConfigurationError: No Spark runs in this process or started it, and the command line names no master.
+
+    Example:
+        >>> check_glue_run(["--lake", "/data/lake", "--JOB_RUN_ID", "jr_1"], "local[4]")
+    """
+    is_of_glue = any(word.partition("=")[0] == "--JOB_RUN_ID" for word in words)
+    if is_of_glue and master is None and "PYSPARK_GATEWAY_PORT" not in os.environ and not _is_spark_running():
+        raise ConfigurationError(
+            "AWS Glue started this run (--JOB_RUN_ID) without Spark, and one machine is too small for it; make the job "
+            "one of the type glueetl (Command.Name), or give --master, e.g. local[4], for a run on this machine"
+        )
+
+
+def _is_spark_running() -> bool:
+    module: Any = sys.modules.get("pyspark")
+    return module is not None and module.SparkContext._active_spark_context is not None
 
 
 def read_shell(variables: Mapping[str, str], package: SparkPackage, *, conf_folder: str) -> Shell:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-from dicom_udf.aws.clients import default_region
+from dicom_udf.aws.regions import service_region
 from dicom_udf.config import LakeLocation
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake import iceberg
@@ -94,7 +94,7 @@ def _glue_settings(location: LakeLocation) -> dict[str, str]:
     settings = {
         "type": "glue",
         "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
-        "client.region": default_region(location.access.region),
+        "client.region": service_region(location, location.aws_endpoint),
         "s3.path-style-access": str(location.access.is_path_style).lower(),
     }
     if location.access.endpoint is not None:

@@ -28,12 +28,14 @@ class FaultQueue:
     Attributes:
         url: Its URL.
         endpoint: URL of another server than AWS.
+        region: Region of a queue whose URL names none.
         sent: Messages that the queue has accepted.
         failure: The error that ended the sending; None while there was none.
     """
 
     url: str
     endpoint: str | None = None
+    region: str | None = None
     sent: int = 0
     failure: RunFailedError | None = None
 
@@ -41,9 +43,8 @@ class FaultQueue:
         """Send messages of ASCII, many at once, in bounded memory."""
         if self.failure is not None:
             return
-        send = partial(
-            send_in_batches, sqs_client(self.url, self.endpoint).send_message_batch, action=_ACTION, queue=self.url
-        )
+        client = sqs_client(self.url, self.endpoint, self.region)
+        send = partial(send_in_batches, client.send_message_batch, action=_ACTION, queue=self.url)
         groups = _groups(messages)
         try:
             while some := [*islice(groups, POOL_THREADS)]:
@@ -68,15 +69,15 @@ class FaultQueue:
             )
 
 
-def open_fault_queue(url: str, *, endpoint: str | None = None) -> FaultQueue:
+def open_fault_queue(url: str, *, endpoint: str | None = None, region: str | None = None) -> FaultQueue:
     """Return a queue that exists; the permission to send is enough.
 
     Raises:
         ConfigurationError: It does not exist, or there are no credentials.
         RunFailedError: SQS does not answer.
     """
-    check_queue(url, endpoint, may_be_denied=True)
-    return FaultQueue(url, endpoint)
+    check_queue(url, endpoint, region, may_be_denied=True)
+    return FaultQueue(url, endpoint, region)
 
 
 def _groups(messages: Iterable[str]) -> Iterator[list[dict[str, str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dicom_udf.aws.regions import queue_region
 from dicom_udf.config import IngestConfig, service_endpoint
 from dicom_udf.sources.discovery import Source, StoreSource
 from dicom_udf.sources.fault_queue import FaultQueue, open_fault_queue
@@ -24,7 +25,9 @@ def open_source(config: IngestConfig) -> Source:
     access, patterns = config.access, Patterns(config.include, config.exclude)
     excluded = f"{config.location.root}/" if config.location.is_glue else None
     if config.queue is not None:
-        queue = open_queue(config.queue, endpoint=service_endpoint("SQS", config.aws_endpoint))
+        endpoint = service_endpoint("SQS", config.aws_endpoint)
+        region = queue_region(config.queue, config.location, endpoint)
+        queue = open_queue(config.queue, endpoint=endpoint, region=region)
         return QueueSource(queue, access, patterns, excluded=excluded, max_messages=config.max_messages)
     if config.manifest is not None:
         return StoreSource(open_manifest(config.manifest, access=access, patterns=patterns))
@@ -49,4 +52,6 @@ def open_error_queue(config: IngestConfig) -> FaultQueue | None:
     """
     if config.error_queue is None:
         return None
-    return open_fault_queue(config.error_queue, endpoint=service_endpoint("SQS", config.aws_endpoint))
+    endpoint = service_endpoint("SQS", config.aws_endpoint)
+    region = queue_region(config.error_queue, config.location, endpoint)
+    return open_fault_queue(config.error_queue, endpoint=endpoint, region=region)

@@ -63,12 +63,14 @@ class EventQueue:
     Attributes:
         url: Its URL.
         endpoint: Of another server than AWS.
+        region: Of a queue whose URL names none.
         received: Messages taken so far, those that are no S3 events included.
         invalid: Ids of the messages that are no S3 events: they are left to the dead-letter queue.
     """
 
     url: str
     endpoint: str | None = None
+    region: str | None = None
     received: int = 0
     invalid: set[str] = field(default_factory=set)
 
@@ -96,7 +98,7 @@ class EventQueue:
 
     def _receive(self, count: int) -> list[dict[str, Any]]:
         call = partial(
-            sqs_client(self.url, self.endpoint).receive_message,
+            sqs_client(self.url, self.endpoint, self.region).receive_message,
             QueueUrl=self.url,
             MaxNumberOfMessages=count,
             WaitTimeSeconds=_WAIT,
@@ -124,7 +126,7 @@ class EventQueue:
     def _keep(self, receipts: Sequence[str], done: threading.Event) -> None:
         extend = partial(
             send_in_batches,
-            sqs_client(self.url, self.endpoint).change_message_visibility_batch,
+            sqs_client(self.url, self.endpoint, self.region).change_message_visibility_batch,
             action="sqs:ChangeMessageVisibility",
             queue=self.url,
         )
@@ -145,7 +147,7 @@ class EventQueue:
         """
         delete = partial(
             send_in_batches,
-            sqs_client(self.url, self.endpoint).delete_message_batch,
+            sqs_client(self.url, self.endpoint, self.region).delete_message_batch,
             action="sqs:DeleteMessage",
             queue=self.url,
         )
@@ -163,19 +165,20 @@ class EventQueue:
         Raises:
             RunFailedError: sqs:GetQueueAttributes is denied, or the queue is gone.
         """
-        return count_messages(self.url, self.endpoint)
+        return count_messages(self.url, self.endpoint, self.region)
 
 
-def open_queue(url: str, *, endpoint: str | None = None) -> EventQueue:
+def open_queue(url: str, *, endpoint: str | None = None, region: str | None = None) -> EventQueue:
     """Open a queue that exists.
 
     Args:
         url: Its URL.
         endpoint: URL of another server than AWS; None: AWS, or the server in its environment variables.
+        region: Region of a queue whose URL names none; None for that of the environment or profile.
 
     Raises:
-        ConfigurationError: The queue doesn't exist.
+        ConfigurationError: The queue doesn't exist, or no region is known.
         RunFailedError: It is denied, or can't be reached.
     """
-    check_queue(url, endpoint)
-    return EventQueue(url, endpoint)
+    check_queue(url, endpoint, region)
+    return EventQueue(url, endpoint, region)

@@ -21,14 +21,15 @@ _ACTIVE = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
 def handler(_event: object, _context: object) -> dict[str, Any]:
     """Look at the queue and at the jobs; start the ingest or say why not.
 
-    The environment names the queue (QUEUE_URL), the job (INGEST_JOB), all jobs that write to the lake (JOBS, a JSON
-    list), and the arguments of the run (ARGUMENTS, a JSON object).
+    The environment names the region of queue and jobs (REGION), the queue (QUEUE_URL), the job (INGEST_JOB), all jobs
+    that write to the lake (JOBS, a JSON list), and the arguments of the run (ARGUMENTS, a JSON object).
     """
-    queue = boto3.client("sqs").get_queue_attributes(
+    region = os.environ["REGION"]
+    queue = boto3.client("sqs", region_name=region).get_queue_attributes(
         QueueUrl=os.environ["QUEUE_URL"], AttributeNames=["ApproximateNumberOfMessages"]
     )
     messages = int(queue["Attributes"]["ApproximateNumberOfMessages"])
-    glue = boto3.client("glue")
+    glue = boto3.client("glue", region_name=region)
     busy = [job for job in json.loads(os.environ["JOBS"]) if messages and _is_active(glue, job)]
     run = None
     if messages and not busy:

@@ -272,7 +272,7 @@ def fake(monkeypatch):
 
 
 def ask(sql="SELECT n"):
-    return run_on_athena(sql, "dicom", AthenaAccess())
+    return run_on_athena(sql, "dicom", AthenaAccess("eu-central-1"))
 
 
 def test_it_waits_longer_and_longer_while_the_query_runs(fake):

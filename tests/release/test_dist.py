@@ -36,8 +36,10 @@ def digests(folder: Path) -> dict[str, str]:
 
 def test_it_makes_the_files_of_this_version(dist: Path) -> None:
     assert sorted(path.name for path in dist.iterdir()) == [
+        "SHA256SUMS",
         f"dicom-lake-{__version__}.gluewheels.zip",
         f"dicom-lake-{__version__}.venv.tar.gz",
+        f"dicom-lake-{__version__}.zip",
         f"dicom_lake-{__version__}-py3-none-any.whl",
         f"waker-{__version__}.zip",
     ]
@@ -45,7 +47,7 @@ def test_it_makes_the_files_of_this_version(dist: Path) -> None:
 
 def test_another_folder_another_time_and_another_umask_give_the_same_bytes(dist: Path, tmp_path: Path) -> None:
     copy = tmp_path / "elsewhere"
-    for folder in ("dicom_udf", "release", "terraform"):
+    for folder in ("dicom_udf", "glue_jobs", "queries", "release", "terraform"):
         shutil.copytree(ROOT / folder, copy / folder, copy_function=shutil.copy)
     for name in ("setup.py", "pyproject.toml", "constraints.txt", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
@@ -68,6 +70,21 @@ def test_the_zip_of_wheels_has_what_glue_lacks_at_our_pins(dist: Path) -> None:
     assert wheels == {name: pins[name] for name in ("dicom-lake", "obstore", "pydicom")}
     assert not set(wheels) & set(read_pins(GLUE_BRINGS))
     assert own == next(dist.glob("*.whl")).read_bytes()
+
+
+def test_the_checksums_are_those_of_the_files(dist: Path, tmp_path: Path) -> None:
+    lines = (dist / "SHA256SUMS").read_text().splitlines()
+    named = {name: digest for digest, name in (line.split("  ") for line in lines)}
+    assert named == {name: digest for name, digest in digests(dist).items() if name != "SHA256SUMS"}
+    with zipfile.ZipFile(dist / f"dicom-lake-{__version__}.zip") as archive:
+        archive.extractall(tmp_path)
+    run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=tmp_path)
+
+
+def test_the_archive_of_the_module_has_the_packages(dist: Path) -> None:
+    with zipfile.ZipFile(dist / f"dicom-lake-{__version__}.zip") as archive:
+        for name in (f"dicom-lake-{__version__}.gluewheels.zip", f"waker-{__version__}.zip"):
+            assert archive.read(f"dist/{name}") == (dist / name).read_bytes()
 
 
 def test_the_zip_for_lambda_has_the_handler_that_terraform_names(dist: Path) -> None:

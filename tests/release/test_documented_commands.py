@@ -11,6 +11,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ def test_the_arguments_of_the_job_of_glue_are_the_jobs_own() -> None:
     arguments = job_of_the_page()["DefaultArguments"]
     config = parse_job(IngestConfig, [word for pair in arguments.items() for word in pair])
     assert (config.source, config.lake, config.catalog) == ("s3://my-images/studies/", "s3://my-lake/dicom", "glue")
+    assert config.aws_region == "eu-central-1"
 
 
 @pytest.mark.parametrize("page", [EMR, GLUE, PAGES / "spark_submit.md"], ids=lambda page: page.name)
@@ -104,15 +106,22 @@ def test_both_ways_on_emr_run_the_same_job() -> None:
 
 @pytest.fixture
 def aws() -> Iterator[S3Server]:
-    """Buckets as the page names them, with the sample files as the source."""
-    with moto_server() as server:
+    """Buckets as the page names them, in its region, with the sample files as the source."""
+    with moto_server() as running:
+        server = replace(running, region="eu-central-1")
         client = server.client()
         for bucket in ("my-images", "my-lake"):
-            client.create_bucket(Bucket=bucket)
+            client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": server.region})
         for file in SAMPLE.rglob("*"):
             if file.is_file():
                 client.put_object(Bucket="my-images", Key=f"studies/{file.relative_to(SAMPLE)}", Body=file.read_bytes())
         yield server
+
+
+def without_region(server: S3Server) -> dict[str, str]:
+    """The environment of a node: EMR's names no region."""
+    found = {name: value for name, value in server.environment.items() if not name.endswith("_REGION")}
+    return {**found, "AWS_ENDPOINT_URL": server.endpoint}
 
 
 def instances_in(server: S3Server) -> int:
@@ -156,7 +165,7 @@ def test_the_documented_command_ingests(way: str, aws: S3Server, dist: Path, env
     assert "PYSPARK_PYTHON" in of_driver
     assert not [word for word in command if "yarn" in word or "emr" in word or "my-artifacts" in word]
     (tmp_path / "environment").symlink_to(environment)  # where YARN unpacks the archive for the driver
-    given = {"AWS_ENDPOINT_URL": aws.endpoint, "SPARK_WORKER_DIR": str(tmp_path / "work"), **aws.environment}
+    given = {"SPARK_WORKER_DIR": str(tmp_path / "work"), **without_region(aws)}
     assert command.pop(0) == "spark-submit"
     run([SPARK_SUBMIT, *command], cwd=tmp_path, **platform(tmp_path), **of_driver, **given)
     assert instances_in(aws) == INSTANCES
@@ -171,8 +180,8 @@ def test_the_documented_job_of_glue_ingests_with_the_command_line_of_glue(
     own = [word for name, value in arguments.items() if name not in PLATFORM_ARGUMENTS for word in (name, value)]
     script = shutil.copy(ROOT / "glue_jobs" / "ingest_dicom_headers.py", tmp_path)
     iceberg = ["--master", "local[2]", "--packages", f"{ICEBERG_PACKAGE},{AWS_PACKAGE}"]  # --datalake-formats iceberg
-    python = {"PYSPARK_PYTHON": str(glue), "PYSPARK_DRIVER_PYTHON": str(glue), "AWS_ENDPOINT_URL": aws.endpoint}
+    python = {"PYSPARK_PYTHON": str(glue), "PYSPARK_DRIVER_PYTHON": str(glue)}
     command = [SPARK_SUBMIT, *iceberg, script, *glue_command_line(own)]
-    reported = run(command, cwd=tmp_path, **platform(tmp_path), **python, **aws.environment).stdout
+    reported = run(command, cwd=tmp_path, **platform(tmp_path), **python, **without_region(aws)).stdout
     assert f"run {RUN_ID}" in reported
     assert instances_in(aws) == INSTANCES

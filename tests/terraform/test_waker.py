@@ -22,6 +22,7 @@ class Account:
         self.environment = {
             **server.environment,
             "AWS_ENDPOINT_URL": server.endpoint,
+            "REGION": server.region,
             "QUEUE_URL": self.queue,
             "INGEST_JOB": JOBS[0],
             "JOBS": json.dumps(JOBS),

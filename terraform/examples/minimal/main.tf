@@ -25,6 +25,18 @@ variable "region" {
   default     = "eu-central-1"
 }
 
+variable "name" {
+  description = "As in the module: begins the name of everything."
+  type        = string
+  default     = "dicom-lake"
+}
+
+variable "database" {
+  description = "As in the module: the Glue database."
+  type        = string
+  default     = "dicom"
+}
+
 variable "deletion_protection" {
   description = "As in the module; false lets terraform destroy delete the lake."
   type        = bool
@@ -34,6 +46,8 @@ variable "deletion_protection" {
 module "dicom_lake" {
   source = "../.."
 
+  name                = var.name
+  database            = var.database
   deletion_protection = var.deletion_protection
 }
 
