@@ -15,7 +15,7 @@ from release import module_archive
 from release.archives import Entry, write_zip
 from release.make_dist import WAKER
 from release.module_archive import write_module_archive
-from tests.servers.s3 import moto_server
+from tests.terraform.account import moto_process
 from tests.terraform.program import NO_TERRAFORM, PROVIDER_FOR_MOTO, ROOT, Terraform, TerraformError, find_terraform
 
 EXAMPLE = ROOT / "terraform" / "examples" / "from_archive" / "main.tf"
@@ -83,7 +83,7 @@ def terraform_with(folder: Path, source: str, environment: dict[str, str]) -> Te
 @pytest.mark.skipif(find_terraform() is None, reason=NO_TERRAFORM)
 def test_the_example_plans_the_whole_installation_from_the_archive_alone(archive: Path, tmp_path: Path) -> None:
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    with moto_server() as server:
+    with moto_process() as server:
         environment = {**server.environment, "AWS_ENDPOINT_URL": server.endpoint}
         terraform = terraform_with(tmp_path / "root", f"file://{archive}?checksum=sha256:{digest}", environment)
         terraform("init", "-backend=false")

@@ -28,35 +28,38 @@ from release.make_dist import WAKER
 from release.smoke import Check, main
 from tests.servers.s3 import S3Server, moto_server
 from tests.terraform import program
+from tests.terraform.account import moto_process
 from tests.terraform.program import MOTO_GAPS, NO_TERRAFORM, ROOT, copy_project, find_terraform
 
 REGION = "eu-central-1"
 INSTANCES = json.loads((ROOT / "sample_dcm" / "expected.json").read_text())["instances"]
 
 
+def enter(server: S3Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """Make this process a shell that reaches an account and knows no region; return the account in its region."""
+    settings = folder / "terraform.rc"
+    settings.write_text(program._settings())
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    shell = {name: value for name, value in server.environment.items() if not name.endswith("_REGION")}
+    shell |= {"AWS_ENDPOINT_URL": server.endpoint, "TF_CLI_CONFIG_FILE": str(settings), "CHECKPOINT_DISABLE": "1"}
+    for name, value in shell.items():
+        monkeypatch.setenv(name, value)
+    return replace(server, region=REGION)
+
+
 @pytest.fixture
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    """An account, and a shell that reaches it; runs of jobs last until their state is looked at twice."""
-    from moto.athena.responses import AthenaResponse
-    from moto.moto_api import state_manager
-    from moto.s3.models import FakeDeleteMarker
-
-    # moto ends with an error where the versions of a bucket are deleted and one is a delete marker.
-    monkeypatch.setattr(FakeDeleteMarker, "dispose", lambda *_: None, raising=False)
-    # moto makes named queries and doesn't delete them.
-    monkeypatch.setattr(AthenaResponse, "delete_named_query", lambda _: "{}", raising=False)
-    settings = tmp_path / "terraform.rc"
-    settings.write_text(program._settings())
-    state_manager.set_transition("glue::job_run", {"progression": "manual", "times": 1})
+    """An empty account."""
     with moto_server() as server:
-        for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
-            monkeypatch.delenv(name, raising=False)
-        shell = {name: value for name, value in server.environment.items() if not name.endswith("_REGION")}
-        shell |= {"AWS_ENDPOINT_URL": server.endpoint, "TF_CLI_CONFIG_FILE": str(settings), "CHECKPOINT_DISABLE": "1"}
-        for name, value in shell.items():
-            monkeypatch.setenv(name, value)
-        yield replace(server, region=REGION)
-    state_manager.unset_transition("glue::job_run")
+        yield enter(server, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def own_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    """An empty account in a process of its own, for what runs beside the installation of other tests."""
+    with moto_process() as server:
+        yield enter(server, tmp_path, monkeypatch)
 
 
 def glue_runs_the_job(check: Check, server: S3Server) -> None:
@@ -94,7 +97,7 @@ def athena_answers(server: S3Server, *numbers: int) -> None:
 @pytest.mark.spark
 @pytest.mark.skipif(find_terraform() is None, reason=NO_TERRAFORM)
 def test_the_check_installs_ingests_reads_logs_queries_and_leaves_nothing(
-    account: S3Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    own_account: S3Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = copy_project(tmp_path / "project", overrides=MOTO_GAPS)
     (project / "dist").mkdir()
@@ -107,9 +110,9 @@ def test_the_check_installs_ingests_reads_logs_queries_and_leaves_nothing(
 
     def wait(seconds: float) -> None:
         if not waited:
-            glue_runs_the_job(check, account)
-            athena_answers(account, INSTANCES, INSTANCES)
-            seen["tables"] = account.client("glue").get_tables(DatabaseName=check.outputs["database"])["TableList"]
+            glue_runs_the_job(check, own_account)
+            athena_answers(own_account, INSTANCES, INSTANCES)
+            seen["tables"] = own_account.client("glue").get_tables(DatabaseName=check.outputs["database"])["TableList"]
         waited.append(seconds)
 
     check = Check("lake-smoke-1a2b3c", REGION, example, tmp_path / "state", wait)
@@ -117,12 +120,12 @@ def test_the_check_installs_ingests_reads_logs_queries_and_leaves_nothing(
     steps = re.findall(r"^(\w+) +\S.* \(\d+ s\)$", capsys.readouterr().out, re.MULTILINE)
     assert steps == ["apply", "upload", "ingest", "logs", "query", "destroy"]
     assert {"instances", "studies"} <= {table["Name"] for table in seen["tables"]}
-    sent = account.client("athena").list_query_executions()["QueryExecutionIds"]
-    texts = [account.client("athena").get_query_execution(QueryExecutionId=one)["QueryExecution"] for one in sent]
+    sent = own_account.client("athena").list_query_executions()["QueryExecutionIds"]
+    texts = [own_account.client("athena").get_query_execution(QueryExecutionId=one)["QueryExecution"] for one in sent]
     assert {text["Query"].split()[-1] for text in texts} == {"instances", "studies"}
-    assert account.client("s3").list_buckets()["Buckets"] == []
-    assert account.client("iam").list_roles()["Roles"] == []
-    assert account.client("glue").list_jobs()["JobNames"] == []
+    assert own_account.client("s3").list_buckets()["Buckets"] == []
+    assert own_account.client("iam").list_roles()["Roles"] == []
+    assert own_account.client("glue").list_jobs()["JobNames"] == []
     assert not check.folder.exists()
 
 
