@@ -109,7 +109,7 @@ test-glue6:  ## [minutes] Run fast tests and ingests on AWS Glue 6.0: Python 3.1
 
 ##@ Release
 
-dist: $(READY)  ## [about 30 s] Make the packages for AWS Glue, EMR and Lambda in dist/, the same bytes every time
+dist: $(READY)  ## [about 90 s] Make the packages for AWS Glue, EMR and Lambda in dist/, the same bytes every time
 	$(BIN)/python -m release.make_dist
 
 smoke: dist  ## [about 15 min] Install in the account of AWS_PROFILE, ingest the sample, query it, remove all: under 1 USD

@@ -1,7 +1,9 @@
 """Packaging of DICOM Lake. Pinned versions for development stand in constraints.txt."""
 
+import os
 import re
 from pathlib import Path
+from typing import Any
 
 from setuptools import find_packages, setup
 
@@ -40,6 +42,27 @@ DEV = [
     "AWSGlueDataplanePython==5.1.0; python_version < '3.12'",
 ]
 
+# Modules that mypyc compiles where DICOM_LAKE_COMPILE is set (ADR 29). They stay in the wheel as they are too: another
+# Python, or another platform, runs those.
+COMPILED = [
+    "detect", "dictionary", "element", "element_readers", "heads", "items", "leaf", "memo", "order", "scanner", "scope",
+    "selection", "skip", "soundness", "stored", "text", "values", "vr", "window",
+]  # fmt: skip
+
+
+def compiled() -> dict[str, Any]:
+    """Return setuptools' arguments for the compiled modules, and for the platform that a wheel of them is for."""
+    if not os.environ.get("DICOM_LAKE_COMPILE"):
+        return {}
+    from mypyc.build import mypycify  # noqa: PLC0415 - only then it is there
+
+    modules = [f"dicom_udf/header/{name}.py" for name in COMPILED]
+    return {
+        "ext_modules": mypycify(["--ignore-missing-imports", *modules], opt_level="3", debug_level="0"),
+        "options": {"bdist_wheel": {"plat_name": os.environ["DICOM_LAKE_COMPILE"]}},
+    }
+
+
 setup(
     name="dicom-lake",
     version=VERSION,
@@ -57,4 +80,5 @@ setup(
         "dev-glue6": SPARK_OF_GLUE_6 + LOCAL + DEV,
     },
     entry_points={"console_scripts": ["dicom-lake = dicom_udf.cli:main"]},
+    **compiled(),
 )

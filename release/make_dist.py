@@ -3,7 +3,8 @@
 ::
 
     dicom_lake-<version>-py3-none-any.whl       the package
-    dicom-lake-<version>.gluewheels.zip         for AWS Glue 5.1: it, and what it needs that Glue doesn't bring
+    dicom_lake-<version>-cp311-...x86_64.whl    the same with the header reader compiled for AWS (ADR 29)
+    dicom-lake-<version>.gluewheels.zip         for AWS Glue 5.1: this, and what it needs that Glue doesn't bring
     dicom-lake-<version>.venv.tar.gz            for EMR 7: a virtual environment with all that it needs
     waker-<version>.zip                         for AWS Lambda: what starts the ingest when the queue isn't empty
     dicom-lake-<version>.zip                    for Terraform: the module with all that it reads, to install by a URL
@@ -23,6 +24,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from release.archives import Entry, read_wheel, write_tar_gz, write_zip
+from release.compiling import NOT_COMPILED, can_compile, compiler
 from release.module_archive import checksums, write_module_archive
 from release.wheels import PIP, fetch_wheels, read_pins, version_of
 
@@ -53,6 +55,11 @@ def make_dist(folder: Path) -> list[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     wheel = build_wheel(folder)
+    own = [wheel]  # pip takes the compiled one where it fits, and this one on another Python
+    if can_compile():
+        own.append(build_wheel(folder, is_compiled=True))
+    else:
+        print(f"{NOT_COMPILED}: the packages read headers at half the speed", file=sys.stderr)
     version = version_of(wheel)[1]
     glue = folder / f"dicom-lake-{version}.gluewheels.zip"
     emr = folder / f"dicom-lake-{version}.venv.tar.gz"
@@ -62,31 +69,39 @@ def make_dist(folder: Path) -> list[Path]:
     with tempfile.TemporaryDirectory() as temporary:
         for_glue, for_emr = Path(temporary) / "glue", Path(temporary) / "emr"
         wheels = fetch_wheels(wheel, for_glue, pins=pins, brought=read_pins(GLUE_BRINGS))
-        write_zip(glue, _zip_of_wheels([wheel, *wheels]))
+        write_zip(glue, _zip_of_wheels([*own, *wheels]))
         wheels = fetch_wheels(wheel, for_emr, pins=pins, brought={})
-        write_tar_gz(emr, _environment([wheel, *wheels]))
+        write_tar_gz(emr, _environment([own[-1], *wheels]))
     module = folder / f"dicom-lake-{version}.zip"
     write_module_archive(module, [glue, waker])
-    made = [wheel, glue, emr, waker, module]
+    made = [*own, glue, emr, waker, module]
     sums = folder / "SHA256SUMS"
     sums.write_bytes(checksums({path.name: path.read_bytes() for path in made}))
     return [*made, sums]
 
 
-def build_wheel(folder: Path) -> Path:
-    """Build the package's wheel from a copy of its sources, so that nothing an earlier build left comes along."""
+def build_wheel(folder: Path, *, is_compiled: bool = False) -> Path:
+    """Build the package's wheel from a copy of its sources, so that nothing an earlier build left comes along.
+
+    Args:
+        folder: Takes the wheel.
+        is_compiled: With the header reader compiled for AWS, where :func:`~release.compiling.can_compile`.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         sources, built = Path(temporary) / "sources", Path(temporary) / "built"
         shutil.copytree(ROOT / "dicom_udf", sources / "dicom_udf", ignore=shutil.ignore_patterns("__pycache__"))
         for name in _SOURCES:
             shutil.copy(ROOT / name, sources)
-        # setuptools writes its version into the wheel, so it is pinned too; newer versions of pip use the second name.
-        pinned = {"PIP_CONSTRAINT": str(CONSTRAINTS), "PIP_BUILD_CONSTRAINT": str(CONSTRAINTS)}
-        subprocess.run(
-            [*PIP, "wheel", "--no-deps", "--wheel-dir", str(built), str(sources)],
-            env={**os.environ, **pinned},
-            check=True,
-        )
+        if is_compiled:
+            command = [sys.executable, "setup.py", "--quiet", "bdist_wheel", "--dist-dir", str(built)]
+            environment = compiler(Path(temporary), CONSTRAINTS)
+        else:
+            command = [*PIP, "wheel", "--no-deps", "--wheel-dir", str(built), str(sources)]
+            # setuptools writes its version into the wheel, so it is pinned too; newer pips use the second name.
+            environment = {"PIP_CONSTRAINT": str(CONSTRAINTS), "PIP_BUILD_CONSTRAINT": str(CONSTRAINTS)}
+        # setuptools writes a page of advice; the compiler's own errors are on the other channel.
+        output = subprocess.DEVNULL if is_compiled else None
+        subprocess.run(command, cwd=sources, env={**os.environ, **environment}, stdout=output, check=True)
         (wheel,) = built.glob("*.whl")
         write_zip(folder / wheel.name, read_wheel(wheel))
     return folder / wheel.name
@@ -95,7 +110,7 @@ def build_wheel(folder: Path) -> Path:
 def _zip_of_wheels(wheels: Iterable[Path]) -> Iterator[Entry]:
     """Yield what AWS's guide puts into a zip of wheels: a folder with the requirements and all wheels."""
     wheels = sorted(wheels, key=lambda path: path.name)
-    pins = sorted("==".join(version_of(wheel)) for wheel in wheels)
+    pins = sorted({"==".join(version_of(wheel)) for wheel in wheels})
     yield Entry("wheels/")
     yield Entry("wheels/requirements.txt", "".join(f"{pin}\n" for pin in pins).encode())
     for wheel in wheels:

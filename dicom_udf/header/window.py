@@ -23,11 +23,11 @@ FORGET_BEHIND = 1 << 20
 class Reads(Protocol):
     """A file that can be read forward and can seek ahead."""
 
-    def read(self, size: int = ..., /) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         """Return up to ``size`` bytes; none at the end."""
         ...
 
-    def seek(self, offset: int, whence: int = ..., /) -> int:
+    def seek(self, offset: int, whence: int = 0, /) -> int:
         """Go to a byte offset from the start."""
         ...
 
