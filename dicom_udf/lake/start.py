@@ -6,7 +6,9 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,8 @@ def start_spark(builder: SparkSession.Builder, master: str, packages: list[str])
     settings |= {**_local_settings(shell), **shell.settings, "spark.master": master}
     to_fetch = _add_jars(settings, shell, packages)
     _add_archive(settings, shell, package)
+    # pyarrow imports pandas with its first array, which takes half a second: here it happens while Java starts.
+    threading.Thread(target=import_module, args=("pandas",), name="import of pandas", daemon=True).start()
     with _set_while_starting(shell.variables), _report_end_of_java(is_fetching="spark.jars.packages" in settings):
         if shell.user is not None:
             _start_java(settings, shell.user, to_fetch)
