@@ -40,8 +40,8 @@ AWS_PACKAGE = f"org.apache.iceberg:iceberg-aws-bundle:{_ICEBERG}"
 
 # Runs on one machine are short, and Java's second compiler uses the cores on which Python reads headers. Without it a
 # run of 10,000 headers took 18 s instead of 34 s, and a run of 40,000 headers as long as before (2 cores).
-# Without the second compiler Java reserves 48 MiB for compiled code, which Spark fills in some hundred batches, and then
-# Java ends in the middle of a job; with it the default is 240 MiB.
+# Without the second compiler Java reserves 48 MiB for compiled code, which Spark fills in some hundred batches; then
+# Java ends in the middle of a job. With it the default is 240 MiB.
 _SHORT_RUNS = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseParallelGC"
 
 _CONNECT = ("SPARK_REMOTE", "SPARK_CONNECT_MODE", "SPARK_CONNECT_MODE_ENABLED", "SPARK_API_MODE")
