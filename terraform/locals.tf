@@ -7,6 +7,8 @@ data "aws_region" "current" {}
 locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
+  # amazonaws.com, and amazonaws.com.cn in China.
+  dns_suffix = data.aws_partition.current.dns_suffix
   # .name is deprecated in version 6 of the provider, .region is unknown in version 5; both have .id.
   region     = data.aws_region.current.id
   repository = "${path.module}/.."

@@ -96,6 +96,29 @@ output "log_groups" {
   value       = { for name, group in aws_cloudwatch_log_group.job : name => group.name }
 }
 
+output "log_reader_statements" {
+  description = "Statements for the role of a person that reads the logs, as JSON: the groups, and their key."
+  value = jsonencode([
+    {
+      # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/permissions-reference-cwl.html
+      Sid    = "ReadLogs"
+      Effect = "Allow"
+      Action = ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"]
+      Resource = [
+        for group in concat(values(aws_cloudwatch_log_group.job), aws_cloudwatch_log_group.waker) : "${group.arn}:*"
+      ]
+    },
+    {
+      # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+      Sid       = "ReadLogsKey"
+      Effect    = "Allow"
+      Action    = "kms:Decrypt"
+      Resource  = local.kms_key_arn
+      Condition = { StringEquals = { "kms:ViaService" = "logs.${local.region}.${local.dns_suffix}" } }
+    },
+  ])
+}
+
 output "start_ingest_command" {
   description = "Lists the whole source and brings the lake up to date with it."
   value       = "aws glue start-job-run --region ${local.region} --job-name ${aws_glue_job.this["ingest"].name} --arguments '${jsonencode(local.sweep_arguments)}'"

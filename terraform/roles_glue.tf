@@ -26,6 +26,9 @@ locals {
         Action   = ["logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${local.glue_log_prefix}/*"
       },
+    ],
+    local.log_key_statements,
+    [
       {
         # --enable-metrics: https://docs.aws.amazon.com/glue/latest/dg/monitoring-awsglue-with-cloudwatch-metrics.html
         Sid       = "GlueMetrics"

@@ -23,7 +23,7 @@ resource "aws_iam_role_policy" "waker" {
   role = aws_iam_role.waker[0].id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid      = "Queue"
         Effect   = "Allow"
@@ -49,7 +49,7 @@ resource "aws_iam_role_policy" "waker" {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = "${aws_cloudwatch_log_group.waker[0].arn}:*"
       },
-    ]
+    ], local.log_key_statements)
   })
 }
 
