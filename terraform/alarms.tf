@@ -1,5 +1,5 @@
 locals {
-  create_topic = var.alarm_topic_arn == null
+  create_topic = var.create_alarm_topic == null ? var.alarm_topic_arn == null : var.create_alarm_topic
   topic_arn    = local.create_topic ? aws_sns_topic.alarms[0].arn : var.alarm_topic_arn
 
   alarms = merge(

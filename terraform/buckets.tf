@@ -3,7 +3,7 @@
 
 resource "aws_s3_bucket" "source" {
   #checkov:skip=CKV_AWS_144:replication is the choice of who owns the originals
-  count = var.source_bucket == null ? 1 : 0
+  count = local.create_source_bucket ? 1 : 0
 
   bucket        = local.source_bucket
   force_destroy = !var.deletion_protection
@@ -142,7 +142,7 @@ resource "aws_s3_bucket_policy" "this" {
 }
 
 resource "aws_s3_bucket_logging" "this" {
-  for_each = var.access_log_bucket == null ? {} : local.buckets
+  for_each = local.access_logs_enabled ? local.buckets : {}
 
   bucket        = each.value.id
   target_bucket = var.access_log_bucket

@@ -1,5 +1,5 @@
 locals {
-  create_kms_key = var.kms_key_arn == null
+  create_kms_key = var.create_kms_key == null ? var.kms_key_arn == null : var.create_kms_key
   kms_key_arn    = local.create_kms_key ? aws_kms_key.this[0].arn : var.kms_key_arn
 
   # What the key's policy says beside "this account's IAM decides"; a given key needs these statements too.

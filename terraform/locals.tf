@@ -18,10 +18,15 @@ locals {
   # Written out, not read from the bucket, so that the databases don't depend on it: see protection.tf.
   lake_bucket      = "${var.name}-${local.account}-${local.region}-lake"
   artifacts_bucket = "${var.name}-${local.account}-${local.region}-artifacts"
-  source_bucket    = coalesce(var.source_bucket, "${var.name}-${local.account}-${local.region}-source")
+  source_bucket    = local.create_source_bucket ? "${var.name}-${local.account}-${local.region}-source" : var.source_bucket
 
   lake   = "s3://${local.lake_bucket}/lake"
   source = trimsuffix("s3://${local.source_bucket}/${var.source_prefix}", "/")
+
+  # Decided by a boolean that a plan knows, so that a name or an ARN may come from a resource of the same plan.
+  create_source_bucket = var.create_source_bucket == null ? var.source_bucket == null : var.create_source_bucket
+  in_vpc               = var.in_vpc == null ? var.subnet_id != null : var.in_vpc
+  access_logs_enabled  = var.access_logs_enabled == null ? var.access_log_bucket != null : var.access_logs_enabled
 
   # Every bucket that is made here, and its resource.
   buckets = merge(

@@ -156,7 +156,7 @@ output "source_bucket_policy_statements" {
 
 output "enable_source_events_command" {
   description = "Turns on EventBridge for an existing source bucket and keeps the notifications that it has; its owner runs it. Null where the bucket was made here, or without events."
-  value = var.events_enabled && var.source_bucket != null ? join(" && ", [
+  value = var.events_enabled && !local.create_source_bucket ? join(" && ", [
     "aws s3api get-bucket-notification-configuration --bucket ${local.source_bucket} > notifications.json",
     "jq '. + {EventBridgeConfiguration: {}}' notifications.json > merged.json",
     "aws s3api put-bucket-notification-configuration --bucket ${local.source_bucket} --notification-configuration file://merged.json",

@@ -5,8 +5,8 @@ locals {
   lake_bucket_arn      = "arn:${local.partition}:s3:::${local.lake_bucket}"
   artifacts_bucket_arn = "arn:${local.partition}:s3:::${local.artifacts_bucket}"
   source_bucket_arn    = "arn:${local.partition}:s3:::${local.source_bucket}"
-  source_is_foreign    = var.source_bucket_account_id != null && coalesce(var.source_bucket_account_id, "-") != local.account
-  source_kms_key_arn   = var.source_bucket == null ? local.kms_key_arn : var.source_kms_key_arn
+  source_is_foreign    = var.source_bucket_account_id == null ? false : var.source_bucket_account_id != local.account
+  source_kms_key_arn   = local.create_source_bucket ? local.kms_key_arn : var.source_kms_key_arn
 
   catalog_arn = "arn:${local.partition}:glue:${local.region}:${local.account}"
   tables_arns = [

@@ -5,6 +5,21 @@ mock_provider "aws" {
   override_during = plan
 }
 
+run "everything_in_one_root" {
+  command = plan
+  module {
+    source = "./examples/composed"
+  }
+  variables {
+    dist_path = "tests/dist"
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_kms_key.lake.policy).Statement : statement.Sid][0] == "Account" && strcontains(aws_kms_key.lake.policy, "kms:EncryptionContext:aws:logs:arn")
+    error_message = "The key's policy has the statements that the module names."
+  }
+}
+
 run "an_existing_bucket_and_a_private_vpc" {
   command = plan
   module {

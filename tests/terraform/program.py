@@ -116,7 +116,8 @@ def copy_project(folder: Path, overrides: str = "") -> Path:
             shutil.copy(source, target)
     if overrides:
         (folder / "terraform" / "moto_override.tf").write_text(overrides)
-        (folder / "terraform" / "examples" / "minimal" / "moto_override.tf").write_text(PROVIDER_FOR_MOTO)
+        for example in (folder / "terraform" / "examples").iterdir():
+            (example / "moto_override.tf").write_text(PROVIDER_FOR_MOTO)
     return folder
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from dicom_udf.columns import declared_attributes
 from dicom_udf.config import IngestConfig, MaintainConfig, PromoteConfig, parse_job
+from tests.terraform.program import ROOT
 
 pytestmark = pytest.mark.terraform
 
@@ -23,6 +24,12 @@ def test_a_second_plan_changes_nothing_but_what_moto_forgets(installation) -> No
     changes = installation.terraform.changes()
     types = [(address.split(".")[2], actions, attributes) for address, actions, attributes in changes]
     assert [change for change in types if change[1:] != (["update"], GAPS.get(change[0]))] == []
+
+
+def test_all_that_an_earlier_version_made_is_still_at_its_address(installation) -> None:
+    """An upgrade moves and destroys nothing: the addresses of version 0.2.0 are those of today."""
+    earlier = (ROOT / "tests" / "terraform" / "addresses_of_0_2_0.txt").read_text().split("\n")[1:-1]
+    assert set(earlier) - set(installation.terraform("state", "list").split("\n")) == set()
 
 
 def test_nothing_current_expires_but_results_of_queries(installation) -> None:

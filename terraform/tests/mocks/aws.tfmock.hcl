@@ -14,6 +14,10 @@ mock_data "aws_region" {
   defaults = { id = "eu-central-1" }
 }
 
+mock_data "aws_availability_zones" {
+  defaults = { names = ["eu-central-1a", "eu-central-1b"] }
+}
+
 mock_data "aws_subnet" {
   defaults = { availability_zone = "eu-central-1a" }
 }
