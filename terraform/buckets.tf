@@ -118,6 +118,22 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
+  # A run renews its lease every 40 seconds by a new generation, and deletes old ones: their versions serve no purpose.
+  # Only what was deleted expires: a current generation is the lease.
+  dynamic "rule" {
+    for_each = each.key == "lake" ? ["lake/_ingest/lease/"] : []
+    content {
+      id     = "leases"
+      status = "Enabled"
+      filter {
+        prefix = rule.value
+      }
+      noncurrent_version_expiration {
+        noncurrent_days = 1
+      }
+    }
+  }
+
   depends_on = [aws_s3_bucket_versioning.this]
 }
 
@@ -127,14 +143,24 @@ resource "aws_s3_bucket_policy" "this" {
   bucket = each.value.id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid       = "TlsOnly"
-      Effect    = "Deny"
-      Principal = "*"
-      Action    = "s3:*"
-      Resource  = [each.value.arn, "${each.value.arn}/*"]
-      Condition = { Bool = { "aws:SecureTransport" = "false" } }
-    }]
+    Statement = concat(
+      [{
+        Sid       = "TlsOnly"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:*"
+        Resource  = [each.value.arn, "${each.value.arn}/*"]
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }],
+      # A second lock beside protection.tf, for whoever doesn't use Terraform.
+      var.deletion_protection && each.key != "artifacts" ? [{
+        Sid       = "KeepBucket"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:DeleteBucket"
+        Resource  = each.value.arn
+      }] : [],
+    )
   })
 
   # Both change the bucket's access at once otherwise, which S3 answers with a conflict.

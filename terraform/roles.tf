@@ -20,6 +20,11 @@ locals {
     "${local.catalog_arn}:table/${local.staging_database}/*",
   ]
 
+  # Whoever else calls a service can't make it use these roles. IfExists, because no page promises that a service sends
+  # the key with each of its requests; without it such a request would be refused:
+  # https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+  of_this_account = { StringEqualsIfExists = { "aws:SourceAccount" = local.account } }
+
   lake_formation_statements = var.lake_formation_enabled ? [{
     # https://docs.aws.amazon.com/lake-formation/latest/dg/access-control-underlying-data.html
     Sid      = "LakeFormation"
@@ -49,7 +54,7 @@ resource "aws_iam_role" "job" {
       Effect    = "Allow"
       Principal = { Service = "glue.amazonaws.com" }
       Action    = "sts:AssumeRole"
-      Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+      Condition = local.of_this_account
     }]
   })
 }

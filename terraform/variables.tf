@@ -26,7 +26,7 @@ variable "database" {
 }
 
 variable "tags" {
-  description = "Tags of everything that can have tags."
+  description = "Tags of everything that can have tags, except objects in S3."
   type        = map(string)
   default     = {}
   nullable    = false

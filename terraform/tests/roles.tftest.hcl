@@ -56,7 +56,7 @@ run "no_wildcard_actions" {
 
   assert {
     condition = alltrue(flatten([
-      for policy in concat(values(aws_iam_role_policy.job), values(aws_iam_role_policy.glue), aws_iam_role_policy.waker, aws_iam_role_policy.scheduler, [aws_iam_policy.reader]) : [
+      for policy in concat(values(aws_iam_role_policy.job), values(aws_iam_role_policy.glue), aws_iam_role_policy.waker, aws_iam_role_policy.scheduler, [aws_iam_role_policy.failed_run, aws_iam_policy.reader]) : [
         for statement in jsondecode(policy.policy).Statement : [
           # AWS's own list of what a writer of encrypted logs needs has wildcards: see logs.tf.
           for action in flatten([statement.Action]) : !strcontains(action, "*") || try(statement.Sid, "") == "LogsKey"
@@ -67,7 +67,7 @@ run "no_wildcard_actions" {
   }
   assert {
     condition = alltrue(flatten([
-      for policy in concat(values(aws_iam_role_policy.job), values(aws_iam_role_policy.glue), aws_iam_role_policy.waker, aws_iam_role_policy.scheduler, [aws_iam_policy.reader]) : [
+      for policy in concat(values(aws_iam_role_policy.job), values(aws_iam_role_policy.glue), aws_iam_role_policy.waker, aws_iam_role_policy.scheduler, [aws_iam_role_policy.failed_run, aws_iam_policy.reader]) : [
         for statement in jsondecode(policy.policy).Statement : [
           for action in flatten([statement.Action]) : contains(flatten([statement.Resource]), "*") ? contains(["cloudwatch:PutMetricData"], action) : true
         ]
@@ -86,6 +86,90 @@ run "readers_only_read_tables" {
   }
 }
 
+run "services_assume_roles_for_this_account_alone" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for role in concat(values(aws_iam_role.job), aws_iam_role.waker, aws_iam_role.scheduler, [aws_iam_role.failed_run]) :
+      jsondecode(role.assume_role_policy).Statement[0].Condition == { StringEqualsIfExists = { "aws:SourceAccount" = "123456789012" } }
+    ])
+    error_message = "A role can be used for another account, or is refused where a service doesn't send its account."
+  }
+}
+
+run "a_subnet_that_another_account_shares" {
+  command = plan
+  variables {
+    subnet_id          = "subnet-0123"
+    security_group_ids = ["sg-0123"]
+  }
+
+  assert {
+    condition = alltrue([
+      for policy in aws_iam_role_policy.glue : anytrue([
+        for statement in jsondecode(policy.policy).Statement :
+        try(statement.Sid, "") == "NetworkInterfaces" && contains(flatten([statement.Resource]), "arn:aws:ec2:eu-central-1:*:subnet/subnet-0123") && contains(flatten([statement.Resource]), "arn:aws:ec2:eu-central-1:*:security-group/sg-0123")
+      ])
+    ])
+    error_message = "The owner's account is in the ARN of a shared subnet."
+  }
+}
+
+run "china" {
+  command = plan
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws-cn", dns_suffix = "amazonaws.com.cn" }
+  }
+  override_data {
+    target = data.aws_region.current
+    values = { id = "cn-north-1" }
+  }
+  variables {
+    source_bucket        = "archive"
+    source_bucket_region = "cn-north-1"
+    source_kms_key_arn   = "arn:aws-cn:kms:cn-north-1:123456789012:key/theirs"
+    alarm_topic_arn      = "arn:aws-cn:sns:cn-north-1:123456789012:on-call"
+    subnet_id            = "subnet-0123"
+    security_group_ids   = ["sg-0123"]
+  }
+
+  assert {
+    condition = alltrue([
+      for text in concat(values(aws_iam_role_policy.job)[*].policy, values(aws_iam_role_policy.glue)[*].policy, aws_iam_role_policy.waker[*].policy, aws_iam_role_policy.scheduler[*].policy, [aws_iam_policy.reader.policy, aws_iam_role_policy.failed_run.policy]) : alltrue([
+        for match in regexall("(?:s3[.][*]|logs[.]cn-north-1|sns[.]cn-north-1)[.]amazonaws[.]com([^\"]*)\"", text) : match[0] == ".cn"
+      ])
+    ])
+    error_message = "A key is used by way of a service of another partition."
+  }
+  assert {
+    condition     = strcontains(aws_kms_key.this[0].policy, "logs.cn-north-1.amazonaws.com.cn") && strcontains(aws_kms_key.this[0].policy, "arn:aws-cn:logs:")
+    error_message = "The logs of China have a principal of their own."
+  }
+  assert {
+    condition     = aws_scheduler_schedule.zero[0].target[0].arn == "arn:aws-cn:scheduler:::aws-sdk:cloudwatch:putMetricData"
+    error_message = "A target of another partition."
+  }
+}
+
+run "govcloud" {
+  command = plan
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws-us-gov", dns_suffix = "amazonaws.com" }
+  }
+  override_data {
+    target = data.aws_region.current
+    values = { id = "us-gov-west-1" }
+  }
+
+  assert {
+    condition     = strcontains(aws_kms_key.this[0].policy, "logs.us-gov-west-1.amazonaws.com\"") && strcontains(aws_kms_key.this[0].policy, "arn:aws-us-gov:logs:us-gov-west-1")
+    error_message = "GovCloud has the suffix of the other regions, and its own partition."
+  }
+}
+
 run "a_boundary_for_every_role" {
   command = plan
   variables {
@@ -93,7 +177,7 @@ run "a_boundary_for_every_role" {
   }
 
   assert {
-    condition     = distinct([for role in concat(values(aws_iam_role.job), aws_iam_role.waker, aws_iam_role.scheduler) : role.permissions_boundary]) == tolist(["arn:aws:iam::123456789012:policy/boundary"])
+    condition     = distinct([for role in concat(values(aws_iam_role.job), aws_iam_role.waker, aws_iam_role.scheduler, [aws_iam_role.failed_run]) : role.permissions_boundary]) == tolist(["arn:aws:iam::123456789012:policy/boundary"])
     error_message = "A role has no boundary."
   }
 }

@@ -41,6 +41,11 @@ PROVIDER_FOR_MOTO = """
 provider "aws" {
   s3_use_path_style = true
   max_retries       = 1
+
+  # What a company puts on all that it has: more than the ten that an object can have.
+  default_tags {
+    tags = { for number in range(12) : "company-${number}" => "yes" }
+  }
 }
 """
 

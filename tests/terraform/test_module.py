@@ -38,9 +38,19 @@ def test_the_readme_lists_every_input_and_output_with_its_description(kind, titl
     assert rows == described
 
 
-def test_the_readme_tells_every_default() -> None:
-    rows = dict(re.findall(r"^\| `(\w+)` \| \w+(?:\(\w+\))? \| (.*?) \|", section("Inputs"), re.MULTILINE))
-    assert rows == {name: f"`{written(body, 'default')}`" for name, body in blocks("variable").items()}
+def test_the_readme_tells_every_type_and_default() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|", section("Inputs"), re.MULTILINE)
+    assert rows == [
+        (name, written(body, "type"), f"`{written(body, 'default')}`") for name, body in blocks("variable").items()
+    ]
+
+
+def test_no_partition_is_written_out() -> None:
+    """China and GovCloud have ARNs and addresses of their own."""
+    lines = [line for text in SOURCES.values() for line in text.splitlines() if "error_message" not in line]
+    assert [line for line in lines if re.search(r"arn:aws:", line)] == []
+    addresses = [line for line in lines if "amazonaws.com" in re.sub(r"#.*|//docs[.]aws.*", "", line)]
+    assert [line for line in addresses if not re.search(r'Service += "\w+[.]amazonaws[.]com"', line)] == []
 
 
 @pytest.mark.parametrize("name", blocks("variable"))
