@@ -102,9 +102,9 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   }
 
   dynamic "rule" {
-    for_each = each.key == "artifacts" ? [local.athena_results_prefix] : []
+    for_each = each.key == "artifacts" ? { results = local.athena_results_prefix, reader-results = local.reader_results_prefix } : {}
     content {
-      id     = "results"
+      id     = rule.key
       status = "Enabled"
       filter {
         prefix = rule.value

@@ -68,8 +68,18 @@ output "workgroup" {
 }
 
 output "reader_policy_arn" {
-  description = "IAM policy for users of the tables: attach it to their role."
+  description = "IAM policy for users of the workgroup that all share: attach it to their role. They can read each other's results."
   value       = aws_iam_policy.reader.arn
+}
+
+output "reader_policy_arns" {
+  description = "IAM policies for those of readers, by their names: attach each to the reader's role."
+  value       = { for reader, policy in aws_iam_policy.readers : reader => policy.arn }
+}
+
+output "reader_workgroups" {
+  description = "Athena workgroups of those of readers, by their names."
+  value       = { for reader, workgroup in aws_athena_workgroup.reader : reader => workgroup.name }
 }
 
 output "identifying_columns" {
@@ -79,6 +89,14 @@ output "identifying_columns" {
     failures  = ["source_member", "source_uri"]
     objects   = ["source_uri"]
   }
+}
+
+output "lake_formation_commands" {
+  description = "Commands for an administrator of Lake Formation: no grant of the databases and their tables to IAMAllowedPrincipals; null unless lake_formation_enabled."
+  value = var.lake_formation_enabled ? concat(
+    [for input in local.default_permission_inputs : "aws glue update-database --region ${local.region} --cli-input-json '${jsonencode(input)}'"],
+    [for resource in local.iam_group_resources : "aws lakeformation revoke-permissions --region ${local.region} --principal DataLakePrincipalIdentifier=IAM_ALLOWED_PRINCIPALS --permissions ALL --resource '${jsonencode(resource)}'"],
+  ) : null
 }
 
 output "alarm_topic_arn" {

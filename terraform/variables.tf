@@ -439,8 +439,24 @@ variable "athena_bytes_cutoff" {
   }
 }
 
+variable "readers" {
+  description = "Readers with results of their own, like [\"radiology\", \"jane.doe\"]: each gets a workgroup, a prefix of results and a policy. Without them, all readers share the results of one workgroup."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for reader in var.readers : can(regex("^[a-z0-9][a-z0-9._-]{0,31}$", reader))])
+    error_message = "readers must be names of 1 to 32 lower-case letters, digits, dots, hyphens and underscores, which begin with a letter or a digit."
+  }
+  validation {
+    condition     = length(distinct(var.readers)) == length(var.readers)
+    error_message = "readers has a name twice: leave out one of them."
+  }
+}
+
 variable "lake_formation_enabled" {
-  description = "true: the lake's location is registered with Lake Formation, and the jobs' roles get its grants."
+  description = "true: the lake's location is registered with Lake Formation, the jobs' roles get its grants, and readers need grants in place of s3:GetObject: docs/how_to/lake_formation.md."
   type        = bool
   default     = false
   nullable    = false

@@ -397,6 +397,22 @@ run "a_cutoff_below_athenas" {
   expect_failures = [var.athena_bytes_cutoff]
 }
 
+run "a_reader_with_a_slash" {
+  command = plan
+  variables {
+    readers = ["radiology/research"]
+  }
+  expect_failures = [var.readers]
+}
+
+run "a_reader_twice" {
+  command = plan
+  variables {
+    readers = ["radiology", "radiology"]
+  }
+  expect_failures = [var.readers]
+}
+
 run "a_retention_that_cloudwatch_does_not_know" {
   command = plan
   variables {

@@ -1,7 +1,7 @@
 """Examples applied to moto; examples/minimal once, for all tests that look at what it made."""
 
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,8 +59,17 @@ class Installation:
 
 
 @contextmanager
-def applied(example: str, folder: Path) -> Iterator[Installation]:
-    """Apply an example to a moto server of its own, in a copy of the module in ``folder``."""
+def applied(
+    example: str, folder: Path, *variables: str, prepare: Callable[[S3Server], object] = lambda server: None
+) -> Iterator[Installation]:
+    """Apply an example to a moto server of its own, in a copy of the module in ``folder``.
+
+    Args:
+        example: Its folder below ``terraform/examples``.
+        folder: An empty one.
+        variables: ``NAME=VALUE`` each.
+        prepare: Makes what the example finds in the account.
+    """
     if find_terraform() is None:
         pytest.skip(NO_TERRAFORM)
     project = copy_project(folder, overrides=MOTO_GAPS)
@@ -72,7 +81,8 @@ def applied(example: str, folder: Path) -> Iterator[Installation]:
         environment = {**server.environment, "AWS_ENDPOINT_URL": server.endpoint}
         terraform = Terraform(project / "terraform" / "examples" / example, environment)
         terraform("init", "-backend=false")
-        terraform("apply", "-auto-approve")
+        prepare(server)
+        terraform("apply", "-auto-approve", *[word for variable in variables for word in ("-var", variable)])
         yield Installation(terraform, replace(server, region=REGION), terraform.outputs()["dicom_lake"])
 
 

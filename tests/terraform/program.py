@@ -94,9 +94,9 @@ class Terraform:
         """What an apply gave, by name."""
         return {name: output["value"] for name, output in json.loads(self("output", "-json")).items()}
 
-    def changes(self) -> list[tuple[str, list[str], list[str]]]:
-        """What a plan would change: address, actions, and the attributes that differ."""
-        self("plan", "-out=changes.tfplan")
+    def changes(self, *variables: str) -> list[tuple[str, list[str], list[str]]]:
+        """What a plan would change: address, actions, attributes that differ; variables are ``NAME=VALUE``."""
+        self("plan", "-out=changes.tfplan", *[word for variable in variables for word in ("-var", variable)])
         changes = json.loads(self("show", "-json", "changes.tfplan"))["resource_changes"]
         return [
             (change["address"], change["change"]["actions"], _differing(change["change"]))

@@ -22,6 +22,10 @@ mock_data "aws_subnet" {
   defaults = { availability_zone = "eu-central-1a" }
 }
 
+mock_data "aws_iam_role" {
+  defaults = { arn = "arn:aws:iam::123456789012:role/research" }
+}
+
 mock_resource "aws_kms_key" {
   defaults = { arn = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000001" }
 }
