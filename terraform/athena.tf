@@ -49,7 +49,7 @@ resource "aws_athena_workgroup" "this" {
 }
 
 # A workgroup has one place for results, and a person with a right to that place reads all of them:
-# https://docs.aws.amazon.com/athena/latest/ug/workgroups-settings.html and, for whoever reads results,
+# https://docs.aws.amazon.com/athena/latest/ug/workgroups-settings.html and, for reading results,
 # https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html. So each reader has one.
 resource "aws_athena_workgroup" "reader" {
   for_each = toset(var.readers)

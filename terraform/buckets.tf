@@ -152,7 +152,7 @@ resource "aws_s3_bucket_policy" "this" {
         Resource  = [each.value.arn, "${each.value.arn}/*"]
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       }],
-      # A second lock beside protection.tf, for whoever doesn't use Terraform.
+      # A second lock beside protection.tf: against a deletion without Terraform.
       var.deletion_protection && each.key != "artifacts" ? [{
         Sid       = "KeepBucket"
         Effect    = "Deny"

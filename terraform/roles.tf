@@ -20,7 +20,7 @@ locals {
     "${local.catalog_arn}:table/${local.staging_database}/*",
   ]
 
-  # Whoever else calls a service can't make it use these roles. IfExists, because no page promises that a service sends
+  # A service can't be made to use these roles for another account. IfExists, because no page promises that a service sends
   # the key with each of its requests; without it such a request would be refused:
   # https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
   of_this_account = { StringEqualsIfExists = { "aws:SourceAccount" = local.account } }

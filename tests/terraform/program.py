@@ -16,11 +16,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MOTO_GAPS", "NO_TERRAFORM", "ROOT", "Terraform", "TerraformError", "copy_project", "find_terraform"]
+__all__ = [
+    "MOTO_GAPS", "NO_TERRAFORM", "ROOT", "VERSIONS", "Terraform", "TerraformError", "copy_project", "find_terraform",
+]  # fmt: skip
 
 ROOT = Path(__file__).resolve().parents[2]
 NO_TERRAFORM = "Terraform isn't installed"
 _MIRRORS = ("/opt", "/usr/share", "/usr/local/share", str(Path.home() / ".terraform.d"))
+VERSIONS = ">= 5.100, < 7"
+"""Versions of the AWS provider that the module and its examples accept."""
 _NEEDED = ("terraform", "glue_jobs", "queries", "dicom_udf/columns/attributes.tsv", "docs/how_to/runbooks")
 
 MOTO_GAPS = """
@@ -110,8 +114,14 @@ def find_terraform() -> str | None:
     return shutil.which("terraform")
 
 
-def copy_project(folder: Path, overrides: str = "") -> Path:
-    """Copy what the module reads, and add overrides for a server that isn't AWS."""
+def copy_project(folder: Path, overrides: str = "", *, provider: str | None = os.environ.get("TF_AWS_VERSION")) -> Path:
+    """Copy what the module reads, and add overrides for a server that isn't AWS.
+
+    Args:
+        folder: Takes the copy.
+        overrides: Text of another file of the module.
+        provider: Versions of the AWS provider, like ``~> 6.0``; None for those of the module.
+    """
     for name in _NEEDED:
         source, target = ROOT / name, folder / name
         if source.is_dir():
@@ -123,6 +133,9 @@ def copy_project(folder: Path, overrides: str = "") -> Path:
         (folder / "terraform" / "moto_override.tf").write_text(overrides)
         for example in (folder / "terraform" / "examples").iterdir():
             (example / "moto_override.tf").write_text(PROVIDER_FOR_MOTO)
+    if provider:
+        for file in (folder / "terraform").rglob("*.tf"):
+            file.write_text(file.read_text().replace(f'"{VERSIONS}"', f'"{provider}"'))
     return folder
 
 
