@@ -37,7 +37,7 @@ def test_nothing_current_expires_but_results_of_queries(installation) -> None:
     expiring = {}
     for name, bucket in installation.outputs["buckets"].items():
         rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-        expiring[name] = [rule["Filter"]["Prefix"] for rule in rules if "Days" in rule.get("Expiration", {})]
+        expiring[name] = sorted(rule["Filter"]["Prefix"] for rule in rules if "Days" in rule.get("Expiration", {}))
     assert expiring == {"source": [], "lake": [], "artifacts": ["athena-results/", "reader-results/"]}
 
 
