@@ -42,7 +42,7 @@ DEV = [
     "AWSGlueDataplanePython==5.1.0; python_version < '3.12'",
 ]
 
-# Modules that mypyc compiles where DICOM_LAKE_COMPILE is set (ADR 29). They stay in the wheel as they are too: another
+# Modules that mypyc compiles where DICOM_LAKE_COMPILE is set (ADR 31). They stay in the wheel as they are too: another
 # Python, or another platform, runs those.
 COMPILED = [
     "detect", "dictionary", "element", "element_readers", "heads", "items", "leaf", "memo", "order", "scanner", "scope",

@@ -64,13 +64,15 @@ def idle_month(n: Mapping[str, float]) -> dict[str, float]:
     """Return what an installation with events costs in a month in which nothing comes, by item, in USD."""
     run = n["run_seconds"] * 2 * n["dpu_per_worker"] / 3600 * n["glue_dpu_hour"]
     wake = n["lambda_gb_second"] * 0.25 + (n["lambda_million"] + n["scheduler_million"] + n["sqs_million"]) / _MILLION
+    zero = n["metric_put_1000"] / 1000 + n["scheduler_million"] / _MILLION  # keeps one of the metrics alive
     return {
         "KMS key": n["kms_key_month"],
         "daily sweep": n["sweeps_month"] * run,
         "weekly maintenance": n["maintenances_month"] * run,
         "waker": n["wakes_month"] * wake,
         "alarms": n["alarms"] * n["alarm_month"],
-        "metrics": n["metrics"] * n["metric_month"] * n["sweep_hours_month"] / 720,
+        "metrics": ((n["metrics"] - 1) * n["sweep_hours_month"] / 720 + 1) * n["metric_month"]
+        + n["zeros_month"] * zero,
         "dashboard": n["dashboard_month"],
         "KMS and S3 requests, logs": 1000 / 10000 * n["kms_10000"] + 5 * n["s3_put_1000"] + 0.05 * n["log_gb"],
     }

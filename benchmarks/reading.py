@@ -4,7 +4,7 @@
 
 Each step is a process of its own that does the work of the steps before it too; a line of the table is the difference
 to the step before, in microseconds of CPU a header, of all threads. The median of the rounds counts. The files are in
-the file cache. What each process imports is left out.
+the file cache. The time of imports is left out.
 
 * mr: one series of slices, 250 elements each; mixed: CT and MR series, a folder each (``benchmarks.series_on_disk``)
 * unlike: files of twenty makers, no two alike (``benchmarks.unlike``)

@@ -44,7 +44,7 @@ def make_unlike(folder: Path, files: int) -> None:
 
 
 class _Maker:
-    """What the files of one maker have in common."""
+    """The elements that the files of one maker share, and how they are encoded."""
 
     def __init__(self, number: int) -> None:
         choose = random.Random(number)

@@ -1,7 +1,7 @@
 """The compiler of the header reader: the same code on every machine, for Python 3.11 and the C library of AWS Glue.
 
-mypyc turns modules into C, and zig's C compiler, a wheel on PyPI, makes code of it for glibc 2.34, whatever the machine
-has. What it takes from the machine are the headers of its Python.
+mypyc turns modules into C; zig's C compiler, a wheel on PyPI, compiles that for glibc 2.34, on whatever machine
+has. Only the headers of Python are the machine's.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 ::
 
     dicom_lake-<version>-py3-none-any.whl       the package
-    dicom_lake-<version>-cp311-...x86_64.whl    the same with the header reader compiled for AWS (ADR 29)
+    dicom_lake-<version>-cp311-...x86_64.whl    the same with the header reader compiled for AWS (ADR 31)
     dicom-lake-<version>.gluewheels.zip         for AWS Glue 5.1: this, and what it needs that Glue doesn't bring
     dicom-lake-<version>.venv.tar.gz            for EMR 7: a virtual environment with all that it needs
     waker-<version>.zip                         for AWS Lambda: what starts the ingest when the queue isn't empty

@@ -1,5 +1,5 @@
 locals {
-  create_topic = var.alarm_topic_arn == null
+  create_topic = var.create_alarm_topic == null ? var.alarm_topic_arn == null : var.create_alarm_topic
   topic_arn    = local.create_topic ? aws_sns_topic.alarms[0].arn : var.alarm_topic_arn
 
   alarms = merge(
@@ -47,6 +47,16 @@ locals {
         above       = 0
       }
     } : {},
+    local.scheduler_enabled ? {
+      scheduler_failed = {
+        description = "EventBridge Scheduler dropped a call of ${var.name}."
+        namespace   = "AWS/Scheduler"
+        metric      = "InvocationDroppedCount"
+        dimensions  = { ScheduleGroup = aws_scheduler_schedule_group.this[0].name }
+        statistic   = "Sum"
+        above       = 0
+      }
+    } : {},
   )
 
   runbooks = "docs/how_to/runbooks"
@@ -85,10 +95,12 @@ resource "aws_cloudwatch_metric_alarm" "no_success" {
   period              = 3600
   evaluation_periods  = var.alarm_hours_without_success
   datapoints_to_alarm = var.alarm_hours_without_success
-  treat_missing_data  = "breaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
-  tags                = local.tags
+  # Not breaching: an installation that is younger than these hours has no data from before. See scheduler.tf, which adds a
+  # zero to each hour, and https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+  treat_missing_data = "notBreaching"
+  alarm_actions      = [local.topic_arn]
+  ok_actions         = [local.topic_arn]
+  tags               = local.tags
 }
 
 # Glue has no metric for failed runs; its event also says which run it was.
@@ -111,6 +123,11 @@ resource "aws_cloudwatch_event_rule" "failed_run" {
 resource "aws_cloudwatch_event_target" "failed_run" {
   rule = aws_cloudwatch_event_rule.failed_run.name
   arn  = local.topic_arn
+  # A role of this account, in place of a topic and a key that every rule of every account might use: EventBridge supports
+  # no condition in the policy of a topic. "For Lambda, Amazon SNS, and Amazon SQS resources, EventBridge can use either an
+  # IAM execution role or a resource-based policy":
+  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+  role_arn = aws_iam_role.failed_run.arn
 
   input_transformer {
     input_paths = {
@@ -120,6 +137,48 @@ resource "aws_cloudwatch_event_target" "failed_run" {
     }
     input_template = "\"<job>: run <run> is <state>. Runbook: ${local.runbooks}/run_failed.md\""
   }
+}
+
+resource "aws_iam_role" "failed_run" {
+  name                 = "${var.name}-failed-run"
+  description          = "EventBridge, which sends failed runs of ${var.name} to the topic of the alarms"
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = local.tags
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      Condition = local.of_this_account
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "failed_run" {
+  name = "failed-run"
+  role = aws_iam_role.failed_run.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid      = "Publish"
+        Effect   = "Allow"
+        Action   = "sns:Publish"
+        Resource = local.topic_arn
+      },
+      {
+        # A given topic may have a key of its own: any of the topic's account, by way of SNS.
+        # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html: who publishes to an encrypted topic
+        Sid       = "TopicKey"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = local.create_topic ? local.kms_key_arn : "arn:${local.partition}:kms:${local.region}:${split(":", local.topic_arn)[4]}:key/*"
+        Condition = { StringEqualsIfExists = { "kms:ViaService" = "sns.${local.region}.${local.dns_suffix}" } }
+      },
+    ]
+  })
 }
 
 resource "aws_sns_topic" "alarms" {
@@ -136,27 +195,16 @@ resource "aws_sns_topic_policy" "alarms" {
   arn = aws_sns_topic.alarms[0].arn
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
-      {
-        Sid       = "Alarms"
-        Effect    = "Allow"
-        Principal = { Service = "cloudwatch.amazonaws.com" }
-        Action    = "sns:Publish"
-        Resource  = aws_sns_topic.alarms[0].arn
-        Condition = {
-          ArnLike = { "aws:SourceArn" = "arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:${var.name}-*" }
-        }
-      },
-      {
-        # Without a condition: EventBridge supports none in the policies of SNS topics, says
-        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
-        Sid       = "FailedRuns"
-        Effect    = "Allow"
-        Principal = { Service = "events.amazonaws.com" }
-        Action    = "sns:Publish"
-        Resource  = aws_sns_topic.alarms[0].arn
-      },
-    ]
+    Statement = [{
+      Sid       = "Alarms"
+      Effect    = "Allow"
+      Principal = { Service = "cloudwatch.amazonaws.com" }
+      Action    = "sns:Publish"
+      Resource  = aws_sns_topic.alarms[0].arn
+      Condition = {
+        ArnLike = { "aws:SourceArn" = "arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:${var.name}-*" }
+      }
+    }]
   })
 }
 

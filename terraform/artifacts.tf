@@ -22,12 +22,20 @@ locals {
   }
 }
 
+# Objects have ten tags at most, https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html, which a company's
+# default_tags exceed: none here.
+
 resource "aws_s3_object" "wheelhouse" {
   bucket      = aws_s3_bucket.artifacts.id
   key         = local.wheelhouse_key
   source      = local.wheelhouse
   source_hash = local.wheelhouse == "" ? null : filesha256(local.wheelhouse)
-  tags        = local.tags
+
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
 
   lifecycle {
     create_before_destroy = true
@@ -47,7 +55,12 @@ resource "aws_s3_object" "script" {
   key         = local.script_keys[each.key]
   source      = "${local.repository}/glue_jobs/${each.value}"
   source_hash = filesha256("${local.repository}/glue_jobs/${each.value}")
-  tags        = local.tags
+
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
 
   lifecycle {
     create_before_destroy = true

@@ -1,5 +1,6 @@
 locals {
-  athena_results_prefix = "athena-results/"
+  athena_results_prefix = "athena-results/" # of the workgroup that readers share
+  reader_results_prefix = "reader-results/" # <reader>/ below it
 
   # One statement a file; its first two lines are comments: a title, and what the query tells.
   queries = {
@@ -47,6 +48,39 @@ resource "aws_athena_workgroup" "this" {
   }
 }
 
+# A workgroup has one place for results, and a person with a right to that place reads all of them:
+# https://docs.aws.amazon.com/athena/latest/ug/workgroups-settings.html and, for reading results,
+# https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html. So each reader has one.
+resource "aws_athena_workgroup" "reader" {
+  for_each = toset(var.readers)
+
+  name        = "${var.name}-${each.key}"
+  description = "Queries of ${each.key} in the database ${var.database}: results of its own, bounded scans"
+  tags        = local.tags
+  # Saved queries and the history of queries go with it.
+  force_destroy = true
+
+  configuration {
+    enforce_workgroup_configuration    = true
+    publish_cloudwatch_metrics_enabled = true
+    bytes_scanned_cutoff_per_query     = var.athena_bytes_cutoff
+
+    engine_version {
+      selected_engine_version = "Athena engine version 3"
+    }
+
+    result_configuration {
+      output_location       = "s3://${aws_s3_bucket.artifacts.bucket}/${local.reader_results_prefix}${each.key}/"
+      expected_bucket_owner = local.account
+
+      encryption_configuration {
+        encryption_option = "SSE_KMS"
+        kms_key_arn       = local.kms_key_arn
+      }
+    }
+  }
+}
+
 resource "aws_athena_named_query" "this" {
   for_each = local.queries
 
@@ -55,4 +89,16 @@ resource "aws_athena_named_query" "this" {
   workgroup   = aws_athena_workgroup.this.name
   database    = aws_glue_catalog_database.this[var.database].name
   query       = each.value
+}
+
+resource "aws_athena_named_query" "reader" {
+  for_each = {
+    for pair in setproduct(var.readers, keys(local.queries)) : join("/", pair) => { reader = pair[0], query = pair[1] }
+  }
+
+  name        = aws_athena_named_query.this[each.value.query].name
+  description = aws_athena_named_query.this[each.value.query].description
+  workgroup   = aws_athena_workgroup.reader[each.value.reader].name
+  database    = aws_glue_catalog_database.this[var.database].name
+  query       = local.queries[each.value.query]
 }

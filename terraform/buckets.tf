@@ -3,7 +3,7 @@
 
 resource "aws_s3_bucket" "source" {
   #checkov:skip=CKV_AWS_144:replication is the choice of who owns the originals
-  count = var.source_bucket == null ? 1 : 0
+  count = local.create_source_bucket ? 1 : 0
 
   bucket        = local.source_bucket
   force_destroy = !var.deletion_protection
@@ -102,15 +102,31 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   }
 
   dynamic "rule" {
-    for_each = each.key == "artifacts" ? [local.athena_results_prefix] : []
+    for_each = each.key == "artifacts" ? { results = local.athena_results_prefix, reader-results = local.reader_results_prefix } : {}
     content {
-      id     = "results"
+      id     = rule.key
       status = "Enabled"
       filter {
         prefix = rule.value
       }
       expiration {
         days = var.athena_results_days
+      }
+      noncurrent_version_expiration {
+        noncurrent_days = 1
+      }
+    }
+  }
+
+  # A run renews its lease every 40 seconds by a new generation, and deletes old ones: their versions serve no purpose.
+  # Only what was deleted expires: a current generation is the lease.
+  dynamic "rule" {
+    for_each = each.key == "lake" ? ["lake/_ingest/lease/"] : []
+    content {
+      id     = "leases"
+      status = "Enabled"
+      filter {
+        prefix = rule.value
       }
       noncurrent_version_expiration {
         noncurrent_days = 1
@@ -127,14 +143,24 @@ resource "aws_s3_bucket_policy" "this" {
   bucket = each.value.id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid       = "TlsOnly"
-      Effect    = "Deny"
-      Principal = "*"
-      Action    = "s3:*"
-      Resource  = [each.value.arn, "${each.value.arn}/*"]
-      Condition = { Bool = { "aws:SecureTransport" = "false" } }
-    }]
+    Statement = concat(
+      [{
+        Sid       = "TlsOnly"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:*"
+        Resource  = [each.value.arn, "${each.value.arn}/*"]
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }],
+      # A second lock beside protection.tf: against a deletion without Terraform.
+      var.deletion_protection && each.key != "artifacts" ? [{
+        Sid       = "KeepBucket"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:DeleteBucket"
+        Resource  = each.value.arn
+      }] : [],
+    )
   })
 
   # Both change the bucket's access at once otherwise, which S3 answers with a conflict.
@@ -142,7 +168,7 @@ resource "aws_s3_bucket_policy" "this" {
 }
 
 resource "aws_s3_bucket_logging" "this" {
-  for_each = var.access_log_bucket == null ? {} : local.buckets
+  for_each = local.access_logs_enabled ? local.buckets : {}
 
   bucket        = each.value.id
   target_bucket = var.access_log_bucket

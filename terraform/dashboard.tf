@@ -25,7 +25,7 @@ locals {
       }, {
       title   = "Bytes that queries scanned (5 USD a TB)"
       stat    = "Sum"
-      metrics = [["AWS/Athena", "ProcessedBytes", "WorkGroup", var.name]]
+      metrics = [for workgroup in concat([var.name], [for reader in var.readers : "${var.name}-${reader}"]) : ["AWS/Athena", "ProcessedBytes", "WorkGroup", workgroup]]
     }],
     [for queue in aws_sqs_queue.events : {
       title   = "Events that wait, and dead letters"

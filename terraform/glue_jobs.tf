@@ -108,13 +108,13 @@ resource "aws_glue_security_configuration" "this" {
 }
 
 data "aws_subnet" "jobs" {
-  count = var.subnet_id == null ? 0 : 1
+  count = local.in_vpc ? 1 : 0
 
   id = var.subnet_id
 }
 
 resource "aws_glue_connection" "vpc" {
-  count = var.subnet_id == null ? 0 : 1
+  count = local.in_vpc ? 1 : 0
 
   name            = var.name
   description     = "The private subnet that the jobs of ${var.name} run in"

@@ -1,5 +1,5 @@
 locals {
-  create_kms_key = var.kms_key_arn == null
+  create_kms_key = var.create_kms_key == null ? var.kms_key_arn == null : var.create_kms_key
   kms_key_arn    = local.create_kms_key ? aws_kms_key.this[0].arn : var.kms_key_arn
 
   # What the key's policy says beside "this account's IAM decides"; a given key needs these statements too.
@@ -8,7 +8,7 @@ locals {
       # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
       Sid       = "Logs"
       Effect    = "Allow"
-      Principal = { Service = "logs.${local.region}.amazonaws.com" }
+      Principal = { Service = "logs.${local.region}.${local.dns_suffix}" }
       Action    = ["kms:Decrypt*", "kms:DescribeKey", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
       Resource  = "*"
       Condition = {
@@ -28,14 +28,6 @@ locals {
       Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
       Resource  = "*"
       Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
-    },
-    {
-      # Without a condition, as in the topic's policy: see alarms.tf.
-      Sid       = "FailedRuns"
-      Effect    = "Allow"
-      Principal = { Service = "events.amazonaws.com" }
-      Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
-      Resource  = "*"
     },
   ]
 }

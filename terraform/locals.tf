@@ -7,6 +7,8 @@ data "aws_region" "current" {}
 locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
+  # amazonaws.com, and amazonaws.com.cn in China.
+  dns_suffix = data.aws_partition.current.dns_suffix
   # .name is deprecated in version 6 of the provider, .region is unknown in version 5; both have .id.
   region = data.aws_region.current.id
   # Holds the files that the module reads: the repository, or the archive that make dist builds, whose root it is.
@@ -17,10 +19,15 @@ locals {
   # Written out, not read from the bucket, so that the databases don't depend on it: see protection.tf.
   lake_bucket      = "${var.name}-${local.account}-${local.region}-lake"
   artifacts_bucket = "${var.name}-${local.account}-${local.region}-artifacts"
-  source_bucket    = coalesce(var.source_bucket, "${var.name}-${local.account}-${local.region}-source")
+  source_bucket    = local.create_source_bucket ? "${var.name}-${local.account}-${local.region}-source" : var.source_bucket
 
   lake   = "s3://${local.lake_bucket}/lake"
   source = trimsuffix("s3://${local.source_bucket}/${var.source_prefix}", "/")
+
+  # Decided by a boolean that a plan knows, so that a name or an ARN may come from a resource of the same plan.
+  create_source_bucket = var.create_source_bucket == null ? var.source_bucket == null : var.create_source_bucket
+  in_vpc               = var.in_vpc == null ? var.subnet_id != null : var.in_vpc
+  access_logs_enabled  = var.access_logs_enabled == null ? var.access_log_bucket != null : var.access_logs_enabled
 
   # Every bucket that is made here, and its resource.
   buckets = merge(

@@ -9,6 +9,17 @@ locals {
     for pair in setproduct(local.jobs, ["output", "error"]) :
     join("-", pair) => "${local.glue_log_prefix}/${var.name}-role/${local.job_names[pair[0]]}/${pair[1]}"
   }
+
+  # A role that writes to an encrypted group must be able to use its key by way of CloudWatch Logs, beside the service
+  # itself (kms.tf): https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html (the actions and
+  # their wildcards) and https://docs.aws.amazon.com/glue/latest/dg/set-up-encryption.html (both policies are needed).
+  log_key_statements = [{
+    Sid       = "LogsKey"
+    Effect    = "Allow"
+    Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+    Resource  = local.kms_key_arn
+    Condition = { StringEquals = { "kms:ViaService" = "logs.${local.region}.${local.dns_suffix}" } }
+  }]
 }
 
 resource "aws_cloudwatch_log_group" "job" {

@@ -68,8 +68,18 @@ output "workgroup" {
 }
 
 output "reader_policy_arn" {
-  description = "IAM policy for users of the tables: attach it to their role."
+  description = "IAM policy for users of the workgroup that all share: attach it to their role. They can read each other's results."
   value       = aws_iam_policy.reader.arn
+}
+
+output "reader_policy_arns" {
+  description = "IAM policies for those of readers, by their names: attach each to the reader's role."
+  value       = { for reader, policy in aws_iam_policy.readers : reader => policy.arn }
+}
+
+output "reader_workgroups" {
+  description = "Athena workgroups of those of readers, by their names."
+  value       = { for reader, workgroup in aws_athena_workgroup.reader : reader => workgroup.name }
 }
 
 output "identifying_columns" {
@@ -79,6 +89,14 @@ output "identifying_columns" {
     failures  = ["source_member", "source_uri"]
     objects   = ["source_uri"]
   }
+}
+
+output "lake_formation_commands" {
+  description = "Commands for an administrator of Lake Formation: no grant of the databases and their tables to IAMAllowedPrincipals; null unless lake_formation_enabled."
+  value = var.lake_formation_enabled ? concat(
+    [for input in local.default_permission_inputs : "aws glue update-database --region ${local.region} --cli-input-json '${jsonencode(input)}'"],
+    [for resource in local.iam_group_resources : "aws lakeformation revoke-permissions --region ${local.region} --principal DataLakePrincipalIdentifier=IAM_ALLOWED_PRINCIPALS --permissions ALL --resource '${jsonencode(resource)}'"],
+  ) : null
 }
 
 output "alarm_topic_arn" {
@@ -94,6 +112,29 @@ output "alarm_names" {
 output "log_groups" {
   description = "Log groups of the jobs: <job>-output has the program's lines, <job>-error Spark's."
   value       = { for name, group in aws_cloudwatch_log_group.job : name => group.name }
+}
+
+output "log_reader_statements" {
+  description = "Statements for the role of a person that reads the logs, as JSON: the groups, and their key."
+  value = jsonencode([
+    {
+      # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/permissions-reference-cwl.html
+      Sid    = "ReadLogs"
+      Effect = "Allow"
+      Action = ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"]
+      Resource = [
+        for group in concat(values(aws_cloudwatch_log_group.job), aws_cloudwatch_log_group.waker) : "${group.arn}:*"
+      ]
+    },
+    {
+      # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+      Sid       = "ReadLogsKey"
+      Effect    = "Allow"
+      Action    = "kms:Decrypt"
+      Resource  = local.kms_key_arn
+      Condition = { StringEquals = { "kms:ViaService" = "logs.${local.region}.${local.dns_suffix}" } }
+    },
+  ])
 }
 
 output "start_ingest_command" {
@@ -133,7 +174,7 @@ output "source_bucket_policy_statements" {
 
 output "enable_source_events_command" {
   description = "Turns on EventBridge for an existing source bucket and keeps the notifications that it has; its owner runs it. Null where the bucket was made here, or without events."
-  value = var.events_enabled && var.source_bucket != null ? join(" && ", [
+  value = var.events_enabled && !local.create_source_bucket ? join(" && ", [
     "aws s3api get-bucket-notification-configuration --bucket ${local.source_bucket} > notifications.json",
     "jq '. + {EventBridgeConfiguration: {}}' notifications.json > merged.json",
     "aws s3api put-bucket-notification-configuration --bucket ${local.source_bucket} --notification-configuration file://merged.json",

@@ -3,7 +3,7 @@
 resource "aws_s3_bucket_notification" "source" {
   # Only for the bucket made here: this resource overwrites what a bucket had. For an existing one the output
   # enable_source_events_command merges.
-  count = var.events_enabled && var.source_bucket == null ? 1 : 0
+  count = var.events_enabled && local.create_source_bucket ? 1 : 0
 
   bucket      = aws_s3_bucket.source[0].id
   eventbridge = true

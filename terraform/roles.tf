@@ -5,8 +5,8 @@ locals {
   lake_bucket_arn      = "arn:${local.partition}:s3:::${local.lake_bucket}"
   artifacts_bucket_arn = "arn:${local.partition}:s3:::${local.artifacts_bucket}"
   source_bucket_arn    = "arn:${local.partition}:s3:::${local.source_bucket}"
-  source_is_foreign    = var.source_bucket_account_id != null && coalesce(var.source_bucket_account_id, "-") != local.account
-  source_kms_key_arn   = var.source_bucket == null ? local.kms_key_arn : var.source_kms_key_arn
+  source_is_foreign    = var.source_bucket_account_id == null ? false : var.source_bucket_account_id != local.account
+  source_kms_key_arn   = local.create_source_bucket ? local.kms_key_arn : var.source_kms_key_arn
 
   catalog_arn = "arn:${local.partition}:glue:${local.region}:${local.account}"
   tables_arns = [
@@ -19,6 +19,11 @@ locals {
     "${local.catalog_arn}:database/${local.staging_database}",
     "${local.catalog_arn}:table/${local.staging_database}/*",
   ]
+
+  # A service can't be made to use these roles for another account. IfExists, because no page promises that a service sends
+  # the key with each of its requests; without it such a request would be refused:
+  # https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+  of_this_account = { StringEqualsIfExists = { "aws:SourceAccount" = local.account } }
 
   lake_formation_statements = var.lake_formation_enabled ? [{
     # https://docs.aws.amazon.com/lake-formation/latest/dg/access-control-underlying-data.html
@@ -49,7 +54,7 @@ resource "aws_iam_role" "job" {
       Effect    = "Allow"
       Principal = { Service = "glue.amazonaws.com" }
       Action    = "sts:AssumeRole"
-      Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+      Condition = local.of_this_account
     }]
   })
 }

@@ -26,6 +26,9 @@ locals {
         Action   = ["logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${local.glue_log_prefix}/*"
       },
+    ],
+    local.log_key_statements,
+    [
       {
         # --enable-metrics: https://docs.aws.amazon.com/glue/latest/dg/monitoring-awsglue-with-cloudwatch-metrics.html
         Sid       = "GlueMetrics"
@@ -59,10 +62,12 @@ locals {
       Sid    = "NetworkInterfaces"
       Effect = "Allow"
       Action = ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"]
+      # A subnet or a group that another account shares has that account in its ARN; ids are unique in all accounts:
+      # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html
       Resource = concat(
         ["arn:${local.partition}:ec2:${local.region}:${local.account}:network-interface/*"],
-        ["arn:${local.partition}:ec2:${local.region}:${local.account}:subnet/${var.subnet_id}"],
-        [for group in var.security_group_ids : "arn:${local.partition}:ec2:${local.region}:${local.account}:security-group/${group}"],
+        ["arn:${local.partition}:ec2:${local.region}:*:subnet/${var.subnet_id}"],
+        [for group in var.security_group_ids : "arn:${local.partition}:ec2:${local.region}:*:security-group/${group}"],
       )
     }],
     [for connection in aws_glue_connection.vpc : {

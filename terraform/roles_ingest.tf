@@ -80,5 +80,5 @@ locals {
   )
 
   # A key is used by way of S3 alone, in whatever region the bucket is.
-  by_s3 = { StringLike = { "kms:ViaService" = "s3.*.amazonaws.com" } }
+  by_s3 = { StringLike = { "kms:ViaService" = "s3.*.${local.dns_suffix}" } }
 }

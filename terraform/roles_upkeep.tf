@@ -17,9 +17,10 @@ locals {
         Resource = "${local.lake_bucket_arn}/lake/*"
       },
       {
-        Sid      = "Tables"
-        Effect   = "Allow"
-        Action   = ["glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"]
+        Sid    = "Tables"
+        Effect = "Allow"
+        # Creates: tables and views that a new version brings, where one of these jobs is the first of that version.
+        Action   = ["glue:CreateTable", "glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"]
         Resource = local.tables_arns
       },
       {

@@ -12,6 +12,7 @@ resource "aws_iam_role" "waker" {
       Effect    = "Allow"
       Principal = { Service = "lambda.amazonaws.com" }
       Action    = "sts:AssumeRole"
+      Condition = local.of_this_account
     }]
   })
 }
@@ -23,7 +24,7 @@ resource "aws_iam_role_policy" "waker" {
   role = aws_iam_role.waker[0].id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid      = "Queue"
         Effect   = "Allow"
@@ -49,40 +50,6 @@ resource "aws_iam_role_policy" "waker" {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = "${aws_cloudwatch_log_group.waker[0].arn}:*"
       },
-    ]
-  })
-}
-
-resource "aws_iam_role" "scheduler" {
-  count = var.events_enabled ? 1 : 0
-
-  name                 = "${var.name}-scheduler"
-  description          = "EventBridge Scheduler, which calls the waker of ${var.name}"
-  permissions_boundary = var.permissions_boundary_arn
-  tags                 = local.tags
-
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "scheduler.amazonaws.com" }
-      Action    = "sts:AssumeRole"
-      Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
-    }]
-  })
-}
-
-resource "aws_iam_role_policy" "scheduler" {
-  count = var.events_enabled ? 1 : 0
-
-  name = "scheduler"
-  role = aws_iam_role.scheduler[0].id
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect   = "Allow"
-      Action   = "lambda:InvokeFunction"
-      Resource = aws_lambda_function.waker[0].arn
-    }]
+    ], local.log_key_statements)
   })
 }

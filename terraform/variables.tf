@@ -26,7 +26,7 @@ variable "database" {
 }
 
 variable "tags" {
-  description = "Tags of everything that can have tags."
+  description = "Tags of everything that can have tags, except objects in S3."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -59,7 +59,7 @@ variable "dist_path" {
 # --- Encryption ----------------------------------------------------------------------------------------------------
 
 variable "create_kms_key" {
-  description = "Make a KMS key. Null: yes, unless kms_key_arn is given."
+  description = "true: a KMS key is made; false: kms_key_arn is used, which may then come from a resource of the same plan. Null: true, unless kms_key_arn is given."
   type        = bool
   default     = null
 
@@ -97,6 +97,21 @@ variable "source_bucket" {
   }
 }
 
+variable "create_source_bucket" {
+  description = "true: a source bucket is made; false: source_bucket is used, which may then come from a resource of the same plan. Null: true, unless source_bucket is given."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = !(var.create_source_bucket == true && var.source_bucket != null)
+    error_message = "create_source_bucket = true and source_bucket exclude each other: leave out one of them."
+  }
+  validation {
+    condition     = !(var.create_source_bucket == false && var.source_bucket == null)
+    error_message = "create_source_bucket = false needs source_bucket: name the bucket with the DICOM files."
+  }
+}
+
 variable "source_bucket_region" {
   description = "Region of the existing source bucket."
   type        = string
@@ -109,7 +124,7 @@ variable "source_bucket_region" {
 }
 
 variable "source_bucket_account_id" {
-  description = "Account of the existing source bucket where it is another one; its owner adds the output source_bucket_policy_statements."
+  description = "Account of the existing source bucket where it is another one, known at plan; its owner adds the output source_bucket_policy_statements."
   type        = string
   default     = null
 
@@ -172,6 +187,21 @@ variable "access_log_bucket" {
   description = "Existing bucket that takes the access logs of the buckets made here. Null: none are written."
   type        = string
   default     = null
+}
+
+variable "access_logs_enabled" {
+  description = "true: access logs go to access_log_bucket, which may then come from a resource of the same plan. Null: true if access_log_bucket is given."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = !(var.access_logs_enabled == true && var.access_log_bucket == null)
+    error_message = "access_logs_enabled = true needs access_log_bucket: name the bucket that takes the logs."
+  }
+  validation {
+    condition     = !(var.access_logs_enabled == false && var.access_log_bucket != null)
+    error_message = "access_logs_enabled = false and access_log_bucket exclude each other: leave out one of them."
+  }
 }
 
 # --- Jobs ----------------------------------------------------------------------------------------------------------
@@ -320,6 +350,21 @@ variable "security_group_ids" {
   }
 }
 
+variable "in_vpc" {
+  description = "true: the jobs run in subnet_id, which may then come from a resource of the same plan. Null: true if subnet_id is given."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = !(var.in_vpc == true && var.subnet_id == null)
+    error_message = "in_vpc = true needs subnet_id and security_group_ids: name the private subnet of the jobs."
+  }
+  validation {
+    condition     = !(var.in_vpc == false && var.subnet_id != null)
+    error_message = "in_vpc = false and subnet_id exclude each other: leave out one of them."
+  }
+}
+
 # --- Triggers ------------------------------------------------------------------------------------------------------
 
 variable "events_enabled" {
@@ -394,8 +439,24 @@ variable "athena_bytes_cutoff" {
   }
 }
 
+variable "readers" {
+  description = "Readers with results of their own, like [\"radiology\", \"jane.doe\"]: each gets a workgroup, a prefix of results and a policy. Without them, all readers share the results of one workgroup."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for reader in var.readers : can(regex("^[a-z0-9][a-z0-9._-]{0,31}$", reader))])
+    error_message = "readers must be names of 1 to 32 lower-case letters, digits, dots, hyphens and underscores, which begin with a letter or a digit."
+  }
+  validation {
+    condition     = length(distinct(var.readers)) == length(var.readers)
+    error_message = "readers has a name twice: leave out one of them."
+  }
+}
+
 variable "lake_formation_enabled" {
-  description = "true: the lake's location is registered with Lake Formation, and the jobs' roles get its grants."
+  description = "true: the lake's location is registered with Lake Formation, the jobs' roles get its grants, and readers need grants in place of s3:GetObject: docs/how_to/lake_formation.md."
   type        = bool
   default     = false
   nullable    = false
@@ -435,6 +496,21 @@ variable "alarm_topic_arn" {
   validation {
     condition     = var.alarm_topic_arn == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+", var.alarm_topic_arn))
     error_message = "alarm_topic_arn must be the ARN of an SNS topic."
+  }
+}
+
+variable "create_alarm_topic" {
+  description = "true: an SNS topic is made; false: alarm_topic_arn is used, which may then come from a resource of the same plan. Null: true, unless alarm_topic_arn is given."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = !(var.create_alarm_topic == true && var.alarm_topic_arn != null)
+    error_message = "create_alarm_topic = true and alarm_topic_arn exclude each other: leave out one of them."
+  }
+  validation {
+    condition     = !(var.create_alarm_topic == false && var.alarm_topic_arn == null)
+    error_message = "create_alarm_topic = false needs alarm_topic_arn: alarms without a topic reach no one."
   }
 }
 

@@ -46,6 +46,7 @@ resource "aws_scheduler_schedule" "waker" {
   count = var.events_enabled && var.waker_schedule != null ? 1 : 0
 
   name                = "${var.name}-waker"
+  group_name          = aws_scheduler_schedule_group.this[0].name
   description         = "Looks at ${var.name}-events"
   schedule_expression = var.waker_schedule
 

@@ -99,7 +99,7 @@ class Gap(MemoEntry):
 
 
 class Dialect:
-    """What decides how a text or a number is read; one object for equal circumstances.
+    """The circumstances that a text or a number is read in; one object for equal ones.
 
     Attributes:
         is_explicit: As in :class:`Context`; and so ``order``, ``level``.

@@ -74,6 +74,41 @@ run "protection_off_lets_destroy_delete_objects" {
   }
 }
 
+run "a_second_lock_on_the_buckets_that_hold_data" {
+  command = plan
+
+  assert {
+    condition = {
+      for name, policy in aws_s3_bucket_policy.this : name => [for statement in jsondecode(policy.policy).Statement : statement.Action if statement.Sid == "KeepBucket" && statement.Effect == "Deny" && statement.Principal == "*"]
+    } == { artifacts = [], lake = ["s3:DeleteBucket"], source = ["s3:DeleteBucket"] }
+    error_message = "A protected bucket can be deleted by hand."
+  }
+}
+
+run "no_second_lock_without_protection" {
+  command = plan
+  variables {
+    deletion_protection = false
+  }
+
+  assert {
+    condition     = alltrue([for policy in aws_s3_bucket_policy.this : !strcontains(policy.policy, "s3:DeleteBucket")])
+    error_message = "terraform destroy would be denied."
+  }
+}
+
+run "objects_have_no_tags" {
+  command = plan
+  variables {
+    tags = { for number in range(12) : "company-${number}" => "yes" }
+  }
+
+  assert {
+    condition     = alltrue([for object in concat(values(aws_s3_object.script), [aws_s3_object.wheelhouse]) : object.tags == null && length(object.override_provider) == 1])
+    error_message = "An object has ten tags at most."
+  }
+}
+
 run "access_logs_of_every_bucket" {
   command = plan
   variables {

@@ -5,6 +5,62 @@ mock_provider "aws" {
   override_during = plan
 }
 
+run "everything_in_one_root" {
+  command = plan
+  module {
+    source = "./examples/composed"
+  }
+  variables {
+    dist_path = "tests/dist"
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_kms_key.lake.policy).Statement : statement.Sid][0] == "Account" && strcontains(aws_kms_key.lake.policy, "kms:EncryptionContext:aws:logs:arn")
+    error_message = "The key's policy has the statements that the module names."
+  }
+}
+
+run "readers_without_identifying_columns" {
+  command = plan
+  module {
+    source = "./examples/lake_formation"
+  }
+  variables {
+    reader_role_name = "research"
+    tables_exist     = true
+    dist_path        = "tests/dist"
+  }
+
+  assert {
+    condition = {
+      for table, grant in aws_lakeformation_permissions.columns : table => sort(grant.table_with_columns[0].excluded_column_names)
+      } == {
+      for table, columns in output.dicom_lake.identifying_columns : table => sort(columns)
+    }
+    error_message = "A grant shows a column that may identify a person."
+  }
+  assert {
+    condition     = alltrue([for grant in aws_lakeformation_permissions.columns : grant.table_with_columns[0].wildcard && toset(grant.permissions) == toset(["SELECT"])])
+    error_message = "All other columns can be read, and no more."
+  }
+}
+
+run "grants_wait_for_the_tables" {
+  command = plan
+  module {
+    source = "./examples/lake_formation"
+  }
+  variables {
+    reader_role_name = "research"
+    dist_path        = "tests/dist"
+  }
+
+  assert {
+    condition     = length(aws_lakeformation_permissions.columns) == 0
+    error_message = "The first apply would fail: the first ingest makes the tables."
+  }
+}
+
 run "an_existing_bucket_and_a_private_vpc" {
   command = plan
   module {

@@ -13,7 +13,7 @@ run "a_key_is_made" {
   command = plan
 
   assert {
-    condition     = aws_kms_key.this[0].enable_key_rotation && [for statement in jsondecode(aws_kms_key.this[0].policy).Statement : statement.Sid] == ["Account", "Logs", "Alarms", "FailedRuns"]
+    condition     = aws_kms_key.this[0].enable_key_rotation && [for statement in jsondecode(aws_kms_key.this[0].policy).Statement : statement.Sid] == ["Account", "Logs", "Alarms"] && !strcontains(aws_kms_key.this[0].policy, "events.amazonaws.com")
     error_message = "The key rotates, and lets this account, its logs and its alarms use it."
   }
   assert {

@@ -74,6 +74,76 @@ run "an_alias_as_key" {
   expect_failures = [var.kms_key_arn]
 }
 
+run "a_made_source_bucket_and_a_given_one" {
+  command = plan
+  variables {
+    create_source_bucket = true
+    source_bucket        = "archive"
+    source_bucket_region = "eu-central-1"
+  }
+  expect_failures = [var.create_source_bucket]
+}
+
+run "no_source_bucket_at_all" {
+  command = plan
+  variables {
+    create_source_bucket = false
+  }
+  expect_failures = [var.create_source_bucket]
+}
+
+run "access_logs_without_a_bucket" {
+  command = plan
+  variables {
+    access_logs_enabled = true
+  }
+  expect_failures = [var.access_logs_enabled]
+}
+
+run "a_bucket_for_access_logs_that_are_off" {
+  command = plan
+  variables {
+    access_logs_enabled = false
+    access_log_bucket   = "access-logs"
+  }
+  expect_failures = [var.access_logs_enabled]
+}
+
+run "a_vpc_without_a_subnet" {
+  command = plan
+  variables {
+    in_vpc = true
+  }
+  expect_failures = [var.in_vpc]
+}
+
+run "a_subnet_without_a_vpc" {
+  command = plan
+  variables {
+    in_vpc             = false
+    subnet_id          = "subnet-0123"
+    security_group_ids = ["sg-0123"]
+  }
+  expect_failures = [var.in_vpc]
+}
+
+run "a_made_topic_and_a_given_one" {
+  command = plan
+  variables {
+    create_alarm_topic = true
+    alarm_topic_arn    = "arn:aws:sns:eu-central-1:123456789012:alarms"
+  }
+  expect_failures = [var.create_alarm_topic]
+}
+
+run "no_topic_at_all" {
+  command = plan
+  variables {
+    create_alarm_topic = false
+  }
+  expect_failures = [var.create_alarm_topic]
+}
+
 run "a_url_as_source_bucket" {
   command = plan
   variables {
@@ -325,6 +395,22 @@ run "a_cutoff_below_athenas" {
     athena_bytes_cutoff = 1000000
   }
   expect_failures = [var.athena_bytes_cutoff]
+}
+
+run "a_reader_with_a_slash" {
+  command = plan
+  variables {
+    readers = ["radiology/research"]
+  }
+  expect_failures = [var.readers]
+}
+
+run "a_reader_twice" {
+  command = plan
+  variables {
+    readers = ["radiology", "radiology"]
+  }
+  expect_failures = [var.readers]
 }
 
 run "a_retention_that_cloudwatch_does_not_know" {

@@ -1,9 +1,10 @@
-"""One apply of examples/minimal to moto, for all tests that look at what it made."""
+"""Examples applied to moto; examples/minimal once, for all tests that look at what it made."""
 
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,22 +58,39 @@ class Installation:
             return answer.read().decode()
 
 
-@pytest.fixture(scope="session")
-def installation(tmp_path_factory: pytest.TempPathFactory):
-    """examples/minimal, applied."""
-    from moto.moto_api import recorder as moto_recorder
+@contextmanager
+def applied(
+    example: str, folder: Path, *variables: str, prepare: Callable[[S3Server], object] = lambda server: None
+) -> Iterator[Installation]:
+    """Apply an example to a moto server of its own, in a copy of the module in ``folder``.
 
-    moto_recorder._location = str(tmp_path_factory.mktemp("recording") / "requests.jsonl")
+    Args:
+        example: Its folder below ``terraform/examples``.
+        folder: An empty one.
+        variables: ``NAME=VALUE`` each.
+        prepare: Makes what the example finds in the account.
+    """
     if find_terraform() is None:
         pytest.skip(NO_TERRAFORM)
-    project = copy_project(tmp_path_factory.mktemp("terraform"), overrides=MOTO_GAPS)
+    project = copy_project(folder, overrides=MOTO_GAPS)
     (project / "dist").mkdir()
     wheels = "dicom-lake-0.0.0.gluewheels.zip"  # Glue unpacks it; here the tree itself is what runs
     (project / "dist" / wheels).write_bytes((ROOT / "terraform" / "tests" / "dist" / wheels).read_bytes())
     write_zip(project / "dist" / "waker-0.0.0.zip", [Entry(WAKER.name, WAKER.read_bytes())])
     with moto_server() as server:
         environment = {**server.environment, "AWS_ENDPOINT_URL": server.endpoint}
-        terraform = Terraform(project / "terraform" / "examples" / "minimal", environment)
+        terraform = Terraform(project / "terraform" / "examples" / example, environment)
         terraform("init", "-backend=false")
-        terraform("apply", "-auto-approve")
+        prepare(server)
+        terraform("apply", "-auto-approve", *[word for variable in variables for word in ("-var", variable)])
         yield Installation(terraform, replace(server, region=REGION), terraform.outputs()["dicom_lake"])
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory):
+    """examples/minimal, applied."""
+    from moto.moto_api import recorder as moto_recorder
+
+    moto_recorder._location = str(tmp_path_factory.mktemp("recording") / "requests.jsonl")
+    with applied("minimal", tmp_path_factory.mktemp("terraform")) as installation:
+        yield installation

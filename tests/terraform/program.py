@@ -16,11 +16,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MOTO_GAPS", "NO_TERRAFORM", "ROOT", "Terraform", "TerraformError", "copy_project", "find_terraform"]
+__all__ = [
+    "MOTO_GAPS", "NO_TERRAFORM", "ROOT", "VERSIONS", "Terraform", "TerraformError", "copy_project", "find_terraform",
+]  # fmt: skip
 
 ROOT = Path(__file__).resolve().parents[2]
 NO_TERRAFORM = "Terraform isn't installed"
 _MIRRORS = ("/opt", "/usr/share", "/usr/local/share", str(Path.home() / ".terraform.d"))
+VERSIONS = ">= 5.100, < 7"
+"""Versions of the AWS provider that the module and its examples accept."""
 _NEEDED = ("terraform", "glue_jobs", "queries", "dicom_udf/columns/attributes.tsv", "docs/how_to/runbooks")
 
 MOTO_GAPS = """
@@ -41,6 +45,11 @@ PROVIDER_FOR_MOTO = """
 provider "aws" {
   s3_use_path_style = true
   max_retries       = 1
+
+  # What a company puts on all that it has: more than the ten that an object can have.
+  default_tags {
+    tags = { for number in range(12) : "company-${number}" => "yes" }
+  }
 }
 """
 
@@ -89,9 +98,9 @@ class Terraform:
         """What an apply gave, by name."""
         return {name: output["value"] for name, output in json.loads(self("output", "-json")).items()}
 
-    def changes(self) -> list[tuple[str, list[str], list[str]]]:
-        """What a plan would change: address, actions, and the attributes that differ."""
-        self("plan", "-out=changes.tfplan")
+    def changes(self, *variables: str) -> list[tuple[str, list[str], list[str]]]:
+        """What a plan would change: address, actions, attributes that differ; variables are ``NAME=VALUE``."""
+        self("plan", "-out=changes.tfplan", *[word for variable in variables for word in ("-var", variable)])
         changes = json.loads(self("show", "-json", "changes.tfplan"))["resource_changes"]
         return [
             (change["address"], change["change"]["actions"], _differing(change["change"]))
@@ -105,8 +114,14 @@ def find_terraform() -> str | None:
     return shutil.which("terraform")
 
 
-def copy_project(folder: Path, overrides: str = "") -> Path:
-    """Copy what the module reads, and add overrides for a server that isn't AWS."""
+def copy_project(folder: Path, overrides: str = "", *, provider: str | None = os.environ.get("TF_AWS_VERSION")) -> Path:
+    """Copy what the module reads, and add overrides for a server that isn't AWS.
+
+    Args:
+        folder: Takes the copy.
+        overrides: Text of another file of the module.
+        provider: Versions of the AWS provider, like ``~> 6.0``; None for those of the module.
+    """
     for name in _NEEDED:
         source, target = ROOT / name, folder / name
         if source.is_dir():
@@ -116,7 +131,11 @@ def copy_project(folder: Path, overrides: str = "") -> Path:
             shutil.copy(source, target)
     if overrides:
         (folder / "terraform" / "moto_override.tf").write_text(overrides)
-        (folder / "terraform" / "examples" / "minimal" / "moto_override.tf").write_text(PROVIDER_FOR_MOTO)
+        for example in (folder / "terraform" / "examples").iterdir():
+            (example / "moto_override.tf").write_text(PROVIDER_FOR_MOTO)
+    if provider:
+        for file in (folder / "terraform").rglob("*.tf"):
+            file.write_text(file.read_text().replace(f'"{VERSIONS}"', f'"{provider}"'))
     return folder
 
 

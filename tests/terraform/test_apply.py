@@ -6,7 +6,8 @@ import time
 import pytest
 
 from dicom_udf.columns import declared_attributes
-from dicom_udf.config import IngestConfig, MaintainConfig, PromoteConfig, parse_job
+from dicom_udf.config import IngestConfig, LakeLocation, MaintainConfig, PromoteConfig, parse_job
+from tests.terraform.program import ROOT
 
 pytestmark = pytest.mark.terraform
 
@@ -25,13 +26,34 @@ def test_a_second_plan_changes_nothing_but_what_moto_forgets(installation) -> No
     assert [change for change in types if change[1:] != (["update"], GAPS.get(change[0]))] == []
 
 
+def test_all_that_an_earlier_version_made_is_still_at_its_address(installation) -> None:
+    """An upgrade moves and destroys nothing: the addresses of version 0.2.0 are those of today."""
+    earlier = (ROOT / "tests" / "terraform" / "addresses_of_0_2_0.txt").read_text().split("\n")[1:-1]
+    assert set(earlier) - set(installation.terraform("state", "list").split("\n")) == set()
+
+
 def test_nothing_current_expires_but_results_of_queries(installation) -> None:
     s3 = installation.client("s3")
     expiring = {}
     for name, bucket in installation.outputs["buckets"].items():
         rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-        expiring[name] = [rule["Filter"]["Prefix"] for rule in rules if "Days" in rule.get("Expiration", {})]
-    assert expiring == {"source": [], "lake": [], "artifacts": ["athena-results/"]}
+        expiring[name] = sorted(rule["Filter"]["Prefix"] for rule in rules if "Days" in rule.get("Expiration", {}))
+    assert expiring == {"source": [], "lake": [], "artifacts": ["athena-results/", "reader-results/"]}
+
+
+def test_only_deleted_generations_of_the_lease_expire_after_a_day(installation) -> None:
+    lake = LakeLocation(installation.outputs["lake"])
+    rules = installation.client("s3").get_bucket_lifecycle_configuration(Bucket=lake.bucket)["Rules"]
+    (leases,) = [rule for rule in rules if rule["Filter"]["Prefix"] == f"{lake.prefix}_ingest/lease/"]
+    assert leases["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert "Expiration" not in leases
+
+
+def test_objects_have_none_of_the_default_tags(installation) -> None:
+    s3, bucket = installation.client("s3"), installation.outputs["buckets"]["artifacts"]
+    assert len(s3.get_bucket_tagging(Bucket=bucket)["TagSet"]) == 13
+    objects = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert [s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"] for key in objects] == [[]] * 4
 
 
 def test_identifying_columns_are_those_with_an_action_in_ps315(installation) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from dicom_udf.config import IngestConfig, MaintainConfig, PromoteConfig, parse_job
 from dicom_udf.errors import FailureCode
-from tests.terraform.program import NO_TERRAFORM, ROOT, Terraform, copy_project, find_terraform
+from tests.terraform.program import NO_TERRAFORM, ROOT, VERSIONS, Terraform, copy_project, find_terraform
 
 MODULE = ROOT / "terraform"
 SOURCES = {path.name: path.read_text(encoding="utf-8") for path in sorted(MODULE.glob("*.tf"))}
@@ -38,9 +38,19 @@ def test_the_readme_lists_every_input_and_output_with_its_description(kind, titl
     assert rows == described
 
 
-def test_the_readme_tells_every_default() -> None:
-    rows = dict(re.findall(r"^\| `(\w+)` \| \w+(?:\(\w+\))? \| (.*?) \|", section("Inputs"), re.MULTILINE))
-    assert rows == {name: f"`{written(body, 'default')}`" for name, body in blocks("variable").items()}
+def test_the_readme_tells_every_type_and_default() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|", section("Inputs"), re.MULTILINE)
+    assert rows == [
+        (name, written(body, "type"), f"`{written(body, 'default')}`") for name, body in blocks("variable").items()
+    ]
+
+
+def test_no_partition_is_written_out() -> None:
+    """China and GovCloud have ARNs and addresses of their own."""
+    lines = [line for text in SOURCES.values() for line in text.splitlines() if "error_message" not in line]
+    assert [line for line in lines if re.search(r"arn:aws:", line)] == []
+    addresses = [line for line in lines if "amazonaws.com" in re.sub(r"#.*|//docs[.]aws.*", "", line)]
+    assert [line for line in addresses if not re.search(r'Service += [\[" ,\w.]+[.]amazonaws[.]com"', line)] == []
 
 
 @pytest.mark.parametrize("name", blocks("variable"))
@@ -87,6 +97,24 @@ TESTS = sorted(path.name for path in (MODULE / "tests").glob("*.tftest.hcl"))
 def test_every_run_of_terraform_test_passes(module, name) -> None:
     said = module("test", "-no-color", f"-filter=tests/{name}")
     assert re.search(r"^Success! [1-9]\d* passed, 0 failed", said, re.MULTILINE), said
+
+
+@pytest.mark.terraform
+def test_the_module_is_valid_and_its_runs_pass_with_version_6_of_the_provider(tmp_path) -> None:
+    """Where it can be installed; versions.tf and the README state that it was not."""
+    if find_terraform() is None:
+        pytest.skip(NO_TERRAFORM)
+    terraform = Terraform(copy_project(tmp_path, provider="~> 6.0") / "terraform")
+    if terraform.run("init", "-backend=false").returncode:
+        pytest.skip("version 6 of hashicorp/aws isn't installed")
+    assert "Success" in terraform("validate", "-no-color")
+    assert "0 failed" in terraform("test", "-no-color")
+
+
+def test_every_root_accepts_the_same_versions_of_the_provider() -> None:
+    roots = [path.read_text(encoding="utf-8") for path in MODULE.rglob("*.tf")]
+    found = [re.findall(r'^ +version += "(.*)"$', text, re.MULTILINE) for text in roots]
+    assert {version for versions in found for version in versions} == {VERSIONS}
 
 
 STARTS = [

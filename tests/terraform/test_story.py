@@ -76,6 +76,10 @@ class Story:
         """Run the ingest until its batch is staged, then kill it."""
         self._process("ingest", ["-c", KILLED, *self.installation.job_arguments("ingest", run)], status=-signal.SIGKILL)
 
+    def lose(self, view: str) -> None:
+        """Remove a view: the next job finds a lake of a version that didn't have it."""
+        self.installation.client("glue").delete_table(DatabaseName=self.installation.outputs["database"], Name=view)
+
     def _process(self, job: str, words: list[str], *, status: int) -> None:
         environment = {**os.environ, **self.installation.environment, "PYTHONPATH": str(ROOT)}
         with self.installation.recording(self.recordings[job]):
@@ -115,8 +119,10 @@ def story(installation: Installation, tmp_path_factory: pytest.TempPathFactory) 
     s3.put_object(Bucket=source, Key=replaced().key, Body=replaced().content)
     s3.delete_object(Bucket=source, Key=next(file.key for file in files() if file.key != replaced().key))
     story.kill(story.wake())
+    story.lose("series")
     story.run("maintain", {}, folder)
     story.run("ingest", {"--source": installation.outputs["source"]}, folder)
+    story.lose("studies")
     story.run("promote", {"--attributes": "ReasonForVisit"}, folder)
     return story
 

@@ -4,15 +4,26 @@ mock_data "aws_caller_identity" {
 }
 
 mock_data "aws_partition" {
-  defaults = { partition = "aws" }
+  defaults = {
+    partition  = "aws"
+    dns_suffix = "amazonaws.com"
+  }
 }
 
 mock_data "aws_region" {
   defaults = { id = "eu-central-1" }
 }
 
+mock_data "aws_availability_zones" {
+  defaults = { names = ["eu-central-1a", "eu-central-1b"] }
+}
+
 mock_data "aws_subnet" {
   defaults = { availability_zone = "eu-central-1a" }
+}
+
+mock_data "aws_iam_role" {
+  defaults = { arn = "arn:aws:iam::123456789012:role/research" }
 }
 
 mock_resource "aws_kms_key" {
