@@ -2,7 +2,8 @@
 
     python -m benchmarks.headers [FOLDER] [SLICES]
 
-Corpora: a series of CT slices and one of MR slices (``benchmarks.corpus``), and the DICOM files in the pydicom wheel.
+Corpora: a series of CT slices and one of MR slices (``benchmarks.corpus``), the DICOM files in the pydicom wheel, and
+half as many files as slices of twenty made-up makers, no two alike (``benchmarks.unlike``).
 The files are read from disk, which is warm after the first pass. Each reader starts cold: nothing is remembered before
 it begins. Ratios are by CPU time, which other work on the machine disturbs least.
 
@@ -29,9 +30,11 @@ from pathlib import Path
 import pydicom
 
 from benchmarks.corpus import SLICES, make_series
+from benchmarks.job import machine, versions
+from benchmarks.unlike import make_unlike
 from dicom_udf.columns import selection
 from dicom_udf.errors import FileFault
-from dicom_udf.header import HeaderReader
+from dicom_udf.header import HeaderReader, scanner
 
 __all__ = ["measure"]
 
@@ -48,8 +51,13 @@ def measure(folder: Path, slices: int) -> None:
         if len(list((folder / modality).glob("*.dcm"))) != slices:
             make_series(folder / modality, modality, slices)
         corpora[modality] = sorted((folder / modality).glob("*.dcm"))
+    if len(list((folder / "unlike").glob("*.dcm"))) != slices // 2:
+        make_unlike(folder / "unlike", slices // 2)
+    corpora["unlike"] = sorted((folder / "unlike").glob("*.dcm"))
     data = Path(pydicom.__file__).parent / "data"
     corpora["wheel"] = sorted(path for path in data.rglob("*") if path.is_file() and _is_dicom(path))
+    is_compiled = not str(scanner.__file__).endswith(".py")
+    print(f"{machine()}, {versions()}; header reader {'compiled' if is_compiled else 'in plain Python'}.\n")
     print("| corpus | files | ours | pydicom | dcmdump +L | dcm2json | ours : pydicom | ours : dcmdump |")
     print("|---|---|---|---|---|---|---|---|")
     for name, files in corpora.items():

@@ -93,7 +93,7 @@ def build_wheel(folder: Path, *, is_compiled: bool = False) -> Path:
         for name in _SOURCES:
             shutil.copy(ROOT / name, sources)
         if is_compiled:
-            command = [sys.executable, "setup.py", "--quiet", "bdist_wheel", "--dist-dir", str(built)]
+            command = [sys.executable, "-W", "ignore", "setup.py", "--quiet", "bdist_wheel", "--dist-dir", str(built)]
             environment = compiler(Path(temporary), CONSTRAINTS)
         else:
             command = [*PIP, "wheel", "--no-deps", "--wheel-dir", str(built), str(sources)]
