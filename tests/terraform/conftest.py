@@ -2,7 +2,7 @@
 
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from release.archives import Entry, write_zip
 from release.make_dist import WAKER
 from tests.servers.s3 import S3Server, moto_server
+from tests.terraform.account import moto_process
 from tests.terraform.program import MOTO_GAPS, NO_TERRAFORM, ROOT, Terraform, copy_project, find_terraform
 
 REGION = "eu-central-1"
@@ -60,15 +61,20 @@ class Installation:
 
 @contextmanager
 def applied(
-    example: str, folder: Path, *variables: str, prepare: Callable[[S3Server], object] = lambda server: None
+    example: str,
+    folder: Path,
+    *variables: str,
+    prepare: Callable[[S3Server], object] = lambda server: None,
+    account: Callable[[], AbstractContextManager[S3Server]] = moto_process,
 ) -> Iterator[Installation]:
-    """Apply an example to a moto server of its own, in a copy of the module in ``folder``.
+    """Apply an example to moto, in a copy of the module in ``folder``.
 
     Args:
         example: Its folder below ``terraform/examples``.
         folder: An empty one.
         variables: ``NAME=VALUE`` each.
         prepare: Makes what the example finds in the account.
+        account: Starts moto; the default is an account that no other test sees.
     """
     if find_terraform() is None:
         pytest.skip(NO_TERRAFORM)
@@ -77,7 +83,7 @@ def applied(
     wheels = "dicom-lake-0.0.0.gluewheels.zip"  # Glue unpacks it; here the tree itself is what runs
     (project / "dist" / wheels).write_bytes((ROOT / "terraform" / "tests" / "dist" / wheels).read_bytes())
     write_zip(project / "dist" / "waker-0.0.0.zip", [Entry(WAKER.name, WAKER.read_bytes())])
-    with moto_server() as server:
+    with account() as server:
         environment = {**server.environment, "AWS_ENDPOINT_URL": server.endpoint}
         terraform = Terraform(project / "terraform" / "examples" / example, environment)
         terraform("init", "-backend=false")
@@ -92,5 +98,5 @@ def installation(tmp_path_factory: pytest.TempPathFactory):
     from moto.moto_api import recorder as moto_recorder
 
     moto_recorder._location = str(tmp_path_factory.mktemp("recording") / "requests.jsonl")
-    with applied("minimal", tmp_path_factory.mktemp("terraform")) as installation:
+    with applied("minimal", tmp_path_factory.mktemp("terraform"), account=moto_server) as installation:
         yield installation
