@@ -54,7 +54,7 @@ def compiled() -> dict[str, Any]:
     """Return setuptools' arguments for the compiled modules, and for the platform that a wheel of them is for."""
     if not os.environ.get("DICOM_LAKE_COMPILE"):
         return {}
-    from mypyc.build import mypycify  # noqa: PLC0415 - only then it is there
+    from mypyc.build import mypycify  # noqa: PLC0415 - a tool of this build alone
 
     modules = [f"dicom_udf/header/{name}.py" for name in COMPILED]
     return {

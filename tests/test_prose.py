@@ -51,7 +51,7 @@ PHRASES = (
     Phrase("What", r"(?:^|(?<=[.:;] ))(?-i:What)(?![^.?]*\?)", "a noun: the content, the result, the rows", 17),
     # Little words.
     Phrase("else", r"(?<!thing )(?<!where )(?<!body )(?<!one )(?<!ever )(?<!what )else", "otherwise", 8),
-    Phrase("is no", r"(?<!there )(?:is|are|was|were) no(?= (?!longer|more|way|need)\w)", "is not a, has no", 7),
+    Phrase("is no", r"(?<!there )(?:is|are|was|were) no(?= (?!longer|more|way|need)\w)", "is not a, has no", 6),
     Phrase("no more", r"(?:is|are|that's) no more", "no longer exists, has exited", 0),
     Phrase(
         "is there",

@@ -74,11 +74,11 @@ class ElementReader:
 class _PlainReader(ElementReader):
     """Reads texts and numbers of any form."""
 
-    __slots__ = ("_column", "_convert", "_dialect", "_is_list", "_open", "_tag", "_vr", "_wanted")
+    __slots__ = ("_column", "_convert", "_is_list", "_open", "_tag", "_vr", "_wanted")
 
     def __init__(self, tag: int, vr: VR, wanted: tuple[Wanted, ...], dialect: Dialect) -> None:
         super().__init__(tag >> 16, _SHORT[dialect.order] if dialect.is_explicit else _IMPLICIT[dialect.order])
-        self._tag, self._vr, self._wanted, self._dialect = tag, vr, wanted, dialect
+        self._tag, self._vr, self._wanted = tag, vr, wanted
         self._open = f'"{tag:08X}":{{"vr":"{vr.name}","Value":['
         want = wanted[0] if wanted else None
         self._convert = None if want is None else VRS[want.vr].convert
@@ -132,19 +132,19 @@ class _TextReader(_PlainReader):
 
     __slots__ = ()
 
-    def _text(self, raw: bytes) -> str | None:
+    def _text(self, raw: bytes, context: Context) -> str | None:
         """Return a value that is one text; None where more than one codec may be needed."""
-        codec = self._dialect.codec
+        codec = context.dialect.codec
         if codec is None or ESCAPE in raw:
             return None
         try:
             text = raw[8:].decode(codec).rstrip(" \0")
-        except UnicodeDecodeError:
+        except (UnicodeDecodeError, LookupError):
             return None
         return None if "\\" in text else text
 
     def read(self, raw: bytes, context: Context) -> MemoEntry:
-        text = self._text(raw)
+        text = self._text(raw, context)
         return self._one(raw, context, quote(text), text) if text else self._any(raw, context)
 
 
@@ -156,7 +156,7 @@ class _NameReader(_TextReader):
         return _PlainReader.fits(vr, wanted) and not (wanted and wanted[0].part != "value")
 
     def read(self, raw: bytes, context: Context) -> MemoEntry:
-        text = self._text(raw)
+        text = self._text(raw, context)
         if not text or "=" in text or not has_part(text):
             return self._any(raw, context)
         return self._one(raw, context, f'{{"Alphabetic":{quote(text)}}}', text.strip(" \0"))

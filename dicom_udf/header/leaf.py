@@ -1,4 +1,4 @@
-"""Elements that are no sequences: how they are named, and what they decide."""
+"""Elements other than sequences: how they are named, and what they decide."""
 
 from __future__ import annotations
 

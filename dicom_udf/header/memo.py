@@ -132,14 +132,13 @@ class Context:
         is_top: True outside of sequences: faults are then named by keyword.
         creators: Private creators by group << 8 | block, e.g. ``0x001910``.
         known: Entries by raw bytes.
-        dialect: The circumstances that readers of elements depend on.
-        readers: The dialect's.
+        dialect: The circumstances that readers of elements depend on, and these readers.
         runs: By the tag before them, newest first.
     """
 
     __slots__ = (
         "creators", "dialect", "encodings", "is_explicit", "is_signed", "is_top", "known", "level", "memo", "order",
-        "readers", "runs", "unpack", "unpack_implicit", "unpack_length", "wanted",
+        "runs", "unpack", "unpack_implicit", "unpack_length", "wanted",
     )  # fmt: skip
 
     def __init__(self, memo: Memo, key: tuple[bool, str, Encodings, bool, WantedLevel | None, bool, Any]) -> None:
@@ -149,7 +148,6 @@ class Context:
         self.level = with_blocks(self.wanted, self.creators)
         self.known: dict[bytes, MemoEntry] = {}
         self.dialect = memo.dialect(self.is_explicit, self.order, self.encodings, self.level)
-        self.readers = self.dialect.readers
         self.runs: dict[int, list[Run]] = {}
         self.unpack_implicit = _IMPLICIT[self.order]
         self.unpack = _EXPLICIT[self.order]

@@ -122,8 +122,9 @@ class Scanner:
                 return run, offset + len(run.raw)
         if at + 12 > len(data):
             return None, offset
-        head = data[at : at + context.dialect.head]
-        reader = context.readers.get(head) or element_reader(head, context)
+        dialect = context.dialect
+        head = data[at : at + dialect.head]
+        reader = dialect.readers.get(head) or element_reader(head, context)
         size = reader.start + reader.unpack(data, at + reader.length_at)[0]
         stop = offset + size
         if size > _MEMO_SIZE or (scope.limit is not None and stop > scope.limit):

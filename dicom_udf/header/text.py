@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from functools import lru_cache
 
@@ -75,16 +74,7 @@ def is_known_charset(name: str) -> bool:
 
 def codec_of(encodings: Encodings) -> str | None:
     """Return the codec of text without escape sequences; None where the text decides between two."""
-    return None if encodings[-1] == _OR_UTF_8 or not _exists(encodings[0]) else encodings[0]
-
-
-@lru_cache(maxsize=256)
-def _exists(codec: str) -> bool:
-    try:
-        codecs.lookup(codec)
-    except LookupError:
-        return False
-    return True
+    return None if encodings[-1] == _OR_UTF_8 else encodings[0]
 
 
 def decode_text(raw: bytes, encodings: Encodings) -> tuple[str, bool]:

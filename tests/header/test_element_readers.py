@@ -84,4 +84,4 @@ def test_contexts_that_differ_in_private_blocks_share_their_readers(is_explicit,
     context = Memo().context(is_explicit=is_explicit, order=order, encodings=encodings_of(()), is_top=True)
     other = context.where(creator=(0x0900 << 8 | 0x10, "ACME"))
     assert other is not context
-    assert other.readers is context.readers
+    assert other.dialect.readers is context.dialect.readers
