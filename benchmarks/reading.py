@@ -39,8 +39,8 @@ from dicom_udf.archives import members
 from dicom_udf.columns import arrow_schema, instances_table, selection
 from dicom_udf.errors import FileFault
 from dicom_udf.header import HeaderReader
-from dicom_udf.packing import pack_batches
-from dicom_udf.read import cut_rows, read_rows, to_batch
+from dicom_udf.packing import pack_batches, to_present
+from dicom_udf.read import cut_rows, read_rows
 from dicom_udf.row_kind import RowKind
 from dicom_udf.sources import ObjectRef, S3Access, open_ahead, open_store
 from dicom_udf.tasks import Item, ReadSettings, Stamp
@@ -161,11 +161,10 @@ def _fill_rows(items: Sequence[Item], settings: ReadSettings) -> Iterator[object
 
 
 def _to_arrow(items: Sequence[Item], settings: ReadSettings) -> Iterator[object]:
-    schema = pa.schema([field.with_nullable(True) for field in arrow_schema(instances_table())])
+    schema = arrow_schema(instances_table())
     for rows in cut_rows(read_rows(items, settings)):
         if rows[0]["kind"] is RowKind.INSTANCE:
-            present = set().union(*rows)
-            yield to_batch(rows, pa.schema([field for field in schema if field.name in present]))
+            yield to_present(rows, schema)
 
 
 def _pack(items: Sequence[Item], settings: ReadSettings) -> Iterator[object]:

@@ -23,7 +23,7 @@ from dicom_udf.read import cut_rows, read_rows, to_batch
 from dicom_udf.row_kind import RowKind
 from dicom_udf.tasks import Item, ReadSettings
 
-__all__ = ["BUCKETS", "PAYLOAD_BYTES", "STAGE", "pack_batches", "pack_instances", "stage_batches"]
+__all__ = ["BUCKETS", "PAYLOAD_BYTES", "STAGE", "pack_batches", "pack_instances", "stage_batches", "to_present"]
 
 PAYLOAD_BYTES = 8 << 20
 """A payload holds at most so many bytes of rows, unpacked; one row may be larger."""
@@ -107,7 +107,7 @@ def pack_batches(
         if rows[0]["kind"] is not RowKind.INSTANCE:
             yield to_batch(rows, _stage_schema())
             continue
-        held.append(_to_present(rows, schema, keep))
+        held.append(to_present(rows, schema, keep))
         if sum(table.nbytes for table in held) >= _HELD_BYTES:
             yield from stage_batches(pack_instances(_join(held), period, keep=keep))
             held = []
@@ -181,7 +181,7 @@ def stage_batches(rows: Iterable[Row]) -> Iterator[pa.RecordBatch]:
         yield to_batch(pending, _stage_schema())
 
 
-def _to_present(rows: Sequence[Row], schema: pa.Schema, keep: frozenset[str]) -> pa.Table:
+def to_present(rows: Sequence[Row], schema: pa.Schema, keep: frozenset[str] = frozenset()) -> pa.Table:
     """Convert rows to a table of the columns that occur in them."""
     present = keep.union(*rows)
     return pa.table(to_batch(rows, pa.schema([field for field in schema if field.name in present])))

@@ -99,9 +99,8 @@ def build_wheel(folder: Path, *, is_compiled: bool = False) -> Path:
             command = [*PIP, "wheel", "--no-deps", "--wheel-dir", str(built), str(sources)]
             # setuptools writes its version into the wheel, so it is pinned too; newer pips use the second name.
             environment = {"PIP_CONSTRAINT": str(CONSTRAINTS), "PIP_BUILD_CONSTRAINT": str(CONSTRAINTS)}
-        # setuptools writes a page of advice; the compiler's own errors are on the other channel.
-        output = subprocess.DEVNULL if is_compiled else None
-        subprocess.run(command, cwd=sources, env={**os.environ, **environment}, stdout=output, check=True)
+        # Errors are on the other channel.
+        subprocess.run(command, cwd=sources, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, check=True)
         (wheel,) = built.glob("*.whl")
         write_zip(folder / wheel.name, read_wheel(wheel))
     return folder / wheel.name
