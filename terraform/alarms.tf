@@ -144,16 +144,7 @@ resource "aws_iam_role" "failed_run" {
   description          = "EventBridge, which sends failed runs of ${var.name} to the topic of the alarms"
   permissions_boundary = var.permissions_boundary_arn
   tags                 = local.tags
-
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "events.amazonaws.com" }
-      Action    = "sts:AssumeRole"
-      Condition = local.of_this_account
-    }]
-  })
+  assume_role_policy   = local.trust.events
 }
 
 resource "aws_iam_role_policy" "failed_run" {

@@ -18,8 +18,11 @@ locals {
     Effect    = "Allow"
     Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
     Resource  = local.kms_key_arn
-    Condition = { StringEquals = { "kms:ViaService" = "logs.${local.region}.${local.dns_suffix}" } }
+    Condition = local.by_logs
   }]
+
+  # The key is used by way of CloudWatch Logs alone.
+  by_logs = { StringEquals = { "kms:ViaService" = "logs.${local.region}.${local.dns_suffix}" } }
 }
 
 resource "aws_cloudwatch_log_group" "job" {

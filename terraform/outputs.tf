@@ -132,7 +132,7 @@ output "log_reader_statements" {
       Effect    = "Allow"
       Action    = "kms:Decrypt"
       Resource  = local.kms_key_arn
-      Condition = { StringEquals = { "kms:ViaService" = "logs.${local.region}.${local.dns_suffix}" } }
+      Condition = local.by_logs
     },
   ])
 }

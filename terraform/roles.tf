@@ -25,6 +25,20 @@ locals {
   # https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
   of_this_account = { StringEqualsIfExists = { "aws:SourceAccount" = local.account } }
 
+  # The trust policy of a role that one service assumes.
+  trust = {
+    for name, principal in {
+      events    = { Service = "events.amazonaws.com" }
+      glue      = { Service = "glue.amazonaws.com" }
+      lambda    = { Service = "lambda.amazonaws.com" }
+      scheduler = { Service = "scheduler.amazonaws.com" }
+    } :
+    name => jsonencode({
+      Version   = "2012-10-17"
+      Statement = [{ Effect = "Allow", Principal = principal, Action = "sts:AssumeRole", Condition = local.of_this_account }]
+    })
+  }
+
   lake_formation_statements = var.lake_formation_enabled ? [{
     # https://docs.aws.amazon.com/lake-formation/latest/dg/access-control-underlying-data.html
     Sid      = "LakeFormation"
@@ -47,16 +61,7 @@ resource "aws_iam_role" "job" {
   description          = "The Glue job ${each.value}"
   permissions_boundary = var.permissions_boundary_arn
   tags                 = local.tags
-
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "glue.amazonaws.com" }
-      Action    = "sts:AssumeRole"
-      Condition = local.of_this_account
-    }]
-  })
+  assume_role_policy   = local.trust.glue
 }
 
 resource "aws_iam_role_policy" "job" {

@@ -5,16 +5,7 @@ resource "aws_iam_role" "waker" {
   description          = "The Lambda that starts the ingest of ${var.name}"
   permissions_boundary = var.permissions_boundary_arn
   tags                 = local.tags
-
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "lambda.amazonaws.com" }
-      Action    = "sts:AssumeRole"
-      Condition = local.of_this_account
-    }]
-  })
+  assume_role_policy   = local.trust.lambda
 }
 
 resource "aws_iam_role_policy" "waker" {

@@ -58,16 +58,7 @@ resource "aws_iam_role" "scheduler" {
   description          = "EventBridge Scheduler, which calls the waker of ${var.name}"
   permissions_boundary = var.permissions_boundary_arn
   tags                 = local.tags
-
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "scheduler.amazonaws.com" }
-      Action    = "sts:AssumeRole"
-      Condition = local.of_this_account
-    }]
-  })
+  assume_role_policy   = local.trust.scheduler
 }
 
 resource "aws_iam_role_policy" "scheduler" {
