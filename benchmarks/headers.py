@@ -32,6 +32,7 @@ import pydicom
 from benchmarks.corpus import SLICES, make_series
 from benchmarks.job import machine, versions
 from benchmarks.unlike import make_unlike
+from dicom_udf.collector import collect_rarely
 from dicom_udf.columns import selection
 from dicom_udf.errors import FileFault
 from dicom_udf.header import HeaderReader, scanner
@@ -46,6 +47,7 @@ def measure(folder: Path, slices: int) -> None:
     """Make the corpora where they aren't there, and print a table."""
     warnings.simplefilter("ignore")
     logging.disable()
+    collect_rarely()  # as a task that reads, and in favour of all that run in this process
     corpora: dict[str, list[Path]] = {}
     for modality in ("CT", "MR"):
         if len(list((folder / modality).glob("*.dcm"))) != slices:

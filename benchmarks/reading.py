@@ -36,6 +36,7 @@ from benchmarks.job import machine, versions
 from benchmarks.series_on_disk import make_corpus
 from benchmarks.unlike import make_unlike
 from dicom_udf.archives import members
+from dicom_udf.collector import collect_rarely
 from dicom_udf.columns import arrow_schema, instances_table, selection
 from dicom_udf.errors import FileFault
 from dicom_udf.header import HeaderReader
@@ -127,6 +128,7 @@ def _time(
     step: Step, items: Sequence[Item], settings: ReadSettings, sender: multiprocessing.connection.Connection
 ) -> None:
     pa.array([1])  # imports pandas
+    collect_rarely()
     start = time.process_time()
     deque(step(items, settings), maxlen=0)
     sender.send(time.process_time() - start)

@@ -17,6 +17,7 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
+from dicom_udf.collector import collect_rarely
 from dicom_udf.columns import Table, arrow_schema, instances_table
 from dicom_udf.errors import DicomLakeError, RunFailedError
 from dicom_udf.read import read_batches
@@ -111,6 +112,7 @@ class Worker:
 def serve(requests: BinaryIO, responses: BinaryIO) -> None:
     """Read the tasks that arrive; send a stream of batches for each, then None, or the error that stops the scan."""
     settings = pickle.load(requests)
+    collect_rarely()
     while True:
         try:
             task = pickle.load(requests)

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 from pyspark import Broadcast
 
+from dicom_udf.collector import collect_rarely
 from dicom_udf.columns import spark_ddl
 from dicom_udf.datafiles import write_data_files
 from dicom_udf.lake import iceberg
@@ -127,6 +128,7 @@ def _stage_by_executors(lake: Lake, batch: Batch, items: Sequence[Item], pack: _
 def _read_tasks(
     batches: Iterable[pa.RecordBatch], shipped: Broadcast[list[bytes]], pack: _Pack
 ) -> Iterator[pa.RecordBatch]:
+    collect_rarely()
     for batch in batches:
         for number in batch.column(0).to_pylist():
             yield from pack(pickle.loads(zlib.decompress(shipped.value[number])))

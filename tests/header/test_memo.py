@@ -3,6 +3,7 @@
 import io
 import itertools
 import pickle
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -95,6 +96,28 @@ def test_the_memo_is_bounded() -> None:
 
 
 MODALITY = Wanted("modality", (0x00080060,), "CS")
+
+
+def test_the_bounds_hold_under_ten_thousand_files_that_are_unlike_each_other() -> None:
+    bound = 4 << 20
+    memo = Memo(most_bytes=bound, most_entries=10_000)
+    reader = HeaderReader(selection(), memo=memo)
+    sizes, entries = [], []
+    tracemalloc.start()
+    try:
+        for number in range(10_000):
+            group = 0x0009 + 2 * (number % 200)
+            creator = element(group << 16 | 0x10, "LO", f"MAKER {number}".encode())
+            texts = [element(group << 16 | 0x1000 | low, "LO", f"{number}.{low}".encode()) for low in range(4)]
+            reader.read(io.BytesIO(raw_file(element(0x00080060, "CS", b"CT"), creator, *texts)))
+            sizes.append(memo.bytes)
+            entries.append(sum(len(context.known) for context in memo._contexts.values()))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert bound // 2 < max(sizes) < bound + (64 << 10)
+    assert 1_000 < max(entries) <= 10_000 + 10
+    assert most < 8 * bound  # what the estimate of its overhead leaves out, and cycles that Python has not found yet
 
 
 def test_equal_selections_share_a_reader_and_threads_do_not() -> None:
