@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +15,15 @@ import pyarrow.parquet as pq
 from dicom_udf.config import S3Access
 from dicom_udf.datafiles.schema import Column, read_columns
 from dicom_udf.datafiles.target import WriteTarget
+from dicom_udf.seekable import SeekableFile
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
 
 __all__ = ["LiveFile", "read_live_rows"]
+
+WHOLE_BYTES = 8 << 20
+"""A file in S3 is read whole up to this size, and by ranges beyond it: the columns that are wanted may be few."""
 
 _AT_ONCE = 8
 _FIELD_ID = b"PARQUET:field_id"
@@ -58,7 +66,7 @@ def read_live_rows(files: Sequence[LiveFile], target: WriteTarget, names: Sequen
 
 
 def _read_live(file: LiveFile, columns: Sequence[Column], access: S3Access) -> pa.Table:
-    with pq.ParquetFile(_open(file.location, access)) as stored:
+    with _open(file.location, access, size=file.bytes) as stored:
         by_id = {int((field.metadata or {}).get(_FIELD_ID, -1)): field.name for field in stored.schema_arrow}
         rows = stored.read(columns=[by_id[column.id] for column in columns if column.id in by_id])
         number = stored.metadata.num_rows
@@ -73,25 +81,66 @@ def _read_live(file: LiveFile, columns: Sequence[Column], access: S3Access) -> p
 
 
 def _deleted_positions(delete_file: str, data_file: str, access: S3Access) -> list[int]:
-    with pq.ParquetFile(_open(delete_file, access)) as stored:
+    with _open(delete_file, access) as stored:
         rows = stored.read(columns=["file_path", "pos"])
     pairs = zip(rows.column("file_path").to_pylist(), rows.column("pos").to_pylist(), strict=True)
     return [position for path, position in pairs if path == data_file]
 
 
-def _open(location: str, access: S3Access) -> str | pa.BufferReader:
-    """Return the path of a local file, or the content of one in S3."""
+@contextmanager
+def _open(location: str, access: S3Access, size: int = 0) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file of a local folder, or of S3."""
     if not location.startswith("s3://"):
-        return location.removeprefix("file:")
-    from obstore.exceptions import BaseError  # noqa: PLC0415 - a lake in a local folder needs no AWS library
-
-    from dicom_udf.aws.clients import TRIES  # noqa: PLC0415
-    from dicom_udf.aws.errors import to_aws_error, translate_aws_errors  # noqa: PLC0415
+        with pq.ParquetFile(location.removeprefix("file:")) as stored:
+            yield stored
+        return
+    from dicom_udf.aws.clients import TRIES  # noqa: PLC0415 - a lake in a local folder needs no AWS library
+    from dicom_udf.aws.errors import translate_aws_errors  # noqa: PLC0415
     from dicom_udf.aws.s3 import obstore_store  # noqa: PLC0415
 
     bucket, _, key = location.removeprefix("s3://").partition("/")
     with translate_aws_errors("s3:GetObject", f"the lake's bucket {bucket}", has_begun=True):
-        try:
-            return pa.BufferReader(obstore_store(bucket, access, retries=TRIES).get(key).bytes().to_bytes())
-        except BaseError as error:
-            raise to_aws_error(error) from None
+        file = _S3File(obstore_store(bucket, access, retries=TRIES), key, size)
+        content = file if size > WHOLE_BYTES else pa.BufferReader(file.read_whole())
+        with pq.ParquetFile(content, pre_buffer=True) as stored:
+            yield stored
+
+
+class _S3File(SeekableFile):
+    """An object in S3, each read of which is a request."""
+
+    def __init__(self, store: ObjectStore, key: str, size: int) -> None:
+        super().__init__()
+        self._store = store
+        self._key = key
+        self._size = size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        stop = self._size if size is None or size < 0 else min(self._size, self._position + size)
+        if stop <= self._position:
+            return b""
+        with _translated():
+            data = self._store.get_range(self._key, start=self._position, end=stop).to_bytes()
+        self._position = stop
+        return data
+
+    def read_whole(self) -> bytes:
+        """Return the content, whatever the position and the size."""
+        with _translated():
+            return self._store.get(self._key).bytes().to_bytes()
+
+    def _length(self) -> int:
+        return self._size
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise obstore's errors as those of AWS."""
+    from obstore.exceptions import BaseError  # noqa: PLC0415
+
+    from dicom_udf.aws.errors import to_aws_error  # noqa: PLC0415
+
+    try:
+        yield
+    except BaseError as error:
+        raise to_aws_error(error) from None

@@ -74,10 +74,9 @@ def gather(lake: Lake, staged: StagedBatch, tables: Sequence[tuple[LakeTable, An
 def _gather_payloads(lake: Lake, staged: StagedBatch, tables: Sequence[GatheredTable]) -> list[tuple[str, str]]:
     tasks = assign_payloads(staged.payloads(), cores=lake.spark.sparkContext.defaultParallelism)
     write = partial(gather_payloads, tables=tables, period=staged.period, filling=_filling(promoted_columns(lake)))
-    if staged.rows is not None:
+    if staged.rows is not None and staged.has_payloads:
         return [pair for task in tasks for pair in write(_own_payloads(staged.rows, task), task)]
-    routes = [(payload, number) for number, task in enumerate(tasks) for payload in task.payloads]
-    routed = lake.spark.createDataFrame(routes, "payload_id bigint, task int")
+    routed = _routes(lake, tasks)
     payloads = staged.frame.where(F.col("kind") == RowKind.INSTANCE)
     sent = _send_to_tasks(
         payloads.join(F.broadcast(routed), "payload_id").select("task", "partition_values", "source_uri", "payload"),
@@ -85,6 +84,14 @@ def _gather_payloads(lake: Lake, staged: StagedBatch, tables: Sequence[GatheredT
     ).sortWithinPartitions(F.size("partition_values") == 1, F.col("partition_values")[0], "source_uri")
     with records_per_batch(lake.spark, _PAYLOADS_PER_BATCH):
         return _collect(sent.mapInArrow(partial(_write_payloads, tasks=tasks, write=write), _RESULT))
+
+
+def _routes(lake: Lake, tasks: Sequence[PayloadTask]) -> DataFrame:
+    """Return the numbers of the tasks of each payload: from pandas, because a list passes through a Python worker."""
+    ids = [payload for task in tasks for payload in task.payloads]
+    numbers = [number for number, task in enumerate(tasks) for _ in task.payloads]
+    frame = pa.table({"payload_id": ids, "task": numbers}).to_pandas()
+    return lake.spark.createDataFrame(frame, "payload_id bigint, task int")
 
 
 def _filling(promoted: Sequence[Promoted]) -> Filling | None:
@@ -120,7 +127,7 @@ def _write_payloads(
 
 
 def _gather_rows(staged: StagedBatch, tables: Sequence[GatheredTable]) -> list[tuple[str, str]]:
-    if staged.rows is not None:
+    if staged.rows is not None and staged.rows.num_rows <= _ROWS_PER_TASK:
         return list(gather_rows(staged.rows, tables))
     number = math.ceil((staged.counts.objects + staged.counts.failures.total()) / _ROWS_PER_TASK) or 1
     # All entries of an object, and all objects of a bucket of the ledger, meet in one task.

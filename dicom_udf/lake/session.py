@@ -86,6 +86,8 @@ def _catalog_settings(location: LakeLocation) -> dict[str, str]:
         "spark.sql.session.timeZone": "UTC",
         # Our batches are bounded by bytes; this bounds the batches that Spark makes for Python.
         _MAX_RECORDS: "2000",
+        # Frames of pandas become rows in Java without a Python worker.
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
     }
 
 

@@ -1,4 +1,4 @@
-"""A staged batch: its counts, its index, and its rows, in memory where they are few."""
+"""A staged batch: its counts, its index, and its rows, in memory unless they are many."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ from dicom_udf.row_kind import RowKind
 __all__ = ["StagedBatch", "StagedCounts", "is_staged", "open_staged"]
 
 SMALL_BYTES = 8 << 20
-SMALL_ROWS = 20_000
-"""A stage of so many bytes and rows at most is read by the driver: a Spark job takes longer than all its rows."""
+"""A stage of so many bytes at most is read by the driver whole: a Spark job takes longer than all its rows."""
 
-_SMALL_FILES = 100
+INDEX_ROWS = 300_000
+"""Rows that the driver holds without their payloads, some 300 bytes each: more than the objects of a batch."""
+
+_INDEX_FILES = 1_000
 
 _INDEX = ("payload_id", "partition_values", "unpacked_bytes", "packed_bytes", "source_uri")
 
@@ -73,7 +75,7 @@ class StagedBatch:
         stage: Name of its staging table.
         period: ``day``, ``month`` or ``year``: the period of its partition values.
         counts: Its rows by kind.
-        rows: Its rows in memory, where they are few; None otherwise.
+        rows: Its rows in memory, without the column ``payload`` where that is large; None where they are many.
     """
 
     lake: Lake
@@ -82,6 +84,11 @@ class StagedBatch:
     period: str
     counts: StagedCounts
     rows: pa.Table | None
+
+    @property
+    def has_payloads(self) -> bool:
+        """Whether its payloads are in memory."""
+        return self.rows is not None and "payload" in self.rows.column_names
 
     @property
     def frame(self) -> DataFrame:
@@ -120,17 +127,19 @@ def open_staged(lake: Lake, batch: Batch, stage: str | None = None) -> StagedBat
     name = stage or batch.stage
     table = iceberg.load_table(lake.spark, lake.staging_name(name))
     period = iceberg.properties(table)[STAGE_PERIOD]
-    rows = _read_small(lake, table, name)
+    rows = _read_rows(lake, table, name)
     counts = _count_frame(lake.staging_table(name)) if rows is None else _count_rows(rows)
     return StagedBatch(lake, batch, name, period, counts, rows)
 
 
-def _read_small(lake: Lake, stage: Any, name: str) -> pa.Table | None:
-    """Return the rows of a stage if they are few."""
-    files = iceberg.live_files(lake.spark, stage, most=_SMALL_FILES)
-    if files is None or sum(one.bytes for one in files) > SMALL_BYTES or sum(one.rows for one in files) > SMALL_ROWS:
+def _read_rows(lake: Lake, stage: Any, name: str) -> pa.Table | None:
+    """Return the rows of a stage, without their payloads where these are large; None where the rows are many."""
+    files = iceberg.live_files(lake.spark, stage, most=_INDEX_FILES)
+    if files is None or sum(one.rows for one in files) > INDEX_ROWS:
         return None
-    return read_live_rows(files, target_of(lake, stage, name), [field.name for field in STAGE.fields])
+    is_small = sum(one.bytes for one in files) <= SMALL_BYTES
+    names = [field.name for field in STAGE.fields if is_small or field.name != "payload"]
+    return read_live_rows(files, target_of(lake, stage, name), names)
 
 
 def _count_rows(rows: pa.Table) -> StagedCounts:

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from dicom_udf.config import S3Access
-from dicom_udf.datafiles import write_data_files, write_position_deletes
+from dicom_udf.datafiles import reading, write_data_files, write_position_deletes
+from dicom_udf.datafiles.reading import LiveFile, read_live_rows
 from dicom_udf.errors import RunFailedError
 from tests.servers.proxy import proxy
 from tests.servers.rules import ACCESS_DENIED, EXPIRED_TOKEN, SLOW_DOWN, Rule
@@ -125,3 +126,33 @@ def test_rows_that_fail_send_nothing(server, way):
         list(write_data_files(target(way), broken(), partition=("CT",), row_group_bytes=1 << 20))
     assert keys(server) == before
     assert "Uploads" not in server.client().list_multipart_uploads(Bucket="bucket")
+
+
+def test_of_a_large_file_only_the_wanted_columns_are_read(way, monkeypatch):
+    (file,) = write(way, rows("CT", 2 << 20, 9))
+    one = LiveFile(file["file-path"], file["file-size-in-bytes"], 9)
+    read_bytes = []
+    whole = reading._S3File.read
+
+    def note(self, size=-1):
+        found = whole(self, size)
+        read_bytes.append(len(found))
+        return found
+
+    monkeypatch.setattr(reading._S3File, "read", note)
+    assert read_live_rows([one], target(way), ["name"]).column("name").to_pylist() == ["CT"] * 9
+    assert 0 < sum(read_bytes) < 1 << 20
+    assert read_live_rows([one._replace(bytes=0)], target(way), ["name"]).num_rows == 9  # at once
+
+
+@pytest.mark.parametrize("size", [0, 9 << 20])
+def test_a_file_that_is_gone_from_s3_is_an_error(way, size):
+    with pytest.raises(FileNotFoundError):
+        read_live_rows([LiveFile(f"{FOLDER}/none.parquet", size, 1)], target(way), ["name"])
+
+
+@pytest.mark.parametrize("size", [0, 9 << 20])
+def test_a_denied_read_is_one_error(way, size):
+    way.rules.append(Rule(ACCESS_DENIED, method="GET", times=None))
+    with pytest.raises(RunFailedError, match="s3:GetObject on the lake.s bucket bucket"):
+        read_live_rows([LiveFile(f"{FOLDER}/none.parquet", size, 1)], target(way), ["name"])

@@ -48,7 +48,7 @@ def test_buckets_are_icebergs(lake):
     assert dict(zip(uris, found.to_pylist(), strict=True)) == {row["source_uri"]: row["bucket"] for row in expected}
 
 
-LAKES = ("driver", "spark")
+LAKES = ("driver", "both", "spark")
 
 
 def write_source(folder):
@@ -80,16 +80,18 @@ def test_spark_and_the_driver_write_the_same_rows(spark, tmp_path, monkeypatch):
         reports.append(ingest(config))
         (tmp_path / "source" / "3.dcm").touch()  # a replacement
         reports.append(ingest(config))
-        monkeypatch.setattr(staged, "SMALL_BYTES", -1)
+        # First with the rows of the stage in memory and their payloads in Spark, then with all rows in Spark.
+        monkeypatch.setattr(staged, "INDEX_ROWS" if staged.SMALL_BYTES == -1 else "SMALL_BYTES", -1)
+        monkeypatch.setattr(gather, "_ROWS_PER_TASK", 20)
         monkeypatch.setattr(stage, "SMALL_COST", -1)
     counted = [(one.instances, one.members, dict(one.failures), one.objects_read, one.requests) for one in reports]
-    assert counted[:2] == counted[2:]
+    assert counted[:2] == counted[2:4] == counted[4:]
     assert counted[0][:2] == (135, 46)
     own = "ingest_run_id, ingest_time, source_etag, source_last_modified"
     for table in ("instances", "failures", "objects"):
         sql = f"SELECT * EXCLUDE ({own}) FROM {table} ORDER BY ALL"
-        by_driver, by_spark = (list(run_query(sql, LakeLocation(str(tmp_path / lake))).rows) for lake in LAKES)
-        assert by_driver == by_spark
+        by_driver, *others = (list(run_query(sql, LakeLocation(str(tmp_path / lake))).rows) for lake in LAKES)
+        assert all(rows == by_driver for rows in others)
 
 
 @pytest.mark.crash
@@ -118,7 +120,7 @@ def test_many_large_payloads_reach_python_in_bounded_batches(lake, monkeypatch):
 
     monkeypatch.setattr(gather, "_write_payloads", note_sizes)
     found = staged.open_staged(lake, batch)
-    assert found.rows is None
+    assert not found.has_payloads
     tables = [gather.GatheredTable(target_of(lake, lake.load(INSTANCES.name), INSTANCES.name), INSTANCES.kind)]
     noted = gather._gather_payloads(lake, found, tables)
     assert max(int(largest) for _, largest in noted) < 256 << 20
