@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
 
 from dicom_udf.columns.fields import Attribute
+from dicom_udf.columns.lifted import grouped
+from dicom_udf.columns.lines import read_lines
 from dicom_udf.header import VRS, Selection, Wanted
 
 __all__ = ["CODES_TYPE", "column_type", "declared_attributes", "selection"]
@@ -17,21 +18,15 @@ CODES_TYPE = "array<struct<code_value:string,coding_scheme_designator:string,cod
 @cache
 def declared_attributes() -> tuple[Attribute, ...]:
     """Return the declared attributes in the order of their columns."""
-    text = files("dicom_udf.columns").joinpath("attributes.tsv").read_text(encoding="utf-8")
-    head, *lines = text.splitlines()
-    names = head.split("\t")
-    return tuple(_attribute(dict(zip(names, line.split("\t"), strict=True))) for line in lines)
-
-
-def _attribute(line: dict[str, str]) -> Attribute:
-    path = tuple(int(tag, 16) for tag in line.pop("tag").split("."))
-    return Attribute(path=path, **line)  # type: ignore[arg-type]
+    return tuple(Attribute(**line) for line in read_lines("attributes.tsv"))
 
 
 def column_type(attribute: Attribute) -> str:
     """Return the Spark SQL type of an attribute's column: by VR, an array unless its VM is 1."""
     if attribute.part == "codes":
         return CODES_TYPE
+    if attribute.part == "count":
+        return "bigint"
     scalar = VRS[attribute.vr].type
     return f"{scalar}" if attribute.vm == "1" else f"array<{scalar}>"
 
@@ -53,4 +48,4 @@ def selection(further: tuple[Wanted, ...] = ()) -> Selection:
         )
         for attribute in declared_attributes()
     )
-    return Selection((*declared, *further))
+    return Selection((*declared, *further), grouped())

@@ -64,4 +64,4 @@ class Attribute:
     unit: str
     action: str
     description: str
-    part: Literal["value", "codes", "ideographic", "phonetic"]
+    part: Literal["value", "codes", "count", "ideographic", "phonetic"]

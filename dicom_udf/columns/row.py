@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from dicom_udf.columns.lifting import lift
 from dicom_udf.header import Header
 
 __all__ = ["DEFAULT_STUDY_DATE", "fill_row"]
@@ -26,13 +27,14 @@ def fill_row(header: Header) -> dict[str, Any]:
     Attributes without a value are left out: an absent key is null.
     """
     values = header.values
-    row: dict[str, Any] = dict(values)
+    lifted = lift(values, header.shared_groups, header.frame_groups)
+    row: dict[str, Any] = {**values, **lifted.columns}
     row["study_date_is_default"] = "study_date" not in values
     row.setdefault("study_date", DEFAULT_STUDY_DATE)
     row["derived_patient_age_years"] = _age_in_years(values)
     row["derived_study_datetime"] = _moment(values.get("study_date"), values.get("study_time"))
     row["derived_series_datetime"] = _moment(values.get("series_date"), values.get("series_time"))
-    row["derived_acquisition_datetime"] = values.get("acquisition_datetime") or _moment(
+    row["derived_acquisition_datetime"] = row.get("acquisition_datetime") or _moment(
         values.get("acquisition_date"), values.get("acquisition_time")
     )
     row["pixel_data_offset"] = header.pixel_data_offset
@@ -40,8 +42,8 @@ def fill_row(header: Header) -> dict[str, Any]:
     row["pixel_data_is_encapsulated"] = header.pixel_data_is_encapsulated
     row["private_creators"] = list(header.private_creators) or None
     row["header_fault"] = header.fault
-    row["header_omitted"] = list(header.omitted) or None
-    row["invalid_values"] = list(header.invalid_values.items()) or None
+    row["header_omitted"] = [*header.omitted, *lifted.omitted] or None
+    row["invalid_values"] = list({**lifted.reasons, **header.invalid_values}.items()) or None
     row["header"] = header.json
     row["header_file_meta"] = header.file_meta_json
     return row

@@ -39,6 +39,41 @@ _DERIVED = (
     ),
 )
 
+_FRAMES = (
+    Field(
+        "slice_position",
+        "double",
+        "Place along the normal of the plane, mm: position . (row x column). Null without these attributes.",
+    ),
+    Field(
+        "frame_slice_positions",
+        "array<double>",
+        "As slice_position, one a frame in order. Null where no frame of its functional groups has one.",
+    ),
+    Field("echo_times", "array<double>", "Different echo times of its frames, sorted, ms."),
+    Field("diffusion_b_values", "array<double>", "Different diffusion b-values of its frames, sorted, s/mm2."),
+    Field("temporal_positions", "bigint", "Number of different (0020,9128) TemporalPositionIndex of its frames."),
+    Field("temporal_position_index", "bigint", "(0020,9128) TemporalPositionIndex, UL, on which all frames agree."),
+    Field("stacks", "bigint", "Number of different (0020,9056) StackID of its frames."),
+    Field(
+        "frame_acquisition_datetime_max",
+        "timestamp_ntz",
+        "Latest (0018,9074) FrameAcquisitionDateTime, DT; acquisition_datetime has the earliest.",
+    ),
+    Field(
+        "frames_described",
+        "bigint",
+        "Items of (5200,9230) PerFrameFunctionalGroupsSequence; unequal to number_of_frames is a fault.",
+    ),
+    Field("lifted_attributes", "array<string>", "Columns whose value comes from a functional group."),
+    Field(
+        "frame_attributes_vary",
+        "array<string>",
+        "Columns that are null because frames differ, or some lack the attribute.",
+    ),
+)
+"""Of functional groups (PS3.3 C.7.6.16), and of the plane of a single frame."""
+
 _HEADER = (
     Field(
         "pixel_data_offset",
@@ -102,6 +137,7 @@ def instances_table(further: tuple[Field, ...] = ()) -> Table:
             *_SOURCE,
             member_size,
             *_HEADER,
+            *_FRAMES,
             *further,
         ),
     )
@@ -146,11 +182,12 @@ def objects_table() -> Table:
 
 
 def attribute_comment(attribute: Attribute) -> str:
-    """Return e.g. ``(0018,0050) SliceThickness, DS, mm. Nominal slice thickness.``."""
+    """Return e.g. ``(0018,0050) SliceThickness, DS, mm. Nominal slice thickness.``; of a first item it says so."""
     tags = " > ".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in attribute.path)
     keyword = keyword_for_tag(attribute.path[-1])
     facts = ", ".join(filter(None, (keyword, attribute.vr, attribute.unit)))
-    return _cut(f"{tags} {facts}. {attribute.description}")
+    first = "First of N: " if len(attribute.path) > 1 else ""
+    return _cut(f"{first}{tags} {facts}. {attribute.description}")
 
 
 def _cut(comment: str) -> str:

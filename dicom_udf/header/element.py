@@ -66,14 +66,15 @@ def finish(name: str, raw: bytes, *, order: str, encodings: Encodings, wanted: S
     items, reason = _READERS[vr.kind](vr, raw, order, encodings)
     if not items:
         return f'{{"vr":"{name}"}}', (), None, reason
-    json = f'{{"vr":"{name}","Value":[{_WRITERS[vr.kind](items)}]}}'
+    spelled = _WRITERS[vr.kind](items)
+    json = f'{{"vr":"{name}","Value":[{spelled}]}}'
     if not wanted:
         return json, items, None, reason
     values: dict[str, Any] = {}
     for want in wanted:
         value, why = typed(want, vr, items)
         if value is not None:
-            values[want.name] = value
+            values[want.name] = (spelled, value) if want.is_spelled else value
         reason = reason or why
     return json, items, values, reason
 

@@ -74,7 +74,7 @@ class ElementReader:
 class _PlainReader(ElementReader):
     """Reads texts and numbers of any form."""
 
-    __slots__ = ("_column", "_convert", "_is_list", "_open", "_tag", "_vr", "_wanted")
+    __slots__ = ("_column", "_convert", "_is_list", "_is_spelled", "_open", "_tag", "_vr", "_wanted")
 
     def __init__(self, tag: int, vr: VR, wanted: tuple[Wanted, ...], dialect: Dialect) -> None:
         super().__init__(tag >> 16, _SHORT[dialect.order] if dialect.is_explicit else _IMPLICIT[dialect.order])
@@ -83,6 +83,7 @@ class _PlainReader(ElementReader):
         want = wanted[0] if wanted else None
         self._convert = None if want is None else VRS[want.vr].convert
         self._column, self._is_list = ("", False) if want is None else (want.name, want.multiple)
+        self._is_spelled = want is not None and want.is_spelled
 
     @staticmethod
     def fits(vr: VR, wanted: tuple[Wanted, ...]) -> bool:
@@ -111,7 +112,9 @@ class _PlainReader(ElementReader):
         value = self._convert(item)
         if isinstance(value, Unfit) or value == "":
             return self._any(raw, context)
-        values = {self._column: [value] if self._is_list else value}
+        if self._is_list:
+            value = [value]
+        values = {self._column: (json, value) if self._is_spelled else value}
         return MemoEntry(self._tag, f"{self._open}{json}]}}", values, (), context)
 
 
@@ -216,7 +219,7 @@ def _new_reader(group: int, element: int, name: bytes, dialect: Dialect) -> Elem
     vr = _PLAIN.get(name) if dialect.is_explicit else plain_vr(tag)
     wants = dialect.level.get(tag) if dialect.level else None
     is_steering = tag in STEERING or group in _CAREFUL_GROUPS or (group & 1 and element < 0x100)
-    is_sequence = wants is not None and (wants.codes or wants.first is not None)
+    is_sequence = wants is not None and (wants.codes or wants.counts or wants.first is not None)
     if vr is None or not element or is_steering or is_sequence:
         layout = _IMPLICIT if not dialect.is_explicit else _EXTENDED if name in LONG_LENGTH else _SHORT
         return ElementReader(group, layout[dialect.order])

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from dicom_udf.header.groups import GroupValues
+
 __all__ = ["Header", "Part", "Selection", "Wanted"]
 
-Part = Literal["value", "codes", "ideographic", "phonetic"]
+Part = Literal["value", "codes", "count", "ideographic", "phonetic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +23,12 @@ class Wanted:
             **first** item is entered. Group 0002 is looked up in the file meta information.
         vr: The dictionary's VR (PS3.6), e.g. ``"DS"``, ``"US or SS"``, ``"SQ"`` for ``part="codes"``.
         multiple: True where the dictionary's VM is not 1: the value is a list.
-        part: ``value``; ``codes`` for a code sequence as a list of dicts ``code_value``,
-            ``coding_scheme_designator``, ``code_meaning`` (PS3.3 Table 8.8-1a; code_value is CodeValue, LongCodeValue
-            or URNCodeValue); ``ideographic`` or ``phonetic`` for that component group of a PN.
+        part: ``value``; ``count`` for the number of a sequence's items; ``codes`` for a code sequence as a list of
+            dicts ``code_value``, ``coding_scheme_designator``, ``code_meaning`` (PS3.3 Table 8.8-1a; code_value is
+            CodeValue, LongCodeValue or URNCodeValue); ``ideographic`` or ``phonetic`` for that component group of a PN.
         creator: None for a public element. Of a private one at top level, the creator of its block (PS3.5 §7.8.1): the
             block's number may differ from file to file and is 0 in the path, ``(0x0019000C,)`` for (0019,xx0C).
+        is_spelled: True for the pair of the value's spelling and the value, to compare values as they are written.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Wanted:
     multiple: bool = False
     part: Part = "value"
     creator: str | None = None
+    is_spelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +46,28 @@ class Selection:
 
     Attributes:
         wanted: In any order, each with a name of its own; kept as a tuple.
+        grouped: Those of functional groups (PS3.3 C.7.6.16): a path begins inside an item of
+            SharedFunctionalGroupsSequence or PerFrameFunctionalGroupsSequence. Kept as a tuple. Several may have the
+            same name.
     """
 
     wanted: Sequence[Wanted] = ()
+    grouped: Sequence[Wanted] = ()
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Hash once: several hundred values would be hashed again for each file."""
         object.__setattr__(self, "wanted", tuple(self.wanted))
-        object.__setattr__(self, "_hash", hash(self.wanted))
+        object.__setattr__(self, "grouped", tuple(self.grouped))
+        object.__setattr__(self, "_hash", hash((self.wanted, self.grouped)))
 
     def __hash__(self) -> int:
         """Return the hash of what is wanted."""
         return self._hash
 
-    def __reduce__(self) -> tuple[type[Selection], tuple[Sequence[Wanted]]]:
+    def __reduce__(self) -> tuple[type[Selection], tuple[Sequence[Wanted], Sequence[Wanted]]]:
         """Pickle without the hash: each process salts those of strings."""
-        return (Selection, (self.wanted,))
+        return (Selection, (self.wanted, self.grouped))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,8 @@ class Header:
             ``date``, ``datetime`` (naive), ``float``, ``int``, ``Decimal`` (UV), ``str``, lists of these (empty items
             None), lists of dicts for codes (an item without a code None). Absent, empty and invalid values are left
             out.
+        shared_groups: The values of :attr:`Selection.grouped` in SharedFunctionalGroupsSequence; None without it.
+        frame_groups: Those in PerFrameFunctionalGroupsSequence, of which each item is a frame; None without it.
         invalid_values: Attribute path -> why its value is null, altered or ignored. Never the value itself.
         fault: None where the header was read to its end, otherwise ``CODE@offset``; the elements before it are kept.
         omitted: Paths of values left out for size, e.g. ``00081140[3].00081155``.
@@ -85,6 +96,8 @@ class Header:
     json: str
     file_meta_json: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
+    shared_groups: GroupValues | None = None
+    frame_groups: GroupValues | None = None
     invalid_values: Mapping[str, str] = field(default_factory=dict)
     fault: str | None = None
     omitted: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dicom_udf.errors import FailureCode
+from dicom_udf.header.groups import GroupValues
 from dicom_udf.header.heads import ITEM, ITEM_END, SEQUENCE_END, UNDEFINED, Head, end_of, read_head
 from dicom_udf.header.memo import Context
 from dicom_udf.header.scope import Found, Scope
@@ -49,13 +50,14 @@ class Sequence:
         items: JSON of the items that are held; ``{}`` for a broken one.
         count: Of the items so far.
         codes: One for each item.
+        groups: The values of all items, where these are functional groups.
         was_defined: True where the last item has a defined length.
         oddity: The reason why it is odd, for ``invalid_values``; None where all is well.
     """
 
     __slots__ = (
-        "codes", "count", "head", "inside", "is_explicit", "items", "limit", "oddity", "outside", "path", "wants",
-        "was_defined",
+        "codes", "count", "groups", "head", "inside", "is_explicit", "items", "limit", "oddity", "outside", "path",
+        "wants", "was_defined",
     )  # fmt: skip
 
     def __init__(self, head: Head, scope: Scope, wants: WantedTag, context: Context, *, is_explicit: bool) -> None:
@@ -68,6 +70,7 @@ class Sequence:
         self.items: list[str] = []
         self.count = 0
         self.codes: list[dict[str, str | None] | None] = []
+        self.groups = GroupValues() if wants.groups else None
         self.was_defined = False
         self.oddity: str | None = None
 

@@ -15,7 +15,14 @@ from dicom_udf.header.header import Header, Selection
 from dicom_udf.header.memo import Context, Memo
 from dicom_udf.header.scanner import Scanner
 from dicom_udf.header.scope import Found
-from dicom_udf.header.selection import INSTANCE, SOP_CLASS, WantedLevel, compile_selection
+from dicom_udf.header.selection import (
+    FRAME_GROUPS,
+    INSTANCE,
+    SHARED_GROUPS,
+    SOP_CLASS,
+    WantedLevel,
+    compile_selection,
+)
 from dicom_udf.header.text import DEFAULT
 from dicom_udf.header.window import Inflater, Reads, Window
 
@@ -85,10 +92,13 @@ class HeaderReader:
         _check(scanner, found, json, meta.json)
         cut, omitted = cap_json(json)
         pixels = scanner.pixel_data
+        shared, frames = found.values.pop(SHARED_GROUPS, None), found.values.pop(FRAME_GROUPS, None)
         return Header(
             json=cut,
             file_meta_json=meta.json,
             values={**meta.found.values, **found.values},
+            shared_groups=shared,
+            frame_groups=frames,
             invalid_values=dict(islice({**meta.found.faults, **found.faults}.items(), MOST_NAMED)),
             fault=None if scanner.fault is None else f"{scanner.fault[0]}@{scanner.fault[1]}",
             omitted=(*meta.found.omitted, *found.omitted, *omitted),

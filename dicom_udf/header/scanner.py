@@ -250,8 +250,12 @@ class Scanner:
         if sequence.count > len(items):
             found.omitted.append(f"{sequence.path}[{len(items)}:]")
             found.is_pure = False
-        if any(sequence.codes) and sequence.oddity != BROKEN_SEQUENCE:
-            scope.values.update(dict.fromkeys(wants.codes, sequence.codes))
+        if wants.groups is not None:
+            scope.values[wants.groups] = sequence.groups
+        if sequence.oddity != BROKEN_SEQUENCE:
+            scope.values.update(dict.fromkeys(wants.counts, sequence.count))
+            if any(sequence.codes):
+                scope.values.update(dict.fromkeys(wants.codes, sequence.codes))
         body = f'{{"vr":"SQ","Value":[{",".join(items)}]}}' if items else '{"vr":"SQ"}'
         return f'"{head.tag:08X}":{body}', end
 
@@ -300,9 +304,12 @@ class Scanner:
         else:
             if wants.codes:
                 sequence.codes.append(code_of(values))
-            scope.values.update(values)
+            if sequence.groups is None:
+                scope.values.update(values)
             if end is None and not inner.is_closed and self.fault is None:
                 sequence.note(Ends(offset, reason=NO_DELIMITER), found)
+        if sequence.groups is not None:
+            sequence.groups.add(values if stop is None else {})
         if number >= FIRST_ITEMS and (held > HELD_TEXT or number > len(sequence.items)):
             del sequence.items[FIRST_ITEMS:]
             self._held = held

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from dicom_udf.header.header import Selection, Wanted
 
 __all__ = [
+    "CODE_PARTS",
     "CODE_VALUE",
+    "FRAME_GROUPS",
+    "GROUP_SEQUENCES",
     "INSTANCE",
     "MEDIA_CLASS",
+    "SHARED_GROUPS",
     "SOP_CLASS",
     "SYNTAX",
     "WantedLevel",
@@ -23,6 +28,7 @@ __all__ = [
 
 # What the reader itself wants of a file; a column's name never begins with a zero.
 MEDIA_CLASS, SYNTAX, SOP_CLASS, INSTANCE = "\0media", "\0syntax", "\0class", "\0instance"
+SHARED_GROUPS, FRAME_GROUPS = "\0shared", "\0frames"
 CODE_VALUE, LONG_CODE_VALUE, URN_CODE_VALUE, SCHEME, MEANING = "\0code", "\0long", "\0urn", "\0scheme", "\0meaning"
 
 
@@ -33,12 +39,16 @@ class WantedTag:
     Attributes:
         wanted: Values of the element itself.
         codes: Names of code lists, where it is a sequence.
+        counts: Names of the number of its items.
+        groups: Name of the values of its items, where these are functional groups.
         first: The values wanted inside its first item.
-        others: The values wanted inside the others: the parts of codes.
+        others: The values wanted inside the others: the parts of codes, and those of functional groups.
     """
 
     wanted: tuple[Wanted, ...] = ()
     codes: tuple[str, ...] = ()
+    counts: tuple[str, ...] = ()
+    groups: str | None = None
     first: WantedLevel | None = None
     others: WantedLevel | None = None
 
@@ -59,7 +69,7 @@ class WantedLevel(dict[int, WantedTag]):
         self.private: dict[tuple[int, str], WantedTag] = {}
 
 
-_CODE_PARTS = (
+CODE_PARTS = (
     Wanted(CODE_VALUE, (0x00080100,), "SH"),
     Wanted(SCHEME, (0x00080102,), "SH"),
     Wanted(MEANING, (0x00080104,), "LO"),
@@ -76,12 +86,22 @@ _OWN = (
 )
 
 
+GROUP_SEQUENCES = {0x52009229: SHARED_GROUPS, 0x52009230: FRAME_GROUPS}
+"""SharedFunctionalGroupsSequence and PerFrameFunctionalGroupsSequence."""
+
+
 @lru_cache(maxsize=16)
 def compile_selection(selection: Selection) -> tuple[WantedLevel, WantedLevel]:
     """Return the levels of the file meta group and of the data set."""
     top = WantedLevel()
     for want in (*_OWN, *selection.wanted):
         _place(top, want)
+    if selection.grouped:
+        groups = WantedLevel()
+        for want in selection.grouped:
+            _place(groups, want)
+        for tag, name in GROUP_SEQUENCES.items():
+            top[tag] = WantedTag(groups=name, first=groups, others=groups)
     _add_code_parts(top)
     meta = WantedLevel({tag: wants for tag, wants in top.items() if tag >> 16 == 2})
     data_set = WantedLevel(
@@ -108,7 +128,7 @@ def with_blocks(level: WantedLevel | None, creators: Mapping[int, str]) -> Wante
     return placed
 
 
-def code_of(values: dict[str, str]) -> dict[str, str | None] | None:
+def code_of(values: dict[str, Any]) -> dict[str, str | None] | None:
     """Take the parts of a code out of an item's values; None where it has none."""
     scheme, meaning = values.pop(SCHEME, None), values.pop(MEANING, None)
     codes = [values.pop(name, None) for name in (CODE_VALUE, LONG_CODE_VALUE, URN_CODE_VALUE)]
@@ -131,6 +151,8 @@ def _place(top: WantedLevel, want: Wanted) -> None:
     wants = level.setdefault(want.path[-1], WantedTag())
     if want.part == "codes":
         wants.codes += (want.name,)
+    elif want.part == "count":
+        wants.counts += (want.name,)
     else:
         wants.wanted += (want,)
 
@@ -142,6 +164,6 @@ def _add_code_parts(level: WantedLevel) -> None:
         if wants.codes:
             wants.first = wants.first if wants.first is not None else WantedLevel()
             wants.others = WantedLevel()
-            for want in _CODE_PARTS:
+            for want in CODE_PARTS:
                 _place(wants.first, want)
                 _place(wants.others, want)

@@ -7,15 +7,17 @@ bytes held, and these take the reader's own way to a typed value.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dicom_udf.header.dictionary import keyword_of
 from dicom_udf.header.element import NOT_TYPED, quote, typed
+from dicom_udf.header.groups import GroupValues
 from dicom_udf.header.header import Wanted
+from dicom_udf.header.selection import CODE_PARTS, GROUP_SEQUENCES, code_of
 from dicom_udf.header.vr import VRS, ValueItem
 
-__all__ = ["LEFT_OUT", "marker", "stored_values"]
+__all__ = ["LEFT_OUT", "StoredGroups", "marker", "stored_groups", "stored_values"]
 
 LEFT_OUT = "left out of the stored header for its size"
 
@@ -29,8 +31,7 @@ def stored_values(
     """Return the typed values of a stored header by name, and by attribute path why a value is null or altered.
 
     Args:
-        wanted: The values to return; of group 0002 only where ``text`` is the file meta information's. Codes (``part``)
-            are never returned.
+        wanted: The values to return; of group 0002 only where ``text`` is the file meta information's.
         text: A data set as DICOM JSON.
         omitted: Paths of values that were left out of it.
 
@@ -42,18 +43,74 @@ def stored_values(
     reasons: dict[str, str] = {}
     if not present:
         return values, reasons
-    data_set: DataSet = json.loads(text, parse_int=str, parse_float=str)
+    data_set = _parsed(text)
     gone = frozenset(omitted)
     for want in present:
         for place, name, element in _find(data_set, want):
-            value, reason = _value(want, element)
-            if value is None and place in gone:
-                reason = LEFT_OUT
+            is_cut = place in gone or (want.part in ("codes", "count") and _is_cut(place, gone))
+            value, reason = (None, LEFT_OUT) if is_cut else _value(want, element)
             if value is not None:
                 values[want.name] = value
             if reason is not None:
                 reasons.setdefault(name, reason)
     return values, reasons
+
+
+StoredGroups = dict[str, GroupValues]
+
+
+def stored_groups(
+    grouped: Sequence[Wanted], text: str, *, omitted: Iterable[str] = ()
+) -> tuple[StoredGroups, dict[str, str]]:
+    """Return the functional groups of a stored header, and by attribute path why a value is null.
+
+    Args:
+        grouped: As :attr:`~dicom_udf.header.header.Selection.grouped`.
+        text: A data set as DICOM JSON.
+        omitted: Paths of values that were left out of it. A sequence that lacks something isn't read.
+
+    Returns:
+        The values by :data:`~dicom_udf.header.selection.SHARED_GROUPS` and
+        :data:`~dicom_udf.header.selection.FRAME_GROUPS`, each only where the header has it.
+
+    Raises:
+        ValueError: ``text`` is not JSON.
+    """
+    groups: StoredGroups = {}
+    reasons: dict[str, str] = {}
+    data_set: DataSet | None = None
+    for tag, name in GROUP_SEQUENCES.items():
+        key = f"{tag:08X}"
+        if f'"{key}":' not in text:
+            continue
+        data_set = _parsed(text) if data_set is None else data_set
+        if key not in data_set:
+            continue
+        if _is_cut(key, omitted):
+            reasons[keyword_of(tag)] = LEFT_OUT
+            continue
+        groups[name] = GroupValues()
+        for number, item in enumerate(data_set[key].get("Value", ())):
+            values: dict[str, Any] = {}
+            for want in grouped:
+                for place, _, element in _find(item, want):
+                    value, reason = _value(want, element)
+                    if value is not None:
+                        values[want.name] = (json.dumps(element["Value"]), value) if want.is_spelled else value
+                    if reason is not None:
+                        reasons[f"{key}[{number}].{place}"] = reason
+            groups[name].add(values)
+    return groups, reasons
+
+
+def _parsed(text: str) -> DataSet:
+    data_set: DataSet = json.loads(text, parse_int=str, parse_float=str)
+    return data_set
+
+
+def _is_cut(place: str, omitted: Iterable[str]) -> bool:
+    """True where something at a place or below it was left out."""
+    return any(path.startswith(place) for path in omitted)
 
 
 def marker(want: Wanted) -> str:
@@ -87,6 +144,8 @@ def _find_private(data_set: DataSet, tag: int, creator: str) -> Iterator[tuple[s
 
 
 def _value(want: Wanted, element: Element) -> tuple[Any, str | None]:
+    if want.part in ("codes", "count"):
+        return _of_items(want, element), None
     vr = VRS[element["vr"]]
     if vr.kind == "sequence" or "InlineBinary" in element or "BulkDataURI" in element:
         return None, NOT_TYPED
@@ -95,6 +154,20 @@ def _value(want: Wanted, element: Element) -> tuple[Any, str | None]:
         return None, None
     read = _ITEMS[vr.kind] if vr.format not in ("f", "d") else float
     return typed(want, vr, [None if item is None else read(item) for item in stored])
+
+
+def _of_items(want: Wanted, element: Element) -> int | list[dict[str, str | None] | None] | None:
+    """Return the number of a sequence's items, or their codes."""
+    if element["vr"] != "SQ":
+        return None
+    items = element.get("Value", ())
+    if want.part == "count":
+        return len(items)
+    codes = []
+    for item in items:
+        parts = {one.name: _value(one, found)[0] for one in CODE_PARTS for _, _, found in _find(item, one)}
+        codes.append(code_of({name: value for name, value in parts.items() if value is not None}))
+    return codes if any(codes) else None
 
 
 def _name(groups: Mapping[str, str]) -> str:

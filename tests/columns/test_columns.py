@@ -78,7 +78,7 @@ def test_a_line_agrees_with_the_dictionary(attribute):
     assert dictionary_VR(attribute.path[-1]) == attribute.vr
     assert dictionary_VM(attribute.path[-1]) == attribute.vm
     assert all(dictionary_VR(tag) == "SQ" for tag in attribute.path[:-1])
-    assert (attribute.part == "codes") == (attribute.vr == "SQ")
+    assert (attribute.part in ("codes", "count")) == (attribute.vr == "SQ")
 
 
 @for_each(ATTRIBUTES, name=by_column)
@@ -94,6 +94,8 @@ def test_the_type_follows_vr_and_vm(attribute):
     sql = column_type(attribute)
     if attribute.part == "codes":
         assert sql == "array<struct<code_value:string,coding_scheme_designator:string,code_meaning:string>>"
+    elif attribute.part == "count":
+        assert sql == "bigint"
     else:
         scalar = VRS[attribute.vr].type
         assert scalar is not None
@@ -101,7 +103,7 @@ def test_the_type_follows_vr_and_vm(attribute):
 
 
 def test_the_list_has_what_work_asks_for():
-    assert 200 <= len(ATTRIBUTES) <= 350
+    assert 200 <= len(ATTRIBUTES) <= 380
     assert set(MUST_HAVE) <= {attribute.keyword for attribute in ATTRIBUTES}
     assert len({attribute.column for attribute in ATTRIBUTES}) == len(ATTRIBUTES)
 
@@ -109,6 +111,11 @@ def test_the_list_has_what_work_asks_for():
 def test_what_the_standard_does_not_define_has_a_prefix():
     declared = {attribute.column for attribute in ATTRIBUTES}
     named = {"study_date_is_default", "private_creators", "invalid_values", "header"}
+    named |= {
+        "slice_position", "frame_slice_positions", "echo_times", "diffusion_b_values", "temporal_positions", "stacks",
+        "temporal_position_index", "frame_acquisition_datetime_max", "frames_described", "lifted_attributes",
+        "frame_attributes_vary",
+    }  # fmt: skip
     prefixes = ("source_", "ingest_", "header_", "pixel_data_", "derived_")
     for field in instances_table().fields:
         assert field.name in declared or field.name in named or field.name.startswith(prefixes)
@@ -128,7 +135,17 @@ def test_tables_are_described_within_the_catalogs_limits(table):
 def test_a_comment_has_tag_keyword_vr_and_unit():
     comments = {field.name: field.comment for field in instances_table().fields}
     assert comments["slice_thickness"] == "(0018,0050) SliceThickness, DS, mm. Nominal slice thickness."
-    assert comments["radionuclide_total_dose"].startswith("(0054,0016) > (0018,1074) RadionuclideTotalDose, DS, Bq. ")
+    assert comments["radionuclide_total_dose"].startswith(
+        "First of N: (0054,0016) > (0018,1074) RadionuclideTotalDose, DS, Bq. "
+    )
+
+
+def test_columns_of_first_items_say_so_and_have_a_count_beside_them():
+    comments = {field.name: field.comment for field in instances_table().fields}
+    counted = {attribute.path[0] for attribute in ATTRIBUTES if attribute.part == "count"}
+    for attribute in ATTRIBUTES:
+        assert comments[attribute.column].startswith("First of N: ") == (len(attribute.path) > 1)
+        assert len(attribute.path) == 1 or attribute.path[0] in counted
 
 
 def test_columns_that_people_filter_by_have_statistics():

@@ -154,5 +154,5 @@ def test_a_file_that_is_gone_from_s3_is_an_error(way, size):
 @pytest.mark.parametrize("size", [0, 9 << 20])
 def test_a_denied_read_is_one_error(way, size):
     way.rules.append(Rule(ACCESS_DENIED, method="GET", times=None))
-    with pytest.raises(RunFailedError, match="s3:GetObject on the lake.s bucket bucket"):
+    with pytest.raises(RunFailedError, match="s3:GetObject on the lake's bucket bucket"):
         read_live_rows([LiveFile(f"{FOLDER}/none.parquet", size, 1)], target(way), ["name"])

@@ -1,0 +1,57 @@
+"""The declared attributes of functional groups: one line each in lifted.tsv (PS3.3 C.7.6.16)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from dicom_udf.columns.lines import read_lines
+from dicom_udf.header import Wanted
+
+__all__ = ["STACK", "LiftedAttribute", "grouped", "lifted_attributes"]
+
+STACK = "FrameContentSequence.StackID"
+_STACK = Wanted(STACK, (0x00209111, 0x00209056), "SH", is_spelled=True)
+
+
+@dataclass(frozen=True, slots=True)
+class LiftedAttribute:
+    """One line of the list: where a functional group has the value of a column.
+
+    Attributes:
+        column: Name of the column; several lines may have the same, and the first that has a value counts.
+        keyword: Dotted path from the functional group to the attribute, e.g. ``PixelMeasuresSequence.PixelSpacing``.
+        path: The tags of that path.
+        vr: The dictionary's VR of the attribute.
+        vm: The dictionary's VM of the attribute.
+    """
+
+    column: str
+    keyword: str
+    path: tuple[int, ...]
+    vr: str
+    vm: str
+
+
+@cache
+def lifted_attributes() -> tuple[LiftedAttribute, ...]:
+    """Return the attributes of functional groups that fill columns."""
+    return tuple(LiftedAttribute(**line) for line in read_lines("lifted.tsv"))
+
+
+@cache
+def grouped() -> tuple[Wanted, ...]:
+    """Return what a reader converts of each functional group, by keyword, and :data:`STACK`."""
+    return (*(_wanted(line) for line in lifted_attributes()), _STACK)
+
+
+def _wanted(line: LiftedAttribute) -> Wanted:
+    is_code = line.vr == "SQ"
+    return Wanted(
+        name=line.keyword,
+        path=line.path,
+        vr=line.vr,
+        multiple=line.vm != "1",
+        part="codes" if is_code else "value",
+        is_spelled=not is_code,
+    )
