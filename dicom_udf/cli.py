@@ -34,6 +34,7 @@ from dicom_udf.config import (
     ScanConfig,
     ScanFormat,
     StatusConfig,
+    UpgradeConfig,
     VerifyConfig,
     WriterOptions,
     check_ingest,
@@ -159,6 +160,8 @@ def _run(config: CommandConfig) -> None:
     match config:
         case IngestConfig():
             _ingest(config)
+        case PromoteConfig(attributes=()) | UpgradeConfig():
+            _upgrade(config)
         case PromoteConfig():
             _promote(config)
         case MaintainConfig():
@@ -220,6 +223,17 @@ def _promote(config: PromoteConfig) -> None:
         print(f"{number} added and filled for {done.rows:,} rows")
     elif not done.finished:
         print("nothing to do: each of these has its column already")
+
+
+def _upgrade(config: UpgradeConfig | PromoteConfig) -> None:
+    check_shell(config.master)
+    from dicom_udf.lake.upgrade import upgrade  # noqa: PLC0415
+
+    done = upgrade(config)
+    if done.columns:
+        print(f"{len(done.columns)} columns filled for {done.rows:,} rows")
+    else:
+        print("nothing to do: all rows have all columns")
 
 
 def _maintain(config: MaintainConfig) -> None:

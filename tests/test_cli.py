@@ -263,6 +263,7 @@ def test_status_tells_the_same_to_programs(dicom_lake, lake):
         "failures": {"NOT_DICOM": 1, "TRUNCATED": 2},
         "last_run_id": "run_2",
         "last_run_time": "2026-01-03T00:00:00",
+        "columns_to_fill": [],
     }
 
 

@@ -40,7 +40,6 @@ def test_settings_written_as_options_are_read_back(tmp_path):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ([], "are required"),
         (["--attributes", ";"], "is empty"),
         (["--attributes", "ReasonForVisit", "--wait", "soon"], "whole number"),
         (["--attribute", "ReasonForVisit"], "did you mean --attributes?"),

@@ -14,6 +14,7 @@ from dicom_udf.answers.local import Answer, answer, current_version, open_tables
 from dicom_udf.config import LakeLocation, check_lake
 from dicom_udf.errors import FailureCode, RunFailedError
 from dicom_udf.lake import layout
+from dicom_udf.lake.pending_upgrade import pending_upgrade
 from dicom_udf.rendering import aligned, bytes_text, counts_text, failure_lines, visible
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ COLUMN_FIELDS: tuple[str, ...] = (
 )
 """The columns of :func:`describe_columns`."""
 
+UPGRADE_REMEDY = "columns that older rows lack; run dicom-lake upgrade"
+
 
 @dataclass(frozen=True, slots=True)
 class LakeStatus:
@@ -60,6 +63,7 @@ class LakeStatus:
         last_run_id: The run that wrote last, among the runs that rows still name.
         last_run_time: When it began, UTC.
         bytes_on_disk: Size of all files in the database's folder.
+        columns_to_fill: Columns of ``instances`` that rows of an older version lack, until the lake is upgraded.
     """
 
     instances: int
@@ -71,6 +75,7 @@ class LakeStatus:
     last_run_id: str | None
     last_run_time: datetime | None
     bytes_on_disk: int
+    columns_to_fill: tuple[str, ...] = ()
 
     def to_text(self) -> str:
         """Write it for people, as aligned lines."""
@@ -87,6 +92,8 @@ class LakeStatus:
             ("on disk", None, bytes_text(self.bytes_on_disk)),
             ("last run", None, run),
         ]
+        if self.columns_to_fill:
+            lines.append(("to upgrade", len(self.columns_to_fill), UPGRADE_REMEDY))
         return aligned(lines)
 
 
@@ -120,6 +127,7 @@ def lake_status(location: LakeLocation) -> LakeStatus:
         last_run_id=run_id,
         last_run_time=run_time,
         bytes_on_disk=_bytes_on_disk(location),
+        columns_to_fill=_columns_to_fill(location),
     )
 
 
@@ -301,16 +309,36 @@ def _count_values(location: LakeLocation) -> dict[str, tuple[str, int]]:
 
 
 def _comments(location: LakeLocation) -> dict[str, str]:
-    """Return the comments of the columns of ``instances``, promoted ones too, as Iceberg's metadata has them."""
+    """Return the comments of the columns of ``instances``, promoted ones too, as the catalog or Iceberg has them."""
     if location.is_glue:
         from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
 
         return dict(lake_tables(location, ["instances"])["instances"].comments)
-    folder = Path(location.root) / location.database / "instances"
-    text = (folder / "metadata" / f"v{current_version(folder)}.metadata.json").read_text(encoding="utf-8")
-    metadata = json.loads(text)
+    metadata = _metadata(location)
     (schema,) = (one for one in metadata["schemas"] if one["schema-id"] == metadata["current-schema-id"])
     return {field["name"]: field["doc"] for field in schema["fields"] if "doc" in field}
+
+
+def _columns_to_fill(location: LakeLocation) -> tuple[str, ...]:
+    pending = pending_upgrade(_metadata(location).get("properties", {}))
+    return () if pending is None else pending.columns
+
+
+def _metadata(location: LakeLocation) -> dict[str, Any]:
+    """Return Iceberg's metadata of ``instances``."""
+    if location.is_glue:
+        from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
+        from dicom_udf.aws.s3 import request_bucket, s3_client  # noqa: PLC0415
+
+        url = lake_tables(location, ["instances"])["instances"].metadata
+        bucket, _, key = url.partition("://")[2].partition("/")
+        get = partial(s3_client(location.access).get_object, Bucket=bucket, Key=key)
+        text = request_bucket(bucket, get, action="s3:GetObject")["Body"].read()
+    else:
+        folder = Path(location.root) / location.database / "instances"
+        text = (folder / "metadata" / f"v{current_version(folder)}.metadata.json").read_text(encoding="utf-8")
+    metadata: dict[str, Any] = json.loads(text)
+    return metadata
 
 
 def _tags(path: Sequence[int]) -> str:

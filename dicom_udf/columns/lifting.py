@@ -18,7 +18,7 @@ from dicom_udf.columns.lifted import STACK, LiftedAttribute, lifted_attributes
 from dicom_udf.header import GroupValues
 from dicom_udf.header.vr import TOO_BIG
 
-__all__ = ["Lifted", "lift", "slice_position"]
+__all__ = ["FRAME_COLUMNS", "FROM_VALUES", "THOUSANDTHS", "Lifted", "lift", "slice_position"]
 
 TWICE = "in shared and per-frame groups"
 SEVERAL_SHARED = "has more than one item"
@@ -26,7 +26,7 @@ NOT_ONE_A_FRAME = "has not one item for each frame"
 
 _SHARED = "52009229"
 
-_THOUSANDTHS = {"x_ray_tube_current": ("x_ray_tube_current_in_ua",), "exposure_time": ("exposure_time_in_us",)}
+THOUSANDTHS = {"x_ray_tube_current": ("x_ray_tube_current_in_ua",), "exposure_time": ("exposure_time_in_us",)}
 """Columns of integers -> columns of the same value in thousandths of the unit, which loses no digits."""
 
 _EARLIEST, _LATEST = "acquisition_datetime", "frame_acquisition_datetime_max"
@@ -47,6 +47,24 @@ _OF_FRAMES = {
     **_COUNTS,
 }
 """Columns with something of each frame -> the attribute that they are made from."""
+
+FRAME_COLUMNS = (
+    "slice_position",
+    *_OF_FRAMES,
+    "temporal_position_index",
+    "frames_described",
+    "lifted_attributes",
+    "frame_attributes_vary",
+)
+"""The columns that have no attribute of their own, and ``acquisition_datetime``."""
+
+FROM_VALUES = (
+    "number_of_frames",
+    "image_position_patient",
+    "image_orientation_patient",
+    *(column for column, _ in _SETS.values()),
+)
+"""Columns whose values :func:`lift` needs; of others it needs to know which have one."""
 
 _LARGEST = 2**63
 
@@ -181,7 +199,7 @@ def _lift_groups(
         if value is not None:
             lifted += _fill(result, values, line, value)
         elif is_in_frames and column not in vary:
-            vary += [column, *(one for one in _THOUSANDTHS.get(column, ()) if one not in values)]
+            vary += [column, *(one for one in THOUSANDTHS.get(column, ()) if one not in values)]
     _fill_from_frames(columns, values, known)
     if is_described and frames is not None and frames.is_cut:
         result.omitted += [f"column:{name}" for name, source in _OF_FRAMES.items() if source in frames.varying]
@@ -205,7 +223,7 @@ def _fill(result: Lifted, values: Mapping[str, Any], line: LiftedAttribute, valu
     if value is not None and abs(value) < _LARGEST:
         result.columns[column] = round(value)
         filled.append(column)
-        for finer in _THOUSANDTHS.get(column, ()):
+        for finer in THOUSANDTHS.get(column, ()):
             if finer not in values:
                 result.columns[finer] = float(Decimal(repr(value)) * 1000)
                 filled.append(finer)

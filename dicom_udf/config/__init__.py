@@ -5,7 +5,7 @@
     parse_job(IngestConfig, argv)    python, spark-submit, AWS Glue: only ``--name value``
     parse_command(argv)              the command ``dicom-lake``: SOURCE and SQL are positional
          │
-         └── IngestConfig · PromoteConfig · MaintainConfig · InitConfig · RegisterConfig
+         └── IngestConfig · PromoteConfig · UpgradeConfig · MaintainConfig · InitConfig · RegisterConfig
              ScanConfig · QueryConfig · StatusConfig · FailuresConfig · ColumnsConfig · VerifyConfig
                   │
                   └── .location  ->  LakeLocation: root, database, catalog, how S3 and AWS are reached
@@ -28,6 +28,7 @@ from dicom_udf.config.commands import (
     RegisterConfig,
     ScanConfig,
     StatusConfig,
+    UpgradeConfig,
     VerifyConfig,
     WriterOptions,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "ScanConfig",
     "ScanFormat",
     "StatusConfig",
+    "UpgradeConfig",
     "VerifyConfig",
     "WriterOptions",
     "check_catalog",

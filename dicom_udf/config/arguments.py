@@ -20,6 +20,7 @@ from dicom_udf.config.commands import (
     RegisterConfig,
     ScanConfig,
     StatusConfig,
+    UpgradeConfig,
     VerifyConfig,
 )
 from dicom_udf.config.ingest_settings import IngestConfig
@@ -31,6 +32,7 @@ __all__ = ["CommandConfig", "parse_command", "parse_job"]
 CommandConfig = (
     IngestConfig
     | PromoteConfig
+    | UpgradeConfig
     | MaintainConfig
     | InitConfig
     | RegisterConfig
@@ -74,8 +76,9 @@ _JOBS: dict[type[CommandConfig], tuple[str, str, str, str]] = {
     ),
     PromoteConfig: (
         "promote_columns.py",
-        "--attributes ATTRIBUTES --lake LAKE",
-        "Add columns for further attributes to the table instances, filled from the stored headers.",
+        "[--attributes ATTRIBUTES] --lake LAKE",
+        "Add columns for further attributes to the table instances, filled from the stored headers; without "
+        "attributes, fill the columns that rows of an older version lack.",
         '--attributes "ReasonForVisit;0019,xx0c|ACME:double:b_value" --lake ./lake',
     ),
     MaintainConfig: (
@@ -112,6 +115,7 @@ _COMMANDS: dict[str, tuple[type[CommandConfig], str, str]] = {
     "failures": (FailuresConfig, "", "list the files without a readable header, and the reasons"),
     "verify": (VerifyConfig, "", "check that a lake's tables agree with each other; writes nothing"),
     "promote": (PromoteConfig, "attributes", "add columns for further attributes, filled from the stored headers"),
+    "upgrade": (UpgradeConfig, "", "fill the columns that rows of an older version lack, from the stored headers"),
     "maintain": (
         MaintainConfig,
         "",

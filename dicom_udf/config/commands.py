@@ -50,6 +50,7 @@ __all__ = [
     "RegisterConfig",
     "ScanConfig",
     "StatusConfig",
+    "UpgradeConfig",
     "VerifyConfig",
     "WriterOptions",
 ]
@@ -330,11 +331,21 @@ class PromoteConfig(WriterOptions):
 
     attributes: tuple[str, ...] = option(
         "KEYWORD[:column] or 'gggg,xxee|CREATOR:type[:column]', separated by semicolons; type is string, double, "
-        "bigint, date, timestamp, decimal(20,0) or array<one of these>",
+        "bigint, date, timestamp, decimal(20,0) or array<one of these>; without any, the columns that rows of an older "
+        "version lack are filled",
+        (),
         parse=attributes,
         group="what and where",
     )
     """As :func:`dicom_udf.columns.parse_promoted` reads them. A keyword's type is the dictionary's."""
+
+    wait: int = wait_option()
+    """0 fails at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeConfig(WriterOptions):
+    """Columns that the rows of an older version lack."""
 
     wait: int = wait_option()
     """0 fails at once."""

@@ -8,10 +8,12 @@ have the columns already, because tasks read the promoted columns of the table.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+
+from pyspark.sql import DataFrame
 
 from dicom_udf.aws.glue import glue_client, lake_tables
 from dicom_udf.columns import Promoted, Table, check_promotable, parse_promoted
@@ -37,7 +39,7 @@ from dicom_udf.lake.tables import Lake, connect_lake
 from dicom_udf.logs import set_run_id
 from dicom_udf.read import files_table
 
-__all__ = ["Promotions", "promote"]
+__all__ = ["Promotions", "promote", "rewrite_instances"]
 
 _TRIES = 3
 
@@ -105,19 +107,31 @@ def _taken_names(lake: Lake) -> list[str]:
 def _fill(lake: Lake, promotion: Promotion, promoted: Sequence[Promoted]) -> None:
     """Publish one snapshot in which all rows have the promotion's columns, and mark the promotion as finished."""
     to_fill = [one for one in promoted if one.column in promotion.columns]
-    write = partial(_rewrite, lake, to_fill, promotion.run)
-    if not is_published(lake, lake.load(INSTANCES.name), promotion.run, promotion.begun):
+    write = partial(rewrite_instances, lake, lambda rows: fill_columns(rows, to_fill), promotion.run)
+    if to_fill and not is_published(lake, lake.load(INSTANCES.name), promotion.run, promotion.begun):
         publish(lake, INSTANCES.name, promotion.run, begun=promotion.begun, write=write)
     end_promotion(lake, promotion)
 
 
-def _rewrite(lake: Lake, promoted: Sequence[Promoted], run: str) -> int | None:
-    """Stage all rows again: each file is copied with its columns filled, without a join and without a shuffle."""
+def rewrite_instances(lake: Lake, fill: Callable[[DataFrame], DataFrame], run: str) -> int | None:
+    """Stage all rows of ``instances`` again: each file is copied, without a join and without a shuffle.
+
+    Args:
+        lake: The lake.
+        fill: Returns the rows with columns filled.
+        run: The id that the snapshot is staged under.
+
+    Returns:
+        The staged snapshot; None for an empty table.
+
+    Raises:
+        RunFailedError: Other writers are always faster.
+    """
     for _ in range(_TRIES):
         snapshot = iceberg.current_snapshot(lake.load(INSTANCES.name))
-        if snapshot is None or not promoted:
+        if snapshot is None:
             return None
-        rows = fill_columns(lake.table(INSTANCES.name), promoted)
+        rows = fill(lake.table(INSTANCES.name))
         staged = iceberg.overwrite_table(rows, lake.name(INSTANCES.name), snapshot, wap_id=run)
         if staged is not None:
             return staged

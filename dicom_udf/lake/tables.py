@@ -17,6 +17,7 @@ from dicom_udf.lake import iceberg, layout
 from dicom_udf.lake.glue_tables import check_fits, check_tables, make_databases
 from dicom_udf.lake.glue_views import create_views
 from dicom_udf.lake.lease import Lease
+from dicom_udf.lake.pending_upgrade import with_columns
 from dicom_udf.lake.session import CATALOG, lake_session
 from dicom_udf.version import __version__
 
@@ -202,6 +203,8 @@ def _bring_up_to_date(lake: Lake, table: Table, loaded: Any) -> None:
     changed = {key: value for key, value in _bounds(table).items() if key not in properties}
     if missing or found < SCHEMA_VERSION:
         changed[_VERSION] = str(SCHEMA_VERSION)
+    if missing and table.name == layout.INSTANCES.name and iceberg.current_snapshot(loaded) is not None:
+        changed |= with_columns(properties, [field.name for field in missing])
     if missing:
         iceberg.add_columns(lake.spark, loaded, missing, changed)
     elif changed:

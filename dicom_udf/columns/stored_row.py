@@ -1,0 +1,92 @@
+"""Columns of a row filled from its stored header, as the reader fills them when it reads the file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from dicom_udf.columns.attributes import selection
+from dicom_udf.columns.lifted import grouped, lifted_attributes
+from dicom_udf.columns.lifting import FRAME_COLUMNS, THOUSANDTHS, lift
+from dicom_udf.header import Wanted
+from dicom_udf.header.selection import FRAME_GROUPS, GROUP_SEQUENCES, SHARED_GROUPS
+from dicom_udf.header.stored import marker, stored_groups, stored_values
+
+__all__ = ["fill_from_stored", "markers", "row_columns", "wanted_among"]
+
+OVERRIDDEN = "derived_acquisition_datetime"
+"""The column whose value changes where ``acquisition_datetime`` is lifted."""
+
+
+@cache
+def row_columns(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns that :func:`fill_from_stored` may fill, each once.
+
+    Args:
+        columns: Columns that rows lack.
+    """
+    lifted = (line.column for line in lifted_attributes())
+    finer = (name for names in THOUSANDTHS.values() for name in names)
+    wanted = (want.name for want in wanted_among(columns))
+    return tuple(dict.fromkeys((*wanted, *lifted, *finer, *FRAME_COLUMNS, OVERRIDDEN)))
+
+
+@cache
+def wanted_among(columns: tuple[str, ...]) -> tuple[Wanted, ...]:
+    """Return the declared attributes among some columns."""
+    names = frozenset(columns)
+    return tuple(want for want in selection().wanted if want.name in names)
+
+
+@cache
+def markers(columns: tuple[str, ...], *, is_meta: bool) -> tuple[str, ...]:
+    """Return texts of which a stored header has one at least if it fills a column.
+
+    Args:
+        columns: Columns that rows lack.
+        is_meta: True for the file meta information.
+    """
+    own = tuple(marker(want) for want in wanted_among(columns) if (want.path[0] >> 16 == 2) is is_meta)
+    return own if is_meta else (*own, *(f'"{tag:08X}":' for tag in GROUP_SEQUENCES))
+
+
+def fill_from_stored(
+    columns: tuple[str, ...],
+    header: str | None,
+    file_meta: str | None,
+    omitted: Sequence[str],
+    present: Collection[str],
+    known: Mapping[str, Any],
+) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+    """Return values by column, by attribute path why a value is null, and what ``header_omitted`` gains.
+
+    Args:
+        columns: Columns that rows lack.
+        header: The stored header; None where it has none of :func:`markers`.
+        file_meta: The stored file meta information, likewise.
+        omitted: Its ``header_omitted``.
+        present: Columns that have a value already; these stay.
+        known: The values among them that :data:`~dicom_udf.columns.lifting.FROM_VALUES` names.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: A text is not a header.
+    """
+    filled: dict[str, Any] = {}
+    reasons: dict[str, str] = {}
+    for text, is_meta in ((header, False), (file_meta, True)):
+        if text is not None:
+            wanted = [want for want in wanted_among(columns) if (want.path[0] >> 16 == 2) is is_meta]
+            found, why = stored_values(wanted, text, omitted=omitted)
+            filled.update((name, value) for name, value in found.items() if name not in present)
+            reasons.update(why)
+    groups, why = stored_groups(grouped(), header or "", omitted=omitted)
+    reasons.update(why)
+    values = {**dict.fromkeys(present, True), **filled, **known}
+    result = lift(values, groups.get(SHARED_GROUPS), groups.get(FRAME_GROUPS))
+    filled.update(result.columns)
+    filled[OVERRIDDEN] = result.columns.get("acquisition_datetime")
+    is_cut = any(path.startswith("52009230") for path in omitted)
+    cut = ["column:frame_slice_positions"] if is_cut and "frame_slice_positions" not in present else []
+    gained = [name for name in (*result.omitted, *cut) if name not in omitted]
+    return filled, {**result.reasons, **reasons}, gained
