@@ -15,7 +15,7 @@ __all__ = ["checksums", "write_module_archive"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
-_SCRIPTS = ("glue_jobs/*.py", "queries/*.sql", "dicom_udf/columns/attributes.tsv", "LICENSE")
+_SCRIPTS = ("glue_jobs/*.py", "queries/*.sql", "dicom_udf/columns/*.tsv", "LICENSE")
 """Files of the repository that the module reads, and its licence; their names in the archive are the same."""
 
 _MODULE = ("*.tf", "README.md", "examples/*/*.tf")

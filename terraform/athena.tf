@@ -14,9 +14,17 @@ locals {
     for line in slice(split("\n", trimspace(file("${local.repository}/dicom_udf/columns/attributes.tsv"))), 1, length(split("\n", trimspace(file("${local.repository}/dicom_udf/columns/attributes.tsv"))))) :
     { column = split("\t", line)[4], action = split("\t", line)[7] }
   ]
+  item_fields = [
+    for line in slice(split("\n", trimspace(file("${local.repository}/dicom_udf/columns/items.tsv"))), 1, length(split("\n", trimspace(file("${local.repository}/dicom_udf/columns/items.tsv"))))) :
+    { column = split("\t", line)[0], action = split("\t", line)[7] }
+  ]
   identifying_columns = sort(concat(
     [for attribute in local.declared_attributes : attribute.column if attribute.action != ""],
+    distinct([for field in local.item_fields : field.column if field.action != ""]),
     ["header", "header_file_meta", "invalid_values", "source_member", "source_uri"],
+    # Made from attributes with an action.
+    ["derived_patient_age_years", "derived_study_datetime", "derived_series_datetime", "derived_acquisition_datetime"],
+    ["frame_acquisition_datetime_max"],
   ))
 }
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from functools import cache
 
 from dicom_udf.columns.fields import Attribute
+from dicom_udf.columns.items import CODE_TYPE, wanted_items
 from dicom_udf.columns.lifted import grouped
 from dicom_udf.columns.lines import read_lines
 from dicom_udf.header import VRS, Selection, Wanted
 
 __all__ = ["CODES_TYPE", "column_type", "declared_attributes", "selection"]
 
-CODES_TYPE = "array<struct<code_value:string,coding_scheme_designator:string,code_meaning:string>>"
-"""Type of a code sequence's column (PS3.3 Table 8.8-1a)."""
+CODES_TYPE = f"array<{CODE_TYPE}>"
+"""Type of a code sequence's column."""
 
 
 @cache
@@ -48,4 +49,4 @@ def selection(further: tuple[Wanted, ...] = ()) -> Selection:
         )
         for attribute in declared_attributes()
     )
-    return Selection((*declared, *further), grouped())
+    return Selection((*declared, *further), grouped(), wanted_items())

@@ -7,11 +7,13 @@ from functools import cache
 from typing import Any
 
 from dicom_udf.columns.attributes import selection
+from dicom_udf.columns.items import wanted_items
 from dicom_udf.columns.lifted import grouped, lifted_attributes
 from dicom_udf.columns.lifting import FRAME_COLUMNS, THOUSANDTHS, lift
-from dicom_udf.header import Wanted
+from dicom_udf.header import Wanted, WantedItems
+from dicom_udf.header.dictionary import keyword_of
 from dicom_udf.header.selection import FRAME_GROUPS, GROUP_SEQUENCES, SHARED_GROUPS
-from dicom_udf.header.stored import marker, stored_groups, stored_values
+from dicom_udf.header.stored import marker, stored_groups, stored_items, stored_values
 
 __all__ = ["fill_from_stored", "markers", "row_columns", "wanted_among"]
 
@@ -29,7 +31,8 @@ def row_columns(columns: tuple[str, ...]) -> tuple[str, ...]:
     lifted = (line.column for line in lifted_attributes())
     finer = (name for names in THOUSANDTHS.values() for name in names)
     wanted = (want.name for want in wanted_among(columns))
-    return tuple(dict.fromkeys((*wanted, *lifted, *finer, *FRAME_COLUMNS, OVERRIDDEN)))
+    items = (items.name for items in items_among(columns))
+    return tuple(dict.fromkeys((*wanted, *items, *lifted, *finer, *FRAME_COLUMNS, OVERRIDDEN)))
 
 
 @cache
@@ -37,6 +40,12 @@ def wanted_among(columns: tuple[str, ...]) -> tuple[Wanted, ...]:
     """Return the declared attributes among some columns."""
     names = frozenset(columns)
     return tuple(want for want in selection().wanted if want.name in names)
+
+
+@cache
+def items_among(columns: tuple[str, ...]) -> tuple[WantedItems, ...]:
+    """Return the item columns among some columns."""
+    return tuple(items for items in wanted_items() if items.name in columns)
 
 
 @cache
@@ -48,7 +57,8 @@ def markers(columns: tuple[str, ...], *, is_meta: bool) -> tuple[str, ...]:
         is_meta: True for the file meta information.
     """
     own = tuple(marker(want) for want in wanted_among(columns) if (want.path[0] >> 16 == 2) is is_meta)
-    return own if is_meta else (*own, *(f'"{tag:08X}":' for tag in GROUP_SEQUENCES))
+    tags = (*GROUP_SEQUENCES, *(items.tag for items in items_among(columns)))
+    return own if is_meta else (*own, *(f'"{tag:08X}":' for tag in tags))
 
 
 def fill_from_stored(
@@ -58,6 +68,7 @@ def fill_from_stored(
     omitted: Sequence[str],
     present: Collection[str],
     known: Mapping[str, Any],
+    broken: Collection[str] = (),
 ) -> tuple[dict[str, Any], dict[str, str], list[str]]:
     """Return values by column, by attribute path why a value is null, and what ``header_omitted`` gains.
 
@@ -69,6 +80,8 @@ def fill_from_stored(
         present: Columns that have a value already; these stay.
         known: The values among them that :data:`~dicom_udf.columns.lifting.FROM_VALUES` names.
 
+        broken: Keywords of sequences that could not be read to their ends.
+
     Raises:
         ValueError, KeyError, TypeError, AttributeError: A text is not a header.
     """
@@ -78,8 +91,15 @@ def fill_from_stored(
         if text is not None:
             wanted = [want for want in wanted_among(columns) if (want.path[0] >> 16 == 2) is is_meta]
             found, why = stored_values(wanted, text, omitted=omitted)
-            filled.update((name, value) for name, value in found.items() if name not in present)
+            roots = {want.name: keyword_of(want.path[0]) for want in wanted if want.part in ("codes", "count")}
+            filled.update(
+                (name, value) for name, value in found.items() if name not in present and roots.get(name) not in broken
+            )
             reasons.update(why)
+    whole = [one for one in items_among(columns) if keyword_of(one.tag) not in broken]
+    items, why, left_out = stored_items(whole, header or "", omitted=omitted)
+    filled.update(items)
+    reasons.update(why)
     groups, why = stored_groups(grouped(), header or "", omitted=omitted)
     reasons.update(why)
     values = {**dict.fromkeys(present, True), **filled, **known}
@@ -88,5 +108,5 @@ def fill_from_stored(
     filled[OVERRIDDEN] = result.columns.get("acquisition_datetime")
     is_cut = any(path.startswith("52009230") for path in omitted)
     cut = ["column:frame_slice_positions"] if is_cut and "frame_slice_positions" not in present else []
-    gained = [name for name in (*result.omitted, *cut) if name not in omitted]
+    gained = [name for name in (*result.omitted, *cut, *left_out) if name not in omitted]
     return filled, {**result.reasons, **reasons}, gained

@@ -8,6 +8,7 @@ from pydicom.datadict import keyword_for_tag
 
 from dicom_udf.columns.attributes import column_type, declared_attributes
 from dicom_udf.columns.fields import Attribute, Field, Table
+from dicom_udf.columns.items import ItemColumn, item_columns
 from dicom_udf.errors import FailureCode
 
 __all__ = ["attribute_comment", "failures_table", "instances_table", "objects_table"]
@@ -138,6 +139,7 @@ def instances_table(further: tuple[Field, ...] = ()) -> Table:
             member_size,
             *_HEADER,
             *_FRAMES,
+            *(_item_field(column) for column in item_columns()),
             *further,
         ),
     )
@@ -188,6 +190,11 @@ def attribute_comment(attribute: Attribute) -> str:
     facts = ", ".join(filter(None, (keyword, attribute.vr, attribute.unit)))
     first = "First of N: " if len(attribute.path) > 1 else ""
     return _cut(f"{first}{tags} {facts}. {attribute.description}")
+
+
+def _item_field(column: ItemColumn) -> Field:
+    tag = f"({column.tag >> 16:04X},{column.tag & 0xFFFF:04X})"
+    return Field(column.name, column.type, _cut(f"{tag} {column.keyword}. {column.description}"))
 
 
 def _cut(comment: str) -> str:

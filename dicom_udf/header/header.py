@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from dicom_udf.header.groups import GroupValues
 
-__all__ = ["Header", "Part", "Selection", "Wanted"]
+__all__ = ["Header", "Part", "Selection", "Wanted", "WantedItems"]
 
 Part = Literal["value", "codes", "count", "ideographic", "phonetic"]
 
@@ -41,6 +41,21 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class WantedItems:
+    """The typed values that a caller wants of every item of a sequence at top level.
+
+    Attributes:
+        name: The caller's name for them: the column.
+        tag: Of the sequence.
+        fields: Values of an item; a path begins inside it. Of codes (``part``) the first one is returned.
+    """
+
+    name: str
+    tag: int
+    fields: tuple[Wanted, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """The typed values wanted of every header.
 
@@ -49,25 +64,28 @@ class Selection:
         grouped: Those of functional groups (PS3.3 C.7.6.16): a path begins inside an item of
             SharedFunctionalGroupsSequence or PerFrameFunctionalGroupsSequence. Kept as a tuple. Several may have the
             same name.
+        items: Sequences of which every item is wanted, each once; kept as a tuple.
     """
 
     wanted: Sequence[Wanted] = ()
     grouped: Sequence[Wanted] = ()
+    items: Sequence[WantedItems] = ()
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Hash once: several hundred values would be hashed again for each file."""
         object.__setattr__(self, "wanted", tuple(self.wanted))
         object.__setattr__(self, "grouped", tuple(self.grouped))
-        object.__setattr__(self, "_hash", hash((self.wanted, self.grouped)))
+        object.__setattr__(self, "items", tuple(self.items))
+        object.__setattr__(self, "_hash", hash((self.wanted, self.grouped, self.items)))
 
     def __hash__(self) -> int:
         """Return the hash of what is wanted."""
         return self._hash
 
-    def __reduce__(self) -> tuple[type[Selection], tuple[Sequence[Wanted], Sequence[Wanted]]]:
+    def __reduce__(self) -> tuple[type[Selection], tuple[Any, ...]]:
         """Pickle without the hash: each process salts those of strings."""
-        return (Selection, (self.wanted, self.grouped))
+        return (Selection, (self.wanted, self.grouped, self.items))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +97,8 @@ class Header:
         file_meta_json: Group 0002 the same way; None where the file has none.
         values: By :attr:`Wanted.name`, the wanted values that the file has, as Python values ready for Arrow:
             ``date``, ``datetime`` (naive), ``float``, ``int``, ``Decimal`` (UV), ``str``, lists of these (empty items
-            None), lists of dicts for codes (an item without a code None). Absent, empty and invalid values are left
-            out.
+            None), lists of dicts for codes (an item without a code None) and for :attr:`Selection.items` (a key for
+            each value that the item has). Absent, empty and invalid values are left out.
         shared_groups: The values of :attr:`Selection.grouped` in SharedFunctionalGroupsSequence; None without it.
         frame_groups: Those in PerFrameFunctionalGroupsSequence, of which each item is a frame; None without it.
         invalid_values: Attribute path -> why its value is null, altered or ignored. Never the value itself.

@@ -14,7 +14,7 @@ from dicom_udf.header.leaf import name_of
 from dicom_udf.header.memo import MEMO_VALUE, Context, Gap, MemoEntry, Run, Step
 from dicom_udf.header.order import in_order, pieces, unseen
 from dicom_udf.header.scope import Found, PixelData, Scope
-from dicom_udf.header.selection import WantedTag, code_of
+from dicom_udf.header.selection import WantedTag, code_of, item_of
 from dicom_udf.header.skip import skip_value
 from dicom_udf.header.soundness import PIXEL_DATA, Passed, has_explicit_items, reread_head
 from dicom_udf.header.values import ValueReader
@@ -254,6 +254,11 @@ class Scanner:
             scope.values[wants.groups] = sequence.groups
         if sequence.oddity != BROKEN_SEQUENCE:
             scope.values.update(dict.fromkeys(wants.counts, sequence.count))
+            if wants.items is not None and not sequence.is_too_large():
+                scope.values[wants.items] = sequence.wanted
+            elif wants.items is not None:
+                found.omitted.append(f"column:{wants.items}")
+                found.is_pure = False
             if any(sequence.codes):
                 scope.values.update(dict.fromkeys(wants.codes, sequence.codes))
         body = f'{{"vr":"SQ","Value":[{",".join(items)}]}}' if items else '{"vr":"SQ"}'
@@ -304,6 +309,8 @@ class Scanner:
         else:
             if wants.codes:
                 sequence.codes.append(code_of(values))
+            if wants.items is not None:
+                sequence.keep(item_of(values, wants.fields), offset - item.start)
             if sequence.groups is None:
                 scope.values.update(values)
             if end is None and not inner.is_closed and self.fault is None:

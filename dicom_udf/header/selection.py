@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from dicom_udf.header.header import Selection, Wanted
+from dicom_udf.header.header import Selection, Wanted, WantedItems
 
 __all__ = [
     "CODE_PARTS",
@@ -23,6 +23,7 @@ __all__ = [
     "WantedTag",
     "code_of",
     "compile_selection",
+    "item_of",
     "with_blocks",
 ]
 
@@ -41,6 +42,8 @@ class WantedTag:
         codes: Names of code lists, where it is a sequence.
         counts: Names of the number of its items.
         groups: Name of the values of its items, where these are functional groups.
+        items: Name of the list of its items, where each is wanted.
+        fields: Their values: names within a level, names in an item, and whether it is a list of codes.
         first: The values wanted inside its first item.
         others: The values wanted inside the others: the parts of codes, and those of functional groups.
     """
@@ -49,6 +52,8 @@ class WantedTag:
     codes: tuple[str, ...] = ()
     counts: tuple[str, ...] = ()
     groups: str | None = None
+    items: str | None = None
+    fields: tuple[tuple[str, str, bool], ...] = ()
     first: WantedLevel | None = None
     others: WantedLevel | None = None
 
@@ -97,11 +102,13 @@ def compile_selection(selection: Selection) -> tuple[WantedLevel, WantedLevel]:
     for want in (*_OWN, *selection.wanted):
         _place(top, want)
     if selection.grouped:
-        groups = WantedLevel()
-        for want in selection.grouped:
-            _place(groups, want)
         for tag, name in GROUP_SEQUENCES.items():
+            groups = WantedLevel()
+            for want in selection.grouped:
+                _place(groups, want)
             top[tag] = WantedTag(groups=name, first=groups, others=groups)
+    for items in selection.items:
+        _place_items(top.setdefault(items.tag, WantedTag()), items)
     _add_code_parts(top)
     meta = WantedLevel({tag: wants for tag, wants in top.items() if tag >> 16 == 2})
     data_set = WantedLevel(
@@ -126,6 +133,18 @@ def with_blocks(level: WantedLevel | None, creators: Mapping[int, str]) -> Wante
             if name == creator and tag >> 16 == block >> 8:
                 placed[tag | (block & 0xFF) << 8] = wants
     return placed
+
+
+def item_of(values: dict[str, Any], fields: tuple[tuple[str, str, bool], ...]) -> dict[str, Any]:
+    """Take the wanted values out of those of an item, and return them by field."""
+    item: dict[str, Any] = {}
+    for name, field, is_codes in fields:
+        value = values.pop(name, None)
+        if is_codes and value is not None:
+            value = next((code for code in value if code is not None), None)
+        if value is not None:
+            item[field] = value
+    return item
 
 
 def code_of(values: dict[str, Any]) -> dict[str, str | None] | None:
@@ -157,10 +176,22 @@ def _place(top: WantedLevel, want: Wanted) -> None:
         wants.wanted += (want,)
 
 
+def _place_items(wants: WantedTag, items: WantedItems) -> None:
+    """Place what is wanted of each item; names begin with a zero, because a column may be of the first item's."""
+    wants.items = items.name
+    wants.fields = tuple((f"\0{one.name}", one.name, one.part == "codes") for one in items.fields)
+    wants.first = wants.first if wants.first is not None else WantedLevel()
+    wants.others = WantedLevel()
+    for one in items.fields:
+        for level in (wants.first, wants.others):
+            _place(level, replace(one, name=f"\0{one.name}"))
+
+
 def _add_code_parts(level: WantedLevel) -> None:
     for wants in level.values():
-        if wants.first is not None:
-            _add_code_parts(wants.first)
+        for inner in {wants.first, wants.others}:  # which may be the same
+            if inner is not None:
+                _add_code_parts(inner)
         if wants.codes:
             wants.first = wants.first if wants.first is not None else WantedLevel()
             wants.others = WantedLevel()

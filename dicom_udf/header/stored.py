@@ -13,11 +13,11 @@ from typing import Any
 from dicom_udf.header.dictionary import keyword_of
 from dicom_udf.header.element import NOT_TYPED, quote, typed
 from dicom_udf.header.groups import GroupValues
-from dicom_udf.header.header import Wanted
+from dicom_udf.header.header import Wanted, WantedItems
 from dicom_udf.header.selection import CODE_PARTS, GROUP_SEQUENCES, code_of
 from dicom_udf.header.vr import VRS, ValueItem
 
-__all__ = ["LEFT_OUT", "StoredGroups", "marker", "stored_groups", "stored_values"]
+__all__ = ["LEFT_OUT", "StoredGroups", "marker", "stored_groups", "stored_items", "stored_values"]
 
 LEFT_OUT = "left out of the stored header for its size"
 
@@ -101,6 +101,52 @@ def stored_groups(
                         reasons[f"{key}[{number}].{place}"] = reason
             groups[name].add(values)
     return groups, reasons
+
+
+def stored_items(
+    items: Iterable[WantedItems], text: str, *, omitted: Iterable[str] = ()
+) -> tuple[dict[str, list[dict[str, Any]]], dict[str, str], list[str]]:
+    """Return the wanted values of all items of sequences of a stored header, by name.
+
+    Args:
+        items: As :attr:`~dicom_udf.header.header.Selection.items`.
+        text: A data set as DICOM JSON.
+        omitted: Paths of values that were left out of it.
+
+    Returns:
+        A list for each sequence that the header has whole; by attribute path why a value is null; and
+        ``column:NAME`` for each sequence that lacks something.
+
+    Raises:
+        ValueError: ``text`` is not JSON.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    reasons: dict[str, str] = {}
+    cut: list[str] = []
+    for one in items:
+        key = f"{one.tag:08X}"
+        if f'"{key}":' not in text:
+            continue
+        element = _parsed(text).get(key)
+        if element is None or element["vr"] != "SQ":
+            continue
+        if _is_cut(key, omitted):
+            cut.append(f"column:{one.name}")
+            continue
+        rows = found[one.name] = []
+        for number, item in enumerate(element.get("Value", ())):
+            row: dict[str, Any] = {}
+            for want in one.fields:
+                for place, _, inner in _find(item, want):
+                    value, reason = _value(want, inner)
+                    if want.part == "codes" and value is not None:
+                        value = next((code for code in value if code is not None), None)
+                    if value is not None:
+                        row[want.name] = value
+                    if reason is not None:
+                        reasons[f"{key}[{number}].{place}"] = reason
+            rows.append(row)
+    return found, reasons, cut
 
 
 def _parsed(text: str) -> DataSet:

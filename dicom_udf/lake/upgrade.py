@@ -21,6 +21,7 @@ from dicom_udf.columns import instances_table
 from dicom_udf.columns.lifting import FROM_VALUES
 from dicom_udf.columns.stored_row import OVERRIDDEN, fill_from_stored, markers, row_columns
 from dicom_udf.config import PromoteConfig, UpgradeConfig, check_lake
+from dicom_udf.header.scanner import BROKEN_SEQUENCE
 from dicom_udf.lake import iceberg
 from dicom_udf.lake.batch import new_plan_id
 from dicom_udf.lake.faults import translate_spark_errors
@@ -140,8 +141,9 @@ def _fill_row(
 ) -> tuple[Any, ...]:
     """Return the values of one row in the order of ``names``, its ``invalid_values`` and its ``header_omitted``."""
     values = {name: value for name, value in known.asDict().items() if value is not None}
+    broken = [name for name, reason in (invalid_values or {}).items() if reason == BROKEN_SEQUENCE]
     try:
-        filled, reasons, gained = fill_from_stored(columns, header, file_meta, omitted or (), present, values)
+        filled, reasons, gained = fill_from_stored(columns, header, file_meta, omitted or (), present, values, broken)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         # Another program wrote the text: the row stays, and no part of the text may reach a log.
         filled, reasons, gained = {}, {"header": f"no DICOM JSON ({type(error).__name__})"}, []

@@ -10,6 +10,8 @@ import sys
 from pydicom.datadict import keyword_for_tag
 
 from dicom_udf.columns import Attribute, Table, column_type, declared_attributes
+from dicom_udf.columns.attributes import CODES_TYPE
+from dicom_udf.columns.items import ItemColumn, item_columns
 from dicom_udf.lake import layout
 
 __all__ = ["columns_page", "escape_type"]
@@ -38,7 +40,10 @@ def columns_page() -> str:
     for declared in layout.LAKE_TABLES:
         table = declared.columns()
         parts.append(f"\n## {table.name}\n\n{table.comment[0].upper()}{table.comment[1:]}.\n\n")
-        parts.append(_instances(table, attributes) if declared.name == layout.INSTANCES.name else _plain(table))
+        if declared.name == layout.INSTANCES.name:
+            parts += [_instances(table, attributes), *map(_items, item_columns())]
+        else:
+            parts.append(_plain(table))
     return "".join(parts)
 
 
@@ -62,6 +67,26 @@ def _instances(table: Table, attributes: dict[str, Attribute]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def _items(column: ItemColumn) -> str:
+    """Return the fields of an item column."""
+    rows = [
+        f"\n### Fields of `{column.name}`\n",
+        f"One struct for each item of ({column.tag >> 16:04X},{column.tag & 0xFFFF:04X}) {column.keyword}, in the "
+        "order of the file. An empty array: the sequence is there without items. A view of the same name has a row "
+        "for each.\n",
+        "| field | type | attribute | VR, VM | action | meaning |",
+        "|---|---|---|---|---|---|",
+    ]
+    for field in column.fields:
+        tags = " > ".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in field.path)
+        kind = "code" if field.vr == "SQ" else escape_type(field.type)
+        rows.append(
+            f"| `{field.name}` | {kind} | {tags} {keyword_for_tag(field.path[-1])} | {field.vr}, {field.vm} "
+            f"| {field.action} | {field.description} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
 def _plain(table: Table) -> str:
     rows = ["| column | type | meaning |", "|---|---|---|"]
     rows += [f"| `{field.name}` | {escape_type(field.type)} | {field.comment} |" for field in table.fields]
@@ -70,7 +95,9 @@ def _plain(table: Table) -> str:
 
 def escape_type(sql: str) -> str:
     """Return a Spark SQL type as Markdown."""
-    return "array of codes" if sql.startswith("array<struct") else sql.replace("<", "&lt;").replace(">", "&gt;")
+    if sql.startswith("array<struct"):
+        return "array of codes" if sql == CODES_TYPE else "array of structs"
+    return sql.replace("<", "&lt;").replace(">", "&gt;")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from dicom_udf.columns import (
     selection,
     spark_ddl,
 )
+from dicom_udf.columns.items import item_columns
 from dicom_udf.columns.schema import arrow_type
 from dicom_udf.header import VRS, Header
 from dicom_udf.lake.layout import LAKE_TABLES
@@ -116,6 +117,7 @@ def test_what_the_standard_does_not_define_has_a_prefix():
         "temporal_position_index", "frame_acquisition_datetime_max", "frames_described", "lifted_attributes",
         "frame_attributes_vary",
     }  # fmt: skip
+    named |= {column.name for column in item_columns()}
     prefixes = ("source_", "ingest_", "header_", "pixel_data_", "derived_")
     for field in instances_table().fields:
         assert field.name in declared or field.name in named or field.name.startswith(prefixes)
@@ -178,7 +180,9 @@ def sample_of(sql):
         return SAMPLES[sql]
     inner = sql.removesuffix(">").partition("<")[2]
     if inner.startswith("struct"):
-        return [{"code_value": "1", "coding_scheme_designator": "99X", "code_meaning": None}]
+        code = {"code_value": "1", "coding_scheme_designator": "99X", "code_meaning": None}
+        names = [field.name for field in arrow_type(inner)]
+        return [code if names == list(code) else dict.fromkeys(names)]
     return [SAMPLES[inner], None]
 
 

@@ -25,7 +25,14 @@ NO_TERRAFORM = "Terraform isn't installed"
 _MIRRORS = ("/opt", "/usr/share", "/usr/local/share", str(Path.home() / ".terraform.d"))
 VERSIONS = ">= 5.100, < 7"
 """Versions of the AWS provider that the module and its examples accept."""
-_NEEDED = ("terraform", "glue_jobs", "queries", "dicom_udf/columns/attributes.tsv", "docs/how_to/runbooks")
+_NEEDED = (
+    "terraform",
+    "glue_jobs",
+    "queries",
+    "dicom_udf/columns/attributes.tsv",
+    "dicom_udf/columns/items.tsv",
+    "docs/how_to/runbooks",
+)
 
 MOTO_GAPS = """
 # What moto can't do, and why each is left out of an apply to it. The plans with mocks have all of it.
