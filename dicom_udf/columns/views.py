@@ -1,57 +1,19 @@
-"""The views ``unique_instances``, ``series`` and ``studies``, made from the declared attributes for three SQL engines.
+"""The views ``unique_instances``, ``series``, and ``studies``, made for three SQL engines.
 
-There is one definition for DuckDB, Trino (Athena) and Spark. Engines differ in the quotes of names and in the text of
-nested values (:class:`Dialect`). All functions are documented by Athena.
+There is one definition for DuckDB, Trino (Athena) and Spark. Engines differ in the quotes of names and in arrays
+(:class:`Dialect`). All functions are documented by Athena.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 
 from dicom_udf.columns.attributes import declared_attributes
+from dicom_udf.columns.dialects import DUCKDB, TRINO, Dialect, View
 from dicom_udf.columns.fields import AttributeLevel, Field
 from dicom_udf.columns.tables import instances_table
 
 __all__ = ["DUCKDB", "TRINO", "Dialect", "View", "make_views"]
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """The differences between the engines.
-
-    Attributes:
-        quote: Quotation mark around the name of a column.
-        text: Expression that turns an array or structure into text, to compare two of them, nulls inside included.
-    """
-
-    quote: str
-    text: str
-
-    def name(self, column: str) -> str:
-        """Return a column's name in quotes: ``rows`` and ``columns`` are keywords of some engines."""
-        return f"{self.quote}{column}{self.quote}"
-
-
-DUCKDB = Dialect('"', "CAST(to_json({}) AS VARCHAR)")
-TRINO = Dialect('"', "json_format(CAST({} AS JSON))")
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """One view.
-
-    Attributes:
-        name: One of :data:`dicom_udf.lake.layout.VIEWS`.
-        comment: "one row per ...".
-        fields: Its columns in order, with types and comments as a table's.
-        sql: A ``SELECT`` with these columns.
-    """
-
-    name: str
-    comment: str
-    fields: tuple[Field, ...]
-    sql: str
 
 
 _CONSTANT = {
@@ -91,8 +53,8 @@ _LEVELS: dict[str, tuple[AttributeLevel, ...]] = {
     "studies": ("patient", "study"),
 }
 _COMMENTS = {
-    "unique_instances": "one row per SOP instance: of files with the same SOPInstanceUID the one of the newest object; "
-    "files without a UID all stay",
+    "unique_instances": "one row per SOP instance: of files with the same SOPInstanceUID and study date the one of the "
+    "newest object; files without a UID all stay",
     "series": "one row per series, by study and series UID; an attribute is null where its instances differ",
     "studies": "one row per study, by study UID; an attribute is null where its instances differ",
 }
@@ -103,7 +65,7 @@ _Column = tuple[Field, str]
 def make_views(
     dialect: Dialect, *, source: str = "instances", columns: Collection[str] | None = None
 ) -> tuple[View, ...]:
-    """Return the three views over a table of instances.
+    """Return the views over a table of instances.
 
     Args:
         dialect: Dialect of the engine.
@@ -116,7 +78,8 @@ def make_views(
     present = tuple(declared if columns is None else columns)
     fields = {name: declared.get(name, Field(name, "", "A column that was added to this lake.")) for name in present}
     views = []
-    if {"sop_instance_uid", *_IDENTITY} <= fields.keys():
+    has_identity = {"study_date", "sop_instance_uid", *_IDENTITY} <= fields.keys()
+    if has_identity:
         views.append(_unique_instances(dialect, source, tuple(fields.values())))
     for name in ("series", "studies"):
         if set(_KEYS[name]) <= fields.keys():
@@ -125,23 +88,32 @@ def make_views(
 
 
 _IDENTITY = ("source_uri", "source_member", "source_last_modified", "ingest_time")
+_IS_UNIQUE = "older.source_uri IS NULL"
 
 
 def _unique_instances(dialect: Dialect, source: str, fields: tuple[Field, ...]) -> View:
-    """Rank keys only, and leave out older duplicates: filters reach the table, and ``header`` is never sorted."""
     names = ", ".join(f"i.{dialect.name(field.name)}" for field in fields)
+    sql = f"SELECT {names} FROM {_with_duplicates(source)} WHERE {_IS_UNIQUE}"
+    return View("unique_instances", _COMMENTS["unique_instances"], fields, sql)
+
+
+def _with_duplicates(source: str) -> str:
+    """Return the table ``i`` beside its older duplicates.
+
+    Only keys are ranked, so ``header`` is never sorted, and filters reach the table. A filter on the study date reaches
+    the ranked keys too, because it is one of them (ADR 32).
+    """
     older = (
-        f"SELECT source_uri, coalesce(source_member, '') AS source_member FROM ("
-        f"SELECT source_uri, source_member, rank() OVER (PARTITION BY sop_instance_uid "
+        f"SELECT study_date, source_uri, coalesce(source_member, '') AS source_member FROM ("
+        f"SELECT study_date, source_uri, source_member, rank() OVER (PARTITION BY sop_instance_uid, study_date "
         f"ORDER BY source_last_modified DESC NULLS LAST, ingest_time DESC NULLS LAST, source_uri, "
         f"coalesce(source_member, '')) AS place FROM {source} WHERE sop_instance_uid IS NOT NULL) ranked "
         f"WHERE place > 1"
     )
-    sql = (
-        f"SELECT {names} FROM {source} i LEFT JOIN ({older}) older ON i.source_uri = older.source_uri "
-        f"AND coalesce(i.source_member, '') = older.source_member WHERE older.source_uri IS NULL"
+    return (
+        f"{source} i LEFT JOIN ({older}) older ON i.study_date = older.study_date AND i.source_uri = older.source_uri "
+        f"AND coalesce(i.source_member, '') = older.source_member"
     )
-    return View("unique_instances", _COMMENTS["unique_instances"], fields, sql)
 
 
 def _grouped(name: str, dialect: Dialect, source: str, fields: dict[str, Field]) -> View:

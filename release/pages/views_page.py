@@ -26,11 +26,13 @@ SELECT series_description, instances, slice_location_min, slice_location_max FRO
 * `instances` more than `unique_instances`: some instance is stored twice. `patients` more than 1: a UID is used for
   several patients.
 * Files without a series UID are in no series, files without a study UID in no study.
-* Of files with the same SOPInstanceUID `unique_instances` keeps the one whose object was changed last, then the one
-  that was ingested last, then the first by name.
+* Of files with the same SOPInstanceUID and study date `unique_instances` keeps the one whose object was changed last,
+  then the one that was ingested last, then the first by name. [Copies with different study
+  dates](../adr/0032-copies-are-of-one-study-date.md) all stay.
 * `study_date` of a series or study is null where its files have none: only rows of files have the default.
-* In `unique_instances` a filter reaches the table, so `study_date` prunes there too. A series or study is made from all
-  its instances: a filter on anything but its UIDs is applied after that.
+* In `unique_instances` a filter on `study_date` prunes: neither images nor copies of other days are read. A filter on
+  another column is applied to the images; all copies are compared. A row of `series` or `studies` is made from all its
+  instances: a filter on anything but its UIDs is applied after that.
 * A lake in S3 has them in the Glue catalog, where [Athena](../how_to/athena.md) and Trino read them; in a local one
   `dicom-lake query` makes them when a query names them.
 """

@@ -1,0 +1,76 @@
+"""The SQL engines that the views run in, and the form of a view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dicom_udf.columns.fields import Field
+
+__all__ = ["DUCKDB", "TRINO", "Dialect", "View"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """The differences between the engines, as templates of SQL.
+
+    Attributes:
+        quote: Quotation mark around the name of a column.
+        text: Expression that turns an array or structure into text, to compare two of them, nulls inside included.
+        array: Array of one expression.
+        length: Number of elements of an array.
+        element: Element ``number`` of ``array``, counted from 1; null behind its end.
+        unnest: All columns of ``rows``, a subquery ``i``, with a row for each element of ``array``: its ``value`` and
+            its ``number``, counted from 1.
+        total: Sum of ``term`` over the numbers of ``array``; ``term`` is an expression of ``x``.
+    """
+
+    quote: str
+    text: str
+    array: str
+    length: str
+    element: str
+    unnest: str
+    total: str
+
+    def name(self, column: str) -> str:
+        """Return a column's name in quotes: ``rows`` and ``columns`` are keywords of some engines."""
+        return f"{self.quote}{column}{self.quote}"
+
+
+DUCKDB = Dialect(
+    quote='"',
+    text="CAST(to_json({}) AS VARCHAR)",
+    array="ARRAY[{}]",
+    length="len({})",
+    element="list_extract({array}, {number})",
+    # A join with UNNEST takes twice the time.
+    unnest="SELECT i.*, unnest({array}) AS value, generate_subscripts({array}, 1) AS number FROM ({rows}) i",
+    total="list_sum(list_transform({array}, lambda x: {term}))",
+)
+TRINO = Dialect(
+    quote='"',
+    text="json_format(CAST({} AS JSON))",
+    array="ARRAY[{}]",
+    length="cardinality({})",
+    element="element_at({array}, {number})",
+    unnest="SELECT i.*, t.value, t.number FROM ({rows}) i "
+    "CROSS JOIN UNNEST({array}) WITH ORDINALITY AS t (value, number)",
+    total="reduce({array}, CAST(0 AS double), (total, x) -> total + {term}, total -> total)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One view.
+
+    Attributes:
+        name: One of :data:`dicom_udf.lake.layout.VIEWS`.
+        comment: "one row per ...".
+        fields: Its columns in order, with types and comments as a table's.
+        sql: A ``SELECT`` with these columns.
+    """
+
+    name: str
+    comment: str
+    fields: tuple[Field, ...]
+    sql: str

@@ -1,0 +1,16 @@
+"""How the views are made for Spark, which only the tests use."""
+
+from dicom_udf.columns.dialects import Dialect
+
+__all__ = ["SPARK"]
+
+SPARK = Dialect(
+    quote="`",
+    text="to_json({})",
+    array="array({})",
+    length="size({})",
+    element="get({array}, {number} - 1)",
+    unnest="SELECT i.*, t.value, t.number + 1 AS number FROM ({rows}) i "
+    "LATERAL VIEW posexplode({array}) t AS number, value",
+    total="aggregate({array}, CAST(0 AS double), (total, x) -> total + {term})",
+)
