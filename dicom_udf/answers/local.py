@@ -42,9 +42,9 @@ class Answer:
 def run_query(sql: str, location: LakeLocation) -> Answer:
     """Answer one SQL statement that reads.
 
-    The tables ``instances``, ``failures`` and ``objects`` and the views ``unique_instances``, ``series`` and
-    ``studies`` are there by their bare names and as ``<database>.<name>``. Each is read as of the moment of the call,
-    whole snapshots only, also while a run writes. Other files of the machine can be joined
+    The tables ``instances``, ``failures`` and ``objects`` and the views ``unique_instances``, ``series``, ``studies``
+    and ``series_geometry`` are there by their bare names and as ``<database>.<name>``. Each is read as of the moment of
+    the call, whole snapshots only, also while a run writes. Other files of the machine can be joined
     (``read_csv('cohort.csv')``).
 
     Args:

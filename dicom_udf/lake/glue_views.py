@@ -23,7 +23,7 @@ _CATALOG = "awsdatacatalog"
 
 
 def create_views(glue: Any, database: str) -> None:
-    """Make the three views over ``instances``; an existing view is updated only if it differs.
+    """Make the views over ``instances``; an existing view is updated only if it differs.
 
     Call it after each change of the table's columns: ``unique_instances`` has them all.
 

@@ -16,10 +16,11 @@ ROOT = Path(__file__).parents[2]
 QUERIES = sorted((ROOT / "queries").glob("*.sql"))
 GUIDE = ROOT / "docs" / "how_to" / "athena.md"
 FUNCTIONS = {
-    "approx_percentile", "arbitrary", "array_agg", "array_except", "array_join", "array_sort", "avg", "cardinality",
-    "cast", "coalesce", "contains", "count", "count_if", "date_diff", "date_trunc", "element_at", "floor",
-    "json_extract", "json_extract_scalar", "json_format", "json_parse", "lag", "lower", "map_keys", "max", "max_by",
-    "min", "rank", "regexp_extract", "regexp_like", "regexp_replace", "round", "split_part", "substr", "sum", "unnest",
+    "abs", "approx_percentile", "arbitrary", "array_agg", "array_except", "array_join", "array_sort", "atan2", "avg",
+    "cardinality", "cast", "coalesce", "contains", "count", "count_if", "date_diff", "date_trunc", "degrees",
+    "element_at", "floor", "greatest", "json_extract", "json_extract_scalar", "json_format", "json_parse", "lag",
+    "least", "lower", "map_keys", "max", "max_by", "min", "nullif", "rank", "reduce", "regexp_extract", "regexp_like",
+    "regexp_replace", "round", "split_part", "sqrt", "substr", "sum", "unnest",
 }  # fmt: skip
 """All that the queries and views call; Athena's documentation of engine version 3 lists each."""
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from dicom_udf.lake.layout import VIEWS, table_names
 from tests.queries.corpus import files, replaced
 from tests.servers.trino import NO_TRINO, find_trino, trino
 from tests.terraform.conftest import REGION, Installation
@@ -159,7 +160,7 @@ def test_no_event_waits_and_none_lies_with_the_dead_letters(story) -> None:
 def test_the_tables_are_in_the_database_and_their_files_in_the_lake(story) -> None:
     glue, outputs = story.installation.client("glue"), story.installation.outputs
     tables = {table["Name"]: table for table in glue.get_tables(DatabaseName=outputs["database"])["TableList"]}
-    assert set(tables) == {"instances", "failures", "objects", "unique_instances", "series", "studies"}
+    assert set(tables) == {*table_names(), *VIEWS}
     locations = {tables[name]["StorageDescriptor"]["Location"] for name in ("instances", "failures", "objects")}
     assert {location.rpartition("/")[0] for location in locations} == {f"{outputs['lake']}/{outputs['database']}"}
 
