@@ -33,9 +33,9 @@ SELECT series_description, instances, slice_location_min, slice_location_max FRO
 * In `unique_instances` a filter on `study_date` prunes: neither images nor copies of other days are read. A filter on
   another column is applied to the images; all copies are compared. A row of `series` or `studies` is made from all its
   instances: a filter on anything but its UIDs is applied after that.
-* `series_geometry` has a row for each series with positions ([examples](../how_to/cookbook.md#geometry)). A filter on its
-  `study_date` prunes as in `unique_instances`, except for the UIDs of all files: they decide whether a series has one
-  date. A filter on its UIDs reaches the table too; any other filter is applied to its rows.
+* `series_geometry` has a row for each series with positions ([examples](../how_to/cookbook.md#geometry)). A filter on
+  its `study_date` prunes as in `unique_instances`, except for the UIDs of all files: they decide whether a series has
+  one date. A filter on its UIDs reaches the table too; any other filter is applied to its rows.
 * A lake in S3 has them in the Glue catalog, where [Athena](../how_to/athena.md) and Trino read them; in a local one
   `dicom-lake query` makes them when a query names them.
 """
