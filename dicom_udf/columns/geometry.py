@@ -186,7 +186,8 @@ def _series(dialect: Dialect, gaps: str) -> str:
         "in_plane_shift": "CASE WHEN count(row_place) = count(place) THEN "
         "greatest(max(row_place) - min(row_place), max(column_place) - min(column_place)) END",
         "obliquity": "min(obliquity)",
-        "numbers_missing": "max(instance_number) - min(instance_number) + 1 - count(DISTINCT instance_number)",
+        "numbers_missing": "CAST(max(instance_number) AS double) - min(instance_number) + 1 "
+        "- count(DISTINCT instance_number)",
         "stated_min": "min(spacing_between_slices)",
         "stated_max": "max(spacing_between_slices)",
         **{name: f"CASE WHEN {_equal(name)} THEN min({name}) END" for name in _AGREED},
@@ -211,7 +212,7 @@ def _verdicts(dialect: Dialect, series: str) -> str:
     spacing = "extent / nullif(positions - 1, 0)"
     spaced = f"SELECT series.*, {spacing} AS slice_spacing, {median} AS median FROM ({series}) series"
     extra = f"CASE WHEN x > {_MISSING} * median THEN round(x / median) - 1 ELSE 0e0 END"
-    missing = f"CAST({dialect.total.format(array='gaps', term=extra)} AS bigint)"
+    missing = dialect.total.format(array="gaps", term=extra)
     measured = (
         f"SELECT spaced.*, greatest(gap_max - median, median - gap_min) AS deviation, {missing} AS missing "
         f"FROM ({spaced}) spaced"
@@ -225,7 +226,7 @@ def _verdicts(dialect: Dialect, series: str) -> str:
         "slice_spacing_min": "gap_min",
         "slice_spacing_max": "gap_max",
         "slice_spacing_deviation": "deviation",
-        "missing_slices": "missing",
+        "missing_slices": _whole("missing"),
         "slice_gap": "slice_spacing - slice_thickness",
         "is_single_orientation": "is_single_orientation",
         "is_single_pixel_spacing": "is_single_pixel_spacing",
@@ -242,10 +243,15 @@ def _verdicts(dialect: Dialect, series: str) -> str:
     expressions = {
         **{field.name: field.name for field in FIELDS},
         **{name: f"CASE WHEN positions > 1 THEN {expression} END" for name, expression in of_several.items()},
-        "instance_numbers_missing": "numbers_missing",
+        "instance_numbers_missing": _whole("numbers_missing"),
     }
     columns = ", ".join(f"{expression} AS {name}" for name, expression in expressions.items())
     return f"SELECT {columns} FROM ({measured}) measured"
+
+
+def _whole(number: str) -> str:
+    """Return an expression for an integer; null where absurd values made the number too large for one."""
+    return f"CASE WHEN {number} < 1e15 THEN CAST({number} AS bigint) END"
 
 
 def _fourth_dimension() -> str:

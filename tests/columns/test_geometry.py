@@ -522,6 +522,15 @@ def test_a_filter_on_the_study_date_prunes_all_but_the_uids():
     assert sum(str(DAY) in one for one in filters) == 2
 
 
+def test_absurd_values_of_a_series_cost_no_other_series_its_row():
+    absurd = images(stack([0, 1, 2, 1e300, -1.7e308]), series_instance_uid="1")
+    absurd[0] |= {"instance_number": 2**63 - 1, "rows": 2**63 - 1, "pixel_spacing": [1e308, -1e308]}
+    absurd[1] |= {"instance_number": -(2**63), "image_orientation_patient": [1e300] * 6, "slice_thickness": -1e308}
+    found = all_of([*absurd, *images(stack(range(3)), series_instance_uid="2")])
+    assert (found[0]["missing_slices"], found[0]["instance_numbers_missing"]) == (None, None)
+    assert [row["is_regular_volume"] for row in found] == [False, True]
+
+
 # --- Lakes and engines
 
 
@@ -567,6 +576,7 @@ def everything() -> list[dict[str, Any]]:
         images(stack(even), study_instance_uid=None),
         images(stack(even), study_date=date(1900, 1, 1), study_date_is_default=True),
         [row | {"study_date": DAY + timedelta(n % 2)} for n, row in enumerate(images(stack(even)))],
+        images(stack([0, 1, 2, 1e300]), instance_number=2**62),
         [row for row in images(stack(even)) for row in (row, row | {"source_uri": row["source_uri"] + "/copy"})],
     ]
     return [row | {"series_instance_uid": f"1.{number:02}"} for number, rows in enumerate(series) for row in rows]
@@ -574,7 +584,7 @@ def everything() -> list[dict[str, Any]]:
 
 def same(found: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
     known = all_of(rows)
-    assert len(found) == len(known) == 19
+    assert len(found) == len(known) == 20
     for one, other in zip(found, known, strict=True):
         exact = {name for name, value in other.items() if not isinstance(value, float)}
         assert {name: one[name] for name in exact} == {name: other[name] for name in exact}
