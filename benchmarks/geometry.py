@@ -61,6 +61,7 @@ FROM (
 _MULTIFRAME = f"""
 SELECT {_OF_SERIES}, 1 AS instance_number, {_SLICES} AS number_of_frames,
   list_transform(range({_SLICES}), lambda frame: frame * 1.25) AS frame_slice_positions,
+  [-120.5, -120.5, 80.25, 80.25] AS frame_in_plane_ranges,
   ['image_position_patient'] AS frame_attributes_vary, 4.6 AS echo_time, [4.6] AS echo_times
 FROM (SELECT i, i AS series, i % 90 * pi() / 180 AS angle FROM range({{rows}} // {_SLICES}) AS t (i))
 """

@@ -30,8 +30,9 @@ _LISTS = {"echo_time": "echo_times", "diffusion_b_value": "diffusion_b_values"}
 
 NEEDED = (
     *KEYS, "study_date_is_default", "sop_class_uid", "image_type", "number_of_frames", "instance_number",
-    "slice_position", "frame_slice_positions", "frame_attributes_vary", "image_position_patient",
-    "image_orientation_patient", "pixel_spacing", "rows", "columns", "spacing_between_slices", "temporal_positions",
+    "slice_position", "frame_slice_positions", "frame_in_plane_ranges", "frame_attributes_vary",
+    "image_position_patient", "image_orientation_patient", "pixel_spacing", "rows", "columns",
+    "spacing_between_slices", "temporal_positions",
     *_AGREED, *_FOURTH, *_LISTS.values(),
 )  # fmt: skip
 """Columns of ``instances`` without which there is no such view."""
@@ -105,6 +106,7 @@ def _frames(dialect: Dialect, images: str) -> str:
         "spacing": ("pixel_spacing", 2),
         "o": ("image_orientation_patient", 6),
         "p": ("image_position_patient", 3),
+        "in_plane": ("frame_in_plane_ranges", 4),
     }
     numbers = ", ".join(
         f"{dialect.element.format(array=column, number=number)} AS {letter}{number}"
@@ -125,8 +127,10 @@ def _frames(dialect: Dialect, images: str) -> str:
         "spacing_between_slices": "abs(spacing_between_slices)",
         "row_direction": _direction("o1", "o2", "o3"),
         "column_direction": _direction("o4", "o5", "o6"),
-        "row_place": "p1 * o1 + p2 * o2 + p3 * o3",
-        "column_place": "p1 * o4 + p2 * o5 + p3 * o6",
+        "row_min": "coalesce(in_plane1, p1 * o1 + p2 * o2 + p3 * o3)",
+        "row_max": "coalesce(in_plane2, p1 * o1 + p2 * o2 + p3 * o3)",
+        "column_min": "coalesce(in_plane3, p1 * o4 + p2 * o5 + p3 * o6)",
+        "column_max": "coalesce(in_plane4, p1 * o4 + p2 * o5 + p3 * o6)",
         "obliquity": f"degrees(atan2(sqrt({middle} * {middle} + {least} * {least}), {greatest}))",
         "orientation_varies": f"CASE WHEN {vary} LIKE '%\"image_orientation_patient\"%' THEN 1 ELSE 0 END",
         "spacing_varies": f"CASE WHEN {vary} LIKE '%\"pixel_spacing\"%' THEN 1 ELSE 0 END",
@@ -183,8 +187,8 @@ def _series(dialect: Dialect, gaps: str) -> str:
         "WHEN count(spacing1) = 0 THEN NULL "
         f"ELSE count(spacing1) = count(place) AND {_equal('spacing1')} AND {_equal('spacing2')} END",
         "is_single_matrix": f"{_equal(dialect.name('rows'))} AND {_equal(dialect.name('columns'))}",
-        "in_plane_shift": "CASE WHEN count(row_place) = count(place) THEN "
-        "greatest(max(row_place) - min(row_place), max(column_place) - min(column_place)) END",
+        "in_plane_shift": "CASE WHEN count(row_min) = count(place) THEN "
+        "greatest(max(row_max) - min(row_min), max(column_max) - min(column_min)) END",
         "obliquity": "min(obliquity)",
         "numbers_missing": "CAST(max(instance_number) AS double) - min(instance_number) + 1 "
         "- count(DISTINCT instance_number)",

@@ -54,7 +54,7 @@ FIELDS = (
         "in_plane_shift",
         "double",
         "Greatest range of the first pixels along a row or column, mm. Tilted CT: above 0.1 with a "
-        "gantry_detector_tilt other than 0. Null where positions differ within an image of functional groups.",
+        "gantry_detector_tilt other than 0.",
     ),
     Field(
         "obliquity_degrees",

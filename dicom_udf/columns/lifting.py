@@ -41,6 +41,7 @@ _SETS = {
 _COUNTS = {"temporal_positions": "FrameContentSequence.TemporalPositionIndex", "stacks": STACK}
 _OF_FRAMES = {
     "frame_slice_positions": _POSITION,
+    "frame_in_plane_ranges": _POSITION,
     _EARLIEST: _MOMENT,
     _LATEST: _MOMENT,
     **{column: keyword for column, (_, keyword) in _SETS.items()},
@@ -246,12 +247,26 @@ def _fill_from_frames(columns: dict[str, Any], values: Mapping[str, Any], known:
         columns[column] = len(known.different(keyword)) or None
     positions, orientations = known.of_each(_POSITION), known.of_each(_ORIENTATION)
     if positions:
-        fixed = values.get("image_orientation_patient")
+        planes = list(
+            zip(positions, orientations or [values.get("image_orientation_patient")] * len(positions), strict=True)
+        )
         places = [
             slice_position(position, orientation) if position and orientation else None
-            for position, orientation in zip(positions, orientations or [fixed] * len(positions), strict=True)
+            for position, orientation in planes
         ]
-        columns["frame_slice_positions"] = places if any(place is not None for place in places) else None
+        placed = [plane for plane, place in zip(planes, places, strict=True) if place is not None]
+        columns["frame_slice_positions"] = places if placed else None
+        columns["frame_in_plane_ranges"] = _ranges(placed) if placed else None
+
+
+def _ranges(planes: Sequence[tuple[Sequence[float], Sequence[float]]]) -> list[float] | None:
+    """Return the least and greatest place of positions along their rows, then along their columns."""
+    along_rows, along_columns = [], []
+    for (x, y, z), (a, b, c, d, e, f) in planes:
+        along_rows.append(x * a + y * b + z * c)
+        along_columns.append(x * d + y * e + z * f)
+    ranges = [min(along_rows), max(along_rows), min(along_columns), max(along_columns)]
+    return ranges if all(map(math.isfinite, ranges)) else None
 
 
 def _plain(value: Any) -> Any:

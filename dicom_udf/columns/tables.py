@@ -51,6 +51,12 @@ _FRAMES = (
         "array<double>",
         "As slice_position, one a frame in order. Null where no frame of its functional groups has one.",
     ),
+    Field(
+        "frame_in_plane_ranges",
+        "array<double>",
+        "Least and greatest place of its frames' first pixels along a row, then along a column, mm: of the frames of "
+        "frame_slice_positions.",
+    ),
     Field("echo_times", "array<double>", "Different echo times of its frames, sorted, ms."),
     Field("diffusion_b_values", "array<double>", "Different diffusion b-values of its frames, sorted, s/mm2."),
     Field("temporal_positions", "bigint", "Number of different (0020,9128) TemporalPositionIndex of its frames."),

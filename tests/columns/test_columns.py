@@ -113,7 +113,8 @@ def test_what_the_standard_does_not_define_has_a_prefix():
     declared = {attribute.column for attribute in ATTRIBUTES}
     named = {"study_date_is_default", "private_creators", "invalid_values", "header"}
     named |= {
-        "slice_position", "frame_slice_positions", "echo_times", "diffusion_b_values", "temporal_positions", "stacks",
+        "slice_position", "frame_slice_positions", "frame_in_plane_ranges", "echo_times", "diffusion_b_values",
+        "temporal_positions", "stacks",
         "temporal_position_index", "frame_acquisition_datetime_max", "frames_described", "lifted_attributes",
         "frame_attributes_vary",
     }  # fmt: skip

@@ -337,6 +337,14 @@ def test_frames_may_have_orientations_of_their_own():
     assert row["frame_slice_positions"] == [3.0, -1.0]
 
 
+def test_frames_have_ranges_in_their_plane():
+    frames = [frame([10, -2, 5]), frame(), frame([7.5, 4, 2.5]), frame([0, 0])]
+    row = row_of(shared=[frame(orientation=AXIAL)], frames=frames)
+    assert row["frame_in_plane_ranges"] == [7.5, 10.0, -2.0, 4.0]
+    assert row_of(shared=[frame(orientation=AXIAL)], frames=[frame(), frame()]).get("frame_in_plane_ranges") is None
+    assert row_of(frames=[frame([1.7e308, 1.7e308, 5], [0.7, 0.71, 0, -0.71, 0.7, 0])])["frame_in_plane_ranges"] is None
+
+
 def test_frames_at_one_place_have_it_all():
     row = row_of(shared=[frame([0, 0, 5], AXIAL)], frames=[frame(), frame()])
     assert row["frame_slice_positions"] == [5.0, 5.0]

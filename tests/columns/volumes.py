@@ -136,6 +136,9 @@ def multiframe(frames: Sequence[Frame], **values: Any) -> dict[str, Any]:
     """Return the row of one image with functional groups, as the reader lifts them."""
     row: dict[str, Any] = {"number_of_frames": len(frames), "instance_number": 1}
     row["frame_slice_positions"] = [slice_position(frame.position, frame.plane.orientation) for frame in frames]
+    along = [(frame.right, frame.down) for frame in frames]
+    (rights, downs) = zip(*along, strict=True)
+    row["frame_in_plane_ranges"] = [min(rights), max(rights), min(downs), max(downs)]
     vary = []
     each = {
         "image_position_patient": [frame.position for frame in frames],
