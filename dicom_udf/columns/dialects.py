@@ -21,6 +21,8 @@ class Dialect:
         element: Element ``number`` of ``array``, counted from 1; null behind its end.
         unnest: All columns of ``rows``, a subquery ``i``, with a row for each element of ``array``: its ``value`` and
             its ``number``, counted from 1.
+        unnest_structs: The same for an array of structs; ``fields`` are their names with commas between them.
+        field: A field of such a struct in these rows.
         total: Sum of ``term`` over the numbers of ``array``; ``term`` is an expression of ``x``.
     """
 
@@ -30,6 +32,8 @@ class Dialect:
     length: str
     element: str
     unnest: str
+    unnest_structs: str
+    field: str
     total: str
 
     def name(self, column: str) -> str:
@@ -37,14 +41,18 @@ class Dialect:
         return f"{self.quote}{column}{self.quote}"
 
 
+_UNNEST_IN_DUCKDB = "SELECT i.*, unnest({array}) AS value, generate_subscripts({array}, 1) AS number FROM ({rows}) i"
+"""A join with UNNEST takes twice the time."""
+
 DUCKDB = Dialect(
     quote='"',
     text="CAST(to_json({}) AS VARCHAR)",
     array="ARRAY[{}]",
     length="len({})",
     element="list_extract({array}, {number})",
-    # A join with UNNEST takes twice the time.
-    unnest="SELECT i.*, unnest({array}) AS value, generate_subscripts({array}, 1) AS number FROM ({rows}) i",
+    unnest=_UNNEST_IN_DUCKDB,
+    unnest_structs=_UNNEST_IN_DUCKDB,
+    field="value.{}",
     total="list_sum(list_transform({array}, lambda x: {term}))",
 )
 TRINO = Dialect(
@@ -55,6 +63,8 @@ TRINO = Dialect(
     element="element_at({array}, {number})",
     unnest="SELECT i.*, t.value, t.number FROM ({rows}) i "
     "CROSS JOIN UNNEST({array}) WITH ORDINALITY AS t (value, number)",
+    unnest_structs="SELECT i.*, t.* FROM ({rows}) i CROSS JOIN UNNEST({array}) WITH ORDINALITY AS t ({fields}, number)",
+    field="{}",
     total="reduce({array}, CAST(0 AS double), (total, x) -> total + {term}, total -> total)",
 )
 

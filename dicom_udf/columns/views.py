@@ -1,4 +1,4 @@
-"""The views ``unique_instances``, ``series``, ``studies`` and ``series_geometry``, made for three SQL engines.
+"""The views over ``instances``, made for three SQL engines.
 
 There is one definition for DuckDB, Trino (Athena) and Spark. Engines differ in the quotes of names and in arrays
 (:class:`Dialect`). All functions are documented by Athena.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from dicom_udf.columns import geometry
+from dicom_udf.columns import geometry, item_views
 from dicom_udf.columns.attributes import declared_attributes
 from dicom_udf.columns.dialects import DUCKDB, TRINO, Dialect, View
 from dicom_udf.columns.fields import AttributeLevel, Field
+from dicom_udf.columns.items import item_columns
 from dicom_udf.columns.tables import instances_table
 
 __all__ = ["DUCKDB", "TRINO", "Dialect", "View", "make_views"]
@@ -73,7 +74,7 @@ def make_views(
         source: Name of the table in the engine.
         columns: Names of the table's columns in order, if they may differ from the declared ones. Columns that the
             table lacks are left out (older lakes), further ones (promoted columns) are in ``unique_instances``. A view
-            is left out if the table lacks its keys; ``series_geometry`` if it lacks any column that the view reads.
+            is left out if the table lacks its keys; another one if it lacks a column that the view reads.
     """
     declared = {field.name: field for field in instances_table().fields}
     present = tuple(declared if columns is None else columns)
@@ -87,6 +88,9 @@ def make_views(
             views.append(_grouped(name, dialect, source, fields))
     if has_identity and set(geometry.NEEDED) <= fields.keys():
         views.append(geometry.series_geometry(dialect, source, _with_duplicates(source), _IS_UNIQUE))
+    for column in item_columns():
+        if has_identity and {column.name, *item_views.KEYS} <= fields.keys():
+            views.append(item_views.item_view(column, dialect, _with_duplicates(source), _IS_UNIQUE))
     return tuple(views)
 
 

@@ -4,13 +4,18 @@ from dicom_udf.columns.dialects import Dialect
 
 __all__ = ["SPARK"]
 
+_UNNEST = (
+    "SELECT i.*, t.value, t.number + 1 AS number FROM ({rows}) i LATERAL VIEW posexplode({array}) t AS number, value"
+)
+
 SPARK = Dialect(
     quote="`",
     text="to_json({})",
     array="array({})",
     length="size({})",
     element="get({array}, {number} - 1)",
-    unnest="SELECT i.*, t.value, t.number + 1 AS number FROM ({rows}) i "
-    "LATERAL VIEW posexplode({array}) t AS number, value",
+    unnest=_UNNEST,
+    unnest_structs=_UNNEST,
+    field="value.{}",
     total="aggregate({array}, CAST(0 AS double), (total, x) -> total + {term})",
 )

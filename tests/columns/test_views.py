@@ -17,7 +17,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dicom_udf.columns import arrow_schema, declared_attributes, instances_table
+from dicom_udf.columns import arrow_schema, declared_attributes, instances_table, item_views
+from dicom_udf.columns.items import item_columns
 from dicom_udf.columns.schema import arrow_type
 from dicom_udf.columns.views import DUCKDB, TRINO, make_views
 from dicom_udf.lake.layout import VIEWS
@@ -48,6 +49,17 @@ VALUES = {
     "array<bigint>": [[1], [1, 2]],
     "array<date>": [[date(2020, 1, 1)]],
 }
+CODE = {"code_value": "T-1", "coding_scheme_designator": "SRT", "code_meaning": "Liver"}
+[SEGMENTS] = [column for column in item_columns() if column.name == "segments"]
+VALUES[SEGMENTS.type] = [
+    [],
+    [dict.fromkeys(field.name for field in SEGMENTS.fields)],
+    [
+        dict.fromkeys([field.name for field in SEGMENTS.fields])
+        | {"segment_number": number, "label": f"part {number}", "property_type": CODE, "recommended_cielab": [1, 2, 3]}
+        for number in (2, 1)
+    ],
+]
 
 
 def rows_of(draw_seed: int, count: int) -> list[dict]:
@@ -140,7 +152,7 @@ def expected(rows: list[dict], name: str) -> list[dict]:
     return ordered({column: expected_column(column, group) for column in names} for group in groups.values())
 
 
-@pytest.mark.parametrize("name", [name for name in VIEWS if name != "series_geometry"])
+@pytest.mark.parametrize("name", ["unique_instances", "series", "studies"])
 @settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 10**9), count=st.integers(0, 12))
 @example(seed=1, count=12)
@@ -151,6 +163,26 @@ def test_a_view_has_the_rows_that_python_says_it_has(name, seed, count):
     if name == "unique_instances":  # a map is a list of pairs in Arrow and a dict in DuckDB
         rows = [row | {"invalid_values": row["invalid_values"] and dict(row["invalid_values"])} for row in rows]
     assert found == expected(rows, name)
+
+
+def test_a_row_for_each_item_of_the_images_that_are_unique():
+    table = table_of(rows_of(5, 30))
+    rows = newest([row for row in table.to_pylist() if row["segments"]])
+    assert rows
+    expected_rows = [
+        {key: row[key] for key in item_views.KEYS} | {"item_number": number} | item
+        for row in newest(table.to_pylist())
+        for number, item in enumerate(row["segments"] or (), 1)
+    ]
+    assert answers(table, "segments") == ordered(expected_rows)
+
+
+def test_a_view_of_items_has_no_item_of_an_older_copy():
+    rows = rows_of(5, 2)
+    for number, row in enumerate(rows):
+        row |= {"sop_instance_uid": "1.1", "study_date": DAY, "source_last_modified": datetime(2024, 2, 1 + number)}
+        row["segments"] = [{"segment_number": number}]
+    assert [row["segment_number"] for row in answers(table_of(rows), "segments")] == [1]
 
 
 @pytest.mark.spark
@@ -225,7 +257,7 @@ def test_a_promoted_column_is_in_unique_instances():
 def test_each_dialect_quotes_its_own_way_and_names_its_table():
     for dialect, quoted in ((DUCKDB, '"rows"'), (TRINO, '"rows"'), (SPARK, "`rows`")):
         for view in make_views(dialect, source="lake.dicom.instances"):
-            assert quoted in view.sql or view.name == "studies"
+            assert quoted in view.sql or view.name in ("studies", "segments")
             assert "FROM lake.dicom.instances " in view.sql
 
 

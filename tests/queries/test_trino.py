@@ -170,11 +170,14 @@ def test_these_rows_were_hidden_by_delete_files_that_the_engine_read(later):
     assert deletes > 0
 
 
+LEAST = {"series_geometry": 3, "segments": 0}
+
+
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_view_has_the_rows_that_duckdb_has(later, name):
     found = by_trino(later, name)
     assert found == by_duckdb(later, name)
-    assert len(found) > (3 if name == "series_geometry" else 10)
+    assert len(found) > LEAST.get(name, 10)
     assert ("b_value" in found[0]) == (name == "unique_instances")
 
 
