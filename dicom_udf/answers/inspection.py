@@ -20,6 +20,7 @@ from dicom_udf.rendering import aligned, bytes_text, counts_text, failure_lines,
 if TYPE_CHECKING:
     import duckdb
 
+    from dicom_udf.columns import Attribute
     from dicom_udf.columns.invariants import InvariantResult
 
 __all__ = [
@@ -295,7 +296,7 @@ def _declared_columns() -> list[tuple[Any, ...]]:
             rows.append((field.name, field.type, *[None] * 7, field.comment))
             continue
         rest = (attribute.vr, attribute.vm, attribute.unit or None, attribute.action or None, attribute.description)
-        rows.append((field.name, field.type, attribute.level, _tags(attribute.path), attribute.keyword, *rest))
+        rows.append((field.name, field.type, attribute.level, _places(attribute), attribute.keyword, *rest))
     return rows
 
 
@@ -339,6 +340,10 @@ def _metadata(location: LakeLocation) -> dict[str, Any]:
         text = (folder / "metadata" / f"v{current_version(folder)}.metadata.json").read_text(encoding="utf-8")
     metadata: dict[str, Any] = json.loads(text)
     return metadata
+
+
+def _places(attribute: Attribute) -> str:
+    return " or ".join(map(_tags, (attribute.path, *(place.path for place in attribute.further))))
 
 
 def _tags(path: Sequence[int]) -> str:

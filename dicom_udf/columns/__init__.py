@@ -1,6 +1,6 @@
 """The declared attributes, and the columns of the tables that are made from them."""
 
-from dicom_udf.columns.attributes import column_type, declared_attributes, selection
+from dicom_udf.columns.attributes import column_type, declared_attributes, merge_places, selection
 from dicom_udf.columns.fields import Attribute, Field, Table
 from dicom_udf.columns.promoted import Promoted, check_promotable, parse_promoted
 from dicom_udf.columns.row import DEFAULT_STUDY_DATE, fill_row
@@ -20,6 +20,7 @@ __all__ = [
     "failures_table",
     "fill_row",
     "instances_table",
+    "merge_places",
     "objects_table",
     "parse_promoted",
     "quote_text",

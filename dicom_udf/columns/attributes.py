@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
-from dicom_udf.columns.fields import Attribute
+from dicom_udf.columns.fields import Attribute, Place
 from dicom_udf.columns.items import CODE_TYPE, wanted_items
 from dicom_udf.columns.lifted import grouped
 from dicom_udf.columns.lines import read_lines
 from dicom_udf.header import VRS, Selection, Wanted
 
-__all__ = ["CODES_TYPE", "column_type", "declared_attributes", "selection"]
+__all__ = ["CODES_TYPE", "column_type", "declared_attributes", "merge_places", "selection"]
 
 CODES_TYPE = f"array<{CODE_TYPE}>"
 """Type of a code sequence's column."""
@@ -19,7 +21,12 @@ CODES_TYPE = f"array<{CODE_TYPE}>"
 @cache
 def declared_attributes() -> tuple[Attribute, ...]:
     """Return the declared attributes in the order of their columns."""
-    return tuple(Attribute(**line) for line in read_lines("attributes.tsv"))
+    further: dict[str, list[Place]] = {}
+    for line in read_lines("further_places.tsv"):
+        further.setdefault(line["column"], []).append(Place(line["keyword"], line["path"]))
+    return tuple(
+        Attribute(**line, further=tuple(further.get(line["column"], ()))) for line in read_lines("attributes.tsv")
+    )
 
 
 def column_type(attribute: Attribute) -> str:
@@ -39,14 +46,47 @@ def selection(further: tuple[Wanted, ...] = ()) -> Selection:
     Args:
         further: Elements besides the declared attributes: those that a lake promoted.
     """
-    declared = (
-        Wanted(
-            name=attribute.column,
-            path=attribute.path,
-            vr=attribute.vr,
-            multiple=attribute.vm != "1",
-            part=attribute.part,
-        )
+    declared = (_wanted(attribute, attribute.column, attribute.path) for attribute in declared_attributes())
+    elsewhere = (
+        _wanted(attribute, _name_of_place(attribute, number), place.path)
         for attribute in declared_attributes()
+        for number, place in enumerate(attribute.further)
     )
-    return Selection((*declared, *further), grouped(), wanted_items())
+    return Selection((*declared, *elsewhere, *further), grouped(), wanted_items())
+
+
+def merge_places(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values by column: of a column with several places, that of the first place that has one.
+
+    Args:
+        values: Values by the names of :func:`selection`, read from a file or from its stored header.
+
+    Example:
+        >>> from dicom_udf.columns import merge_places
+        >>> merge_places({"modality": "SR", "referenced_series_instance_uid/1": "1.2.3"})
+        {'modality': 'SR', 'referenced_series_instance_uid': '1.2.3'}
+    """
+    merged = dict(values)
+    for name, column in _columns_of_places().items():
+        value = merged.pop(name, None)
+        if value is not None:
+            merged.setdefault(column, value)
+    return merged
+
+
+@cache
+def _columns_of_places() -> Mapping[str, str]:
+    """Return the column of each further place by the place's name in a selection."""
+    return {
+        _name_of_place(attribute, number): attribute.column
+        for attribute in declared_attributes()
+        for number in range(len(attribute.further))
+    }
+
+
+def _name_of_place(attribute: Attribute, number: int) -> str:
+    return f"{attribute.column}/{number}"
+
+
+def _wanted(attribute: Attribute, name: str, path: tuple[int, ...]) -> Wanted:
+    return Wanted(name, path, attribute.vr, multiple=attribute.vm != "1", part=attribute.part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Attribute", "AttributeLevel", "Field", "Table"]
+__all__ = ["Attribute", "AttributeLevel", "Field", "Place", "Table"]
 
 AttributeLevel = Literal["patient", "study", "series", "instance"]
 
@@ -38,6 +38,19 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Another place of an attribute's value.
+
+    Attributes:
+        keyword: As of :class:`Attribute`.
+        path: The tags of that path.
+    """
+
+    keyword: str
+    path: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Attribute:
     """One line of the declared list (attributes.tsv).
 
@@ -53,6 +66,7 @@ class Attribute:
         action: PS3.15 Table E.1-1 basic profile action, e.g. ``X``, ``Z/D``, ``U``; empty where the table has none.
         description: One sentence.
         part: As in :class:`dicom_udf.header.Wanted`.
+        further: Places where the value is in other kinds of objects, in order of precedence (further_places.tsv).
     """
 
     keyword: str
@@ -65,3 +79,10 @@ class Attribute:
     action: str
     description: str
     part: Literal["value", "codes", "count", "ideographic", "phonetic"]
+    further: tuple[Place, ...] = ()
+
+    @property
+    def tags(self) -> str:
+        """Return the tags of all its places, e.g. ``(0008,1115) > (0020,000E) or (0040,A375) > ...``."""
+        paths = (self.path, *(place.path for place in self.further))
+        return " or ".join(" > ".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in path) for path in paths)

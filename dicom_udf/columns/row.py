@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from dicom_udf.columns.attributes import merge_places
 from dicom_udf.columns.lifting import lift
 from dicom_udf.header import Header
 
@@ -20,18 +21,22 @@ _AGE = re.compile(r"(\d{1,3})([YMWD])")
 _PER_YEAR = {"Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
 _OLDEST = 150.0
 
+TOO_OLD = "an age over 150 years; not derived"
+UNBORN = "a birth after the study; no age derived"
+
 
 def fill_row(header: Header) -> dict[str, Any]:
     """Return the columns of ``instances`` that come from the header; the caller adds source_ and ingest_ columns.
 
     Attributes without a value are left out: an absent key is null.
     """
-    values = header.values
+    values = merge_places(header.values)
     lifted = lift(values, header.shared_groups, header.frame_groups)
     row: dict[str, Any] = {**values, **lifted.columns}
     row["study_date_is_default"] = "study_date" not in values
     row.setdefault("study_date", DEFAULT_STUDY_DATE)
-    row["derived_patient_age_years"] = _age_in_years(values)
+    age, faults = _age_in_years(values)
+    row["derived_patient_age_years"] = age
     row["derived_study_datetime"] = _moment(values.get("study_date"), values.get("study_time"))
     row["derived_series_datetime"] = _moment(values.get("series_date"), values.get("series_time"))
     row["derived_acquisition_datetime"] = row.get("acquisition_datetime") or _moment(
@@ -43,25 +48,29 @@ def fill_row(header: Header) -> dict[str, Any]:
     row["private_creators"] = list(header.private_creators) or None
     row["header_fault"] = header.fault
     row["header_omitted"] = [*header.omitted, *lifted.omitted] or None
-    row["invalid_values"] = list({**lifted.reasons, **header.invalid_values}.items()) or None
+    row["invalid_values"] = list({**lifted.reasons, **faults, **header.invalid_values}.items()) or None
     row["header"] = header.json
     row["header_file_meta"] = header.file_meta_json
     return row
 
 
-def _age_in_years(values: Mapping[str, Any]) -> float | None:
+def _age_in_years(values: Mapping[str, Any]) -> tuple[float | None, dict[str, str]]:
     """Return PatientAge (045Y, 06Y, 018M, 003W, 010D) in years, or otherwise the time from birth to study in years.
 
-    None without both, and never from a default date.
+    None without both, and never from a default date. None of an age that no person reaches, with the attribute it came
+    from and the reason.
     """
     found = _AGE.fullmatch(values.get("patient_age") or "")
     if found:
-        age = int(found[1]) / _PER_YEAR[found[2]]
+        age, attribute = int(found[1]) / _PER_YEAR[found[2]], "PatientAge"
     elif values.get("patient_birth_date") and values.get("study_date"):
         age = (values["study_date"] - values["patient_birth_date"]).days / 365.25
+        attribute = "PatientBirthDate"
     else:
-        return None
-    return age if 0 <= age <= _OLDEST else None
+        return None, {}
+    if 0 <= age <= _OLDEST:
+        return age, {}
+    return None, {attribute: TOO_OLD if age > 0 else UNBORN}
 
 
 @lru_cache(maxsize=1024)  # the slices of a series share two of three

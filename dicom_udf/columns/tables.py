@@ -191,11 +191,10 @@ def objects_table() -> Table:
 
 def attribute_comment(attribute: Attribute) -> str:
     """Return e.g. ``(0018,0050) SliceThickness, DS, mm. Nominal slice thickness.``; of a first item it says so."""
-    tags = " > ".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in attribute.path)
     keyword = keyword_for_tag(attribute.path[-1])
     facts = ", ".join(filter(None, (keyword, attribute.vr, attribute.unit)))
     first = "First of N: " if len(attribute.path) > 1 else ""
-    return _cut(f"{first}{tags} {facts}. {attribute.description}")
+    return _cut(f"{first}{attribute.tags} {facts}. {attribute.description}")
 
 
 def _item_field(column: ItemColumn) -> Field:

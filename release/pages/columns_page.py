@@ -26,7 +26,8 @@ Made from `dicom_udf/columns/` by `make docs`; don't edit.
 * Types follow the VR and VM of the DICOM dictionary: VM 1 is a scalar, everything else an array, empty items null.
   [VR -> type](vr_types.md) has the rules.
 * Timestamps have no zone: `source_` and `ingest_` ones are UTC, attributes and `derived_` ones wall clock as written.
-* A path such as `A.B` looks into the **first** item of the sequence `A`; all items are in `header`.
+* A path such as `A.B` looks into the **first** item of the sequence `A`; all items are in `header`. Of several
+  places, joined by "or", the first that has a value counts.
 * *Action* is the basic profile's action of PS3.15 Table E.1-1 (2024b): what a de-identified view would do with the
   column: D replace, Z empty or replace, X remove, U replace the UID consistently; empty where the table doesn't
   name it.
@@ -57,10 +58,9 @@ def _instances(table: Table, attributes: dict[str, Attribute]) -> str:
         if attribute is None:
             rows.append(f"| `{field.name}` | {escape_type(field.type)} | | | | | | {field.comment} |")
             continue
-        tags = " > ".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in attribute.path)
         keyword = keyword_for_tag(attribute.path[-1])
         rows.append(
-            f"| `{field.name}` | {escape_type(column_type(attribute))} | {tags} {keyword} "
+            f"| `{field.name}` | {escape_type(column_type(attribute))} | {attribute.tags} {keyword} "
             f"| {attribute.vr}, {attribute.vm} | {attribute.unit} | {attribute.level} | {attribute.action} "
             f"| {attribute.description} |"
         )

@@ -16,6 +16,7 @@ from dicom_udf.columns import (
     declared_attributes,
     fill_row,
     instances_table,
+    merge_places,
     selection,
     spark_ddl,
 )
@@ -204,7 +205,9 @@ def test_a_type_that_nobody_declared_is_refused():
 
 
 def test_the_selection_asks_for_every_column():
-    assert [want.name for want in selection().wanted] == [attribute.column for attribute in ATTRIBUTES]
+    columns = [attribute.column for attribute in ATTRIBUTES]
+    assert [want.name for want in selection().wanted[: len(columns)]] == columns
+    assert list(merge_places({want.name: 1 for want in selection().wanted})) == columns
     assert selection() is selection()
 
 
@@ -238,6 +241,30 @@ def test_a_study_without_date_is_marked():
 )
 def test_age_comes_from_the_age_or_the_dates_but_never_from_a_default(values, age):
     assert row_of(**values)["derived_patient_age_years"] == (pytest.approx(age) if age is not None else None)
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"patient_age": "150Y"}, None),
+        ({"patient_age": "151Y"}, ("PatientAge", "an age over 150 years; not derived")),
+        ({"patient_age": "999Y", "patient_birth_date": date(2000, 1, 1), "study_date": date(2001, 1, 1)},
+         ("PatientAge", "an age over 150 years; not derived")),
+        ({"patient_age": "old"}, None),
+        ({"patient_birth_date": date(1700, 1, 1), "study_date": date(1999, 1, 1)},
+         ("PatientBirthDate", "an age over 150 years; not derived")),
+        ({"patient_birth_date": date(2000, 1, 1), "study_date": date(1999, 1, 1)},
+         ("PatientBirthDate", "a birth after the study; no age derived")),
+        ({"patient_birth_date": date(1700, 1, 1)}, None),
+    ],
+)  # fmt: skip
+def test_an_age_that_no_person_reaches_is_named(values, named):
+    assert row_of(**values)["invalid_values"] == ([named] if named else None)
+
+
+def test_a_fault_of_the_value_itself_is_named_before_that_of_the_age():
+    header = Header(json="{}", values={"patient_age": "999Y"}, invalid_values={"PatientAge": "read"})
+    assert fill_row(header)["invalid_values"] == [("PatientAge", "read")]
 
 
 @pytest.mark.parametrize("level", ["study", "series", "acquisition"])
