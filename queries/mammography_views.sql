@@ -10,7 +10,7 @@ SELECT
     ARRAY['L CC', 'L MLO', 'R CC', 'R MLO'],
     array_agg(coalesce(image_laterality, laterality) || ' ' || view_position)) AS missing
 FROM unique_instances
-WHERE study_date BETWEEN DATE '2024-01-01' AND DATE '2024-12-31'
+WHERE study_date BETWEEN DATE '1900-01-01' AND DATE '2100-12-31' -- the period: replace both dates
   AND modality = 'MG'
 GROUP BY study_instance_uid, patient_id, study_date
 HAVING cardinality(array_except(

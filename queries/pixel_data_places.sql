@@ -10,7 +10,7 @@ SELECT
   "columns",
   bits_allocated
 FROM unique_instances
-WHERE study_date BETWEEN DATE '2024-01-01' AND DATE '2024-12-31'
+WHERE study_date BETWEEN DATE '1900-01-01' AND DATE '2100-12-31' -- the period: replace both dates
   AND modality = 'CT'
   AND source_member IS NULL
   AND protocol_name = 'Thorax routine'

@@ -3,7 +3,7 @@
 WITH elements AS (
   SELECT series_instance_uid, instance_number, CAST(json_parse(header) AS map(varchar, json)) AS element
   FROM unique_instances
-  WHERE study_date BETWEEN DATE '2024-01-01' AND DATE '2024-12-31'
+  WHERE study_date BETWEEN DATE '1900-01-01' AND DATE '2100-12-31' -- the period: replace both dates
     AND modality = 'MR'
     AND contains(private_creators, 'SIEMENS MR HEADER')
 ),

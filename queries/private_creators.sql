@@ -3,6 +3,6 @@
 SELECT creator, manufacturer, modality, count(*) AS instances
 FROM instances
 CROSS JOIN UNNEST(private_creators) AS t (creator)
-WHERE study_date BETWEEN DATE '2024-01-01' AND DATE '2024-12-31'
+WHERE study_date BETWEEN DATE '1900-01-01' AND DATE '2100-12-31' -- the period: replace both dates
 GROUP BY creator, manufacturer, modality
 ORDER BY instances DESC, creator, manufacturer, modality

@@ -10,7 +10,8 @@ WITH by_month AS (
     approx_percentile(exposure, 0.5) AS median_exposure,
     approx_percentile(ctdi_vol, 0.5) AS median_ctdi_vol
   FROM unique_instances
-  WHERE study_date BETWEEN DATE '2024-01-01' AND DATE '2024-12-31'
+  WHERE study_date BETWEEN DATE '1900-01-01' AND DATE '2100-12-31' -- the period: replace both dates
+    AND NOT study_date_is_default
     AND modality = 'CT'
     AND protocol_name IS NOT NULL
   GROUP BY device_serial_number, protocol_name, date_trunc('month', study_date)

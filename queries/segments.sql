@@ -9,6 +9,6 @@ SELECT
   json_extract_scalar(segment, '$.0062000F.Value[0].00080104.Value[0]') AS property_type
 FROM unique_instances
 CROSS JOIN UNNEST(CAST(json_extract(header, '$.00620002.Value') AS array(json))) AS t (segment)
-WHERE study_date BETWEEN DATE '2024-01-01' AND DATE '2024-12-31'
+WHERE study_date BETWEEN DATE '1900-01-01' AND DATE '2100-12-31' -- the period: replace both dates
   AND modality = 'SEG'
 ORDER BY patient_id, sop_instance_uid, segment_number

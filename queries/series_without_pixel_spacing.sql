@@ -1,5 +1,5 @@
 -- Series without pixel spacing
--- Image series that can't be measured in mm as they are, and their other attributes of spacing
+-- Image series without PixelSpacing at top level or in functional groups, and their other attributes of spacing
 SELECT
   series_instance_uid,
   modality,
@@ -12,4 +12,5 @@ FROM unique_instances
 WHERE "rows" IS NOT NULL
 GROUP BY series_instance_uid, modality, manufacturer_model_name
 HAVING count(pixel_spacing) = 0
+  AND count_if(contains(frame_attributes_vary, 'pixel_spacing')) = 0
 ORDER BY modality, series_instance_uid

@@ -15,6 +15,7 @@ SELECT
   END AS encoding,
   modality,
   count(*) AS files,
+  count_if(source_member_size IS NULL) AS files_of_unknown_size,
   sum(source_member_size) AS bytes,
   count_if(lossy_image_compression = '01') AS lossy
 FROM instances

@@ -40,34 +40,43 @@ def answers(run: Run) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def _cohorts() -> dict[str, list[tuple[Any, ...]]]:
-    march, april, may, june = (date(2024, month, 1) for month in (3, 4, 5, 6))
+    march, april, may, june, september = (date(2024, month, 1) for month in (3, 4, 5, 6, 9))
     return {
         "modality_mix": [
-            ("CT", 3, 4, 14, date(2024, 3, 15), date(2024, 4, 20)),
+            ("CT", 4, 6, 16, date(2024, 3, 15), date(2024, 9, 2)),
             ("MG", 2, 2, 7, date(2024, 6, 10), date(2024, 6, 11)),
+            ("MR", 2, 3, 5, date(2024, 5, 5), date(2024, 9, 1)),
             ("CR", 2, 3, 4, date(2023, 12, 1), date(2024, 8, 1)),
-            ("MR", 1, 2, 4, date(2024, 5, 5), date(2024, 5, 5)),
             ("PT", 1, 1, 2, date(2024, 6, 1), date(2024, 6, 1)),
             ("DX", 1, 1, 1, None, None),
+            ("NM", 1, 1, 1, date(2024, 9, 3), date(2024, 9, 3)),
             ("RTSTRUCT", 1, 1, 1, date(2024, 3, 15), date(2024, 3, 15)),
             ("SEG", 1, 1, 1, date(2024, 3, 15), date(2024, 3, 15)),
+            ("SR", 1, 1, 1, date(2024, 3, 15), date(2024, 3, 15)),
             ("US", 1, 1, 1, None, None),
         ],
         "studies_per_month": [
+            (date(2023, 12, 1), "CR", 2),
             (march, "CT", 1),
             (march, "RTSTRUCT", 1),
             (march, "SEG", 1),
+            (march, "SR", 1),
             (april, "CT", 2),
             (may, "MR", 1),
             (june, "MG", 2),
             (june, "PT", 1),
             (date(2024, 8, 1), "CR", 0),  # its header is cut before the UID of its study
+            (september, "CT", 1),
+            (september, "MR", 1),
+            (september, "NM", 1),
         ],
         "chest_ct_thin_slices": [
-            ("P1", date(2024, 3, 15), "1.2.3.1.1", "1.2.3.1.1.1", 5, 1.0, "B60f", None),
-            ("P2", date(2024, 4, 10), "1.2.3.2.1", "1.2.3.2.1.1", 4, 1.0, "B60f", "Iomeron"),
+            ("P1", date(2024, 3, 15), "1.2.3.1.1", "1.2.3.1.1.1", 5, 1.0, 0, "B60f", None),
+            ("P2", date(2024, 4, 10), "1.2.3.2.1", "1.2.3.2.1.1", 4, 1.0, 0, "B60f", "Iomeron"),
+            ("P14", date(2024, 9, 2), "1.2.3.14.1", "1.2.3.14.1.1", 4, 1.0, 0, "Br64", None),
+            ("P14", date(2024, 9, 2), "1.2.3.14.1", "1.2.3.14.1.2", 3, None, 1, "Br64", None),
         ],
-        "age_at_study": [("F", 0, 1, 1), ("F", 40, 1, 1), ("F", 50, 2, 2), ("F", 60, 2, 2), ("M", 60, 1, 2)],
+        "age_at_study": [("F", 0, 1, 1), ("F", 40, 1, 1), ("F", 50, 3, 3), ("F", 60, 2, 2), ("M", 60, 1, 2)],
         "pet_dose": [
             ("1.2.3.4.1.1", "P4", date(2024, 6, 1), "Fluorine-18", 350.0, 5.0, 109.8, "BQML", "START", "09:00:00", 2)
         ],
@@ -79,11 +88,12 @@ def _cohorts() -> dict[str, list[tuple[Any, ...]]]:
 
 def _equipment() -> dict[str, list[tuple[Any, ...]]]:
     ours, other = "Example Imaging", "Other Maker"
-    march, april = date(2024, 3, 15), date(2024, 4, 10)
+    march, april, september = date(2024, 3, 15), date(2024, 4, 10), date(2024, 9, 2)
     return {
         "scanner_inventory": [
+            (ours, "Example CT 128", "CT-3", "CTC", ["CT"], None, september, september, 2),
             (ours, "Example CT 64", "CT-1", "CTA", ["CT"], ["VA10", "VA10 SP2"], march, april, 3),
-            (ours, "Example MR", "MR-1", None, ["MR"], None, date(2024, 5, 5), date(2024, 5, 5), 2),
+            (ours, "Example MR", "MR-1", None, ["MR"], None, date(2024, 5, 5), date(2024, 9, 1), 3),
             (ours, None, None, None, ["DX"], None, None, None, 1),
             (other, "Other 16", "CT-2", "CTB", ["CT"], None, date(2024, 4, 20), date(2024, 4, 20), 1),
             (other, None, None, None, ["PT"], None, date(2024, 6, 1), date(2024, 6, 1), 1),
@@ -92,14 +102,17 @@ def _equipment() -> dict[str, list[tuple[Any, ...]]]:
             ("CT-1", "Thorax routine", date(2024, 3, 1), 2, 120.0, 100.0, 8.0, None),
             ("CT-1", "Thorax routine", date(2024, 4, 1), 1, 100.0, 140.0, 10.0, 25.0),
             ("CT-2", "Head", date(2024, 4, 1), 1, 120.0, None, 40.0, None),
+            ("CT-3", "Thorax volume", date(2024, 9, 1), 2, 100.0, None, 6.0, None),
         ],
         "ct_dose": [
+            ("CHEST", "Example CT 128", 2, 6.0, 6.0, 6.0),
             ("CHEST", "Example CT 64", 3, 8.0, 10.0, 10.0),
             ("HEAD", "Other 16", 1, 40.0, 40.0, 40.0),
         ],
         "mr_parameters": [
-            (3.0, "dwi", "EP", 6400.0, 98.0, 90.0, 4.0, 1, 3),
-            (3.0, "t1", "SE/IR", 600.0, 9.0, 90.0, 4.0, 1, 1),
+            (3.0, "dwi", "EP", 6400.0, [98.0], 90.0, 4.0, None, 1, 3, 3),
+            (3.0, "t1", "SE/IR", 600.0, [9.0], 90.0, 4.0, None, 1, 1, 1),
+            (3.0, "t2 two echoes", "*me2d2", 2500.0, [20.0, 80.0], None, 3.0, "flip_angle", 1, 1, 4),
         ],
     }
 
@@ -119,6 +132,7 @@ def _header_json() -> dict[str, list[tuple[Any, ...]]]:
             ("RTSTRUCT", "1.2.3.1.1.4.1", "1.2.3.1.1.1", "CT", 7, True),
             ("RTSTRUCT", "1.2.3.1.1.4.1", "1.2.3.99.1.1", None, None, False),
             ("SEG", "1.2.3.1.1.3.1", "1.2.3.1.1.1", "CT", 7, True),
+            ("SR", "1.2.3.1.1.5.1", "1.2.3.1.1.1", "CT", 7, True),
         ],
     }
 
@@ -127,10 +141,15 @@ def _quality() -> dict[str, list[tuple[Any, ...]]]:
     no_day = "no such day in the calendar"
     first, second = f"{B}hospital_a/ct/P1/0.dcm", f"{B}hospital_a/ct/P1/1.dcm"
     return {
-        "slice_spacing": [("1.2.3.2.1.1", "CT", 4, 1.0, 2.0, 1)],
+        "slice_spacing": [
+            ("1.2.3.2.1.1", "CT", 4, 1.0, 2.0, 1, 0),
+            ("1.2.3.2.2.1", "MR", 0, None, None, None, 3),
+            ("1.2.3.2.2.2", "MR", 0, None, None, None, 1),
+            ("1.2.3.4.1.1", "PT", 0, None, None, None, 2),
+        ],
         "duplicate_instances": [
-            ("1.2.3.1.1.1.1", 2, True, _size("hospital_a/ct/P1/0.dcm"), [first, f"{B}import/copies/0.dcm"]),
-            ("1.2.3.1.1.1.2", 2, False, _size("hospital_a/ct/P1/1.dcm"), [second, f"{B}import/copies/1.dcm"]),
+            ("1.2.3.1.1.1.1", 2, True, _size("hospital_a/ct/P1/0.dcm"), 0, [first, f"{B}import/copies/0.dcm"]),
+            ("1.2.3.1.1.1.2", 2, False, _size("hospital_a/ct/P1/1.dcm"), 0, [second, f"{B}import/copies/1.dcm"]),
         ],
         "missing_study_dates": [("DX", "Example Imaging", no_day, 1, 1, 0), ("US", None, "absent", 1, 1, 1)],
         "series_without_pixel_spacing": [
@@ -140,24 +159,28 @@ def _quality() -> dict[str, list[tuple[Any, ...]]]:
             ("1.2.3.8.1.1", "DX", None, 1, 1, 0, 0),
             ("1.2.3.5.1.1", "MG", None, 4, 4, 0, 0),
             ("1.2.3.6.1.1", "MG", None, 3, 3, 0, 0),
+            ("1.2.3.15.1.1", "NM", None, 1, 0, 0, 0),
             ("1.2.3.7.1.1", "US", None, 1, 0, 0, 0),
         ],
         "invalid_values": [
             ("ContentDate", no_day, "Example Imaging", 1),
+            ("PatientAge", "an age over 150 years; not derived", None, 1),
             ("StudyDate", no_day, "Example Imaging", 1),
         ],
         "patients_with_many_ids": [("Doe^Jane", date(1962, 7, 4), "F", ["P1", "X9"], 2)],
         "uids_of_two_patients": [("1.2.3.10.1", ["P10", "P11"], 2, 2)],
         "cut_headers": [("TRUNCATED", f"{B}import/cut/", 1, ["CR"])],
         "identifying_instances": [
-            ("CT", 14, 14, 0, 0, 14, 11, 0),
+            ("CT", 16, 16, 0, 0, 16, 11, 0),
             ("MG", 7, 7, 0, 0, 7, 0, 0),
-            ("MR", 4, 4, 0, 0, 4, 4, 0),
+            ("MR", 5, 5, 0, 0, 5, 4, 0),
             ("CR", 4, 2, 0, 0, 4, 1, 0),
             ("PT", 2, 2, 0, 0, 2, 0, 0),
             ("DX", 1, 1, 0, 0, 1, 0, 0),
+            ("NM", 1, 1, 0, 0, 1, 0, 0),
             ("RTSTRUCT", 1, 1, 0, 0, 1, 1, 0),
             ("SEG", 1, 1, 0, 0, 1, 1, 0),
+            ("SR", 1, 1, 0, 0, 1, 1, 0),
             ("US", 1, 1, 1, 0, 1, 0, 0),
         ],
     }
@@ -168,11 +191,16 @@ def _storage() -> dict[str, list[tuple[Any, ...]]]:
     for modality, syntax, size in _instances():
         sizes[modality].append(size)
         sizes[syntax, modality].append(size)
-    of = {modality: sizes[modality] for modality in ("CT", "MG", "CR", "MR", "PT", "DX", "RTSTRUCT", "SEG", "US")}
+    of = {modality: sizes[modality] for modality in ("CT", "MG", "CR", "MR", "PT", "DX", "RTSTRUCT", "SEG", "SR", "US")}
     everything = sum(map(sum, of.values()))
     by_size = sorted(of.items(), key=lambda one: -sum(one[1]))
-    plain = ("CR", "CT", "DX", "MR", "PT", "RTSTRUCT", "SEG")
-    head = next(file for file in files() if file.key.endswith("head.zip"))
+
+    def uncompressed(modality: str) -> tuple[Any, ...]:
+        of_one = sizes[NORMAL, modality]
+        return (NORMAL, "uncompressed", modality, len(of_one), 0, sum(of_one), 0)
+
+    before_nm, after_nm = ("CR", "CT", "DX", "MR"), ("PT", "RTSTRUCT", "SEG", "SR")
+    head, bones = (next(file for file in files() if file.key.endswith(name)) for name in ("head.zip", "bones.dcm.gz"))
     slices = [f"hospital_a/ct/P1/{n}.dcm" for n in range(5)]
     slices[1] = "import/copies/1.dcm"  # the newest of two
     slices += [f"hospital_a/ct/P2/{n}.dcm" for n in range(1, 5)]
@@ -182,19 +210,32 @@ def _storage() -> dict[str, list[tuple[Any, ...]]]:
             (
                 one,
                 len(all_),
+                0,
                 sum(all_),
                 int(sum(all_) / len(all_) + 0.5),
                 max(all_),
                 round(100 * sum(all_) / everything, 1),
             )
             for one, all_ in by_size
-        ],
+        ]
+        + [("NM", 1, 1, None, None, None, None)],
         "transfer_syntaxes": [
-            *((NORMAL, "uncompressed", one, len(sizes[NORMAL, one]), sum(sizes[NORMAL, one]), 0) for one in plain),
-            (JPEG, "JPEG", "US", 1, sum(sizes[JPEG, "US"]), 1),
-            (J2K, "JPEG 2000", "MG", 7, sum(sizes[J2K, "MG"]), 0),
+            *(
+                (NORMAL, "uncompressed", one, len(sizes[NORMAL, one]), 0, sum(sizes[NORMAL, one]), 0)
+                for one in before_nm
+            ),
+            (NORMAL, "uncompressed", "NM", 1, 1, None, 0),
+            *(
+                (NORMAL, "uncompressed", one, len(sizes[NORMAL, one]), 0, sum(sizes[NORMAL, one]), 0)
+                for one in after_nm
+            ),
+            (JPEG, "JPEG", "US", 1, 0, sum(sizes[JPEG, "US"]), 1),
+            (J2K, "JPEG 2000", "MG", 7, 0, sum(sizes[J2K, "MG"]), 0),
         ],
-        "archives": [(f"{B}{head.key}", len(head.content), 3, sum(len(one) for one in _members(head)), 1)],
+        "archives": [
+            (f"{B}{head.key}", len(head.content), 3, 0, sum(len(one) for one in _members(head)), 1),
+            (f"{B}{bones.key}", len(bones.content), 1, 1, None, 0),
+        ],
         "pixel_data_places": [
             (number, f"{B}{key}", _size(key) - 128, 128, False, 8, 8, 16)
             for number, key in zip(numbers, slices, strict=True)
@@ -219,7 +260,7 @@ def _operation(run: Run) -> dict[str, list[tuple[Any, ...]]]:
     return {
         "failures_by_prefix": [(f"{B}{prefix}", code, severity, 1, 1, run.began) for prefix, code, severity in faults],
         "ingest_lag": [(run.run_id, run.began, len(listed), hours, hours, hours)],
-        "runs": [(run.run_id, run.began, len(listed), sum(len(one.content) for one in listed), 37, 6, 1)],
+        "runs": [(run.run_id, run.began, len(listed), sum(len(one.content) for one in listed), 42, 6, 1)],
         "objects_to_retry": [(f"{B}{DENIED}", _size(DENIED), "ACCESS_DENIED", denied, run.began)],
     }
 
@@ -235,10 +276,10 @@ def _members(file: File) -> list[bytes]:
 
 
 def _instances() -> Iterator[tuple[str, str, int]]:
-    """Modality, transfer syntax and size of each instance, as pydicom reads them."""
+    """Modality, transfer syntax and size of each instance, as pydicom reads them; not of the one of unknown size."""
     unread = {DENIED, "import/cut/early.dcm", "import/cut/empty.dcm", "import/notes.txt"}
     for file in files():
-        if file.key in unread or file.key.endswith("broken.zip"):
+        if file.key in unread or file.key.endswith(("broken.zip", ".gz")):
             continue
         for content in _members(file) if file.key.endswith("head.zip") else [file.content]:
             header = dcmread(io.BytesIO(content), specific_tags=["Modality"], stop_before_pixels=True)

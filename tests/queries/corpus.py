@@ -5,6 +5,7 @@ UIDs show where an instance belongs: ``1.2.3.<patient>.<study>.<series>.<number>
 
 from __future__ import annotations
 
+import gzip
 import io
 import zipfile
 from collections.abc import Iterator
@@ -34,9 +35,12 @@ SOP_CLASSES = {
     "MR": "1.2.840.10008.5.1.4.1.1.4",
     "US": "1.2.840.10008.5.1.4.1.1.6.1",
     "SEG": "1.2.840.10008.5.1.4.1.1.66.4",
+    "NM": "1.2.840.10008.5.1.4.1.1.20",
     "PT": "1.2.840.10008.5.1.4.1.1.128",
     "RTSTRUCT": "1.2.840.10008.5.1.4.1.1.481.3",
+    "SR": "1.2.840.10008.5.1.4.1.1.88.22",
 }
+ENHANCED_CT, ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.4.1"
 
 JANE = {"PatientID": "P1", "PatientName": "Doe^Jane", "PatientBirthDate": "19620704", "PatientSex": "F"}
 JANE_ELSEWHERE = JANE | {"PatientID": "X9"}
@@ -48,6 +52,9 @@ DORA = {"PatientID": "P6", "PatientName": "Doe^Dora", "PatientSex": "F", "Patien
 MAX = {"PatientID": "P7", "PatientName": "Moe^Max", "PatientSex": "M"}
 LEO = {"PatientID": "P8", "PatientName": "Loe^Leo", "PatientSex": "M", "PatientAge": "OLD"}
 TWIN = {"PatientID": "P10", "PatientName": "Twin^Two", "PatientSex": "O"}
+KIM = {"PatientID": "P13", "PatientName": "Koe^Kim", "PatientSex": "O"}
+RITA = {"PatientID": "P14", "PatientName": "Roe^Rita", "PatientSex": "F", "PatientAge": "050Y"}
+SAGE = {"PatientID": "P15", "PatientName": "Soe^Sage", "PatientSex": "M", "PatientAge": "199Y"}
 OTHER_TWIN = {"PatientID": "P11", "PatientName": "Twin^One", "PatientSex": "O"}
 
 CT_1 = {
@@ -82,7 +89,8 @@ class File:
 
 def files() -> list[File]:
     """Return the bucket's objects."""
-    return [*_thorax(), *_head(), *_brain(), *_pet(), *_breast(), *_plain(), *_derived(), *_twice(), *_unreadable()]
+    whole = [*_thorax(), *_head(), *_brain(), *_enhanced(), *_pet(), *_breast(), *_plain(), *_derived(), *_twice()]
+    return [*whole, *_unreadable()]
 
 
 def replaced() -> File:
@@ -134,6 +142,66 @@ def _brain() -> Iterator[File]:
     yield File("hospital_a/mr/P2/t1.dcm", dicom("MR", "2.2.2", 1, **t1))
 
 
+def _enhanced() -> Iterator[File]:
+    """Enhanced objects, whose spacing and times are in functional groups.
+
+    An MR of two slices, each with two echoes; a thorax in one file; and one whose frames differ in thickness and
+    spacing.
+    """
+    axial = {"PlaneOrientationSequence": {"ImageOrientationPatient": ["1", "0", "0", "0", "1", "0"]}}
+    study = KIM | MR_1 | {"StudyDate": "20240901", "ProtocolName": "t2 two echoes", "PulseSequenceName": "*me2d2"}
+    study = {key: value for key, value in study.items() if key not in GROUPED}
+    shared = axial | {"PixelMeasuresSequence": {"PixelSpacing": ["1", "1"], "SliceThickness": "3"}}
+    frames = [
+        {
+            "PlanePositionSequence": {"ImagePositionPatient": ["0", "0", str(z)]},
+            "MREchoSequence": {"EffectiveEchoTime": echo},
+            "MRTimingAndRelatedParametersSequence": {"RepetitionTime": "2500", "FlipAngle": flip},
+        }
+        for z in (0, 3)
+        for echo, flip in ((20.0, "90"), (80.0, "120"))
+    ]
+    image = _multi_frame(ENHANCED_MR, shared, frames)
+    yield File("hospital_a/mr/P13/1.dcm", dicom("MR", "13.1.1", 1, **study | image))
+    scanner = {"ManufacturerModelName": "Example CT 128", "DeviceSerialNumber": "CT-3", "StationName": "CTC"}
+    study = RITA | CT_1 | scanner | THORAX | {"StudyDate": "20240902", "ProtocolName": "Thorax volume"}
+    study = {key: value for key, value in study.items() if key not in GROUPED}
+    shared = axial | {
+        "CTXRayDetailsSequence": {"KVP": "100"},
+        "CTExposureSequence": {"CTDIvol": 6.0},
+        "CTReconstructionSequence": {"ConvolutionKernel": "Br64"},
+    }
+    thin = {"PixelMeasuresSequence": {"PixelSpacing": ["0.6", "0.6"], "SliceThickness": "1"}}
+    frames = [{"PlanePositionSequence": {"ImagePositionPatient": ["0", "0", str(z)]}} for z in range(4)]
+    image = _multi_frame(ENHANCED_CT, shared | thin, frames)
+    yield File("hospital_a/ct/P14/1.dcm", dicom("CT", "14.1.1", 1, **study | image))
+    frames = [
+        frame | {"PixelMeasuresSequence": {"PixelSpacing": [spacing, spacing], "SliceThickness": thickness}}
+        for frame, spacing, thickness in zip(frames, ("0.6", "0.6", "0.7"), ("1", "1", "3"), strict=False)
+    ]
+    image = _multi_frame(ENHANCED_CT, shared, frames)
+    yield File("hospital_a/ct/P14/2.dcm", dicom("CT", "14.1.2", 1, **study | image))
+
+
+GROUPED = {"PixelSpacing", "SliceThickness", "FlipAngle", "ScanningSequence", "ImageOrientationPatient", "KVP",
+           "ConvolutionKernel"}  # fmt: skip
+"""Attributes that enhanced objects have in functional groups, or not at all."""
+
+
+def _multi_frame(sop_class: str, shared: dict[str, Any], frames: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what an enhanced object has beside the attributes of its study."""
+    return {
+        "SOPClassUID": sop_class, "NumberOfFrames": len(frames), "PixelData": bytes(128 * len(frames)),
+        "SharedFunctionalGroupsSequence": [_groups(shared)],
+        "PerFrameFunctionalGroupsSequence": [_groups(frame) for frame in frames],
+    }  # fmt: skip
+
+
+def _groups(sequences: dict[str, dict[str, Any]]) -> Dataset:
+    """Return an item of functional groups: sequences of one item each."""
+    return _filled({keyword: [_filled(item)] for keyword, item in sequences.items()})
+
+
 def _pet() -> Iterator[File]:
     nuclide = Dataset()
     nuclide.CodeValue, nuclide.CodingSchemeDesignator, nuclide.CodeMeaning = "C-111A1", "SRT", "Fluorine-18"
@@ -160,20 +228,29 @@ def _breast() -> Iterator[File]:
 
 
 def _plain() -> Iterator[File]:
-    """An ultrasound without a date, a radiograph with one that is none, two patients of one study UID."""
+    """An ultrasound without a date, a radiograph with one that is none, two patients of one study UID.
+
+    And a scan in a gzip, which doesn't state its size, of a man of 199 years.
+    """
     lossy = {"LossyImageCompression": "01", "BurnedInAnnotation": "YES", "SeriesDate": "20240701"}
     yield File("hospital_b/us/1.dcm", dicom("US", "7.1.1", 1, syntax=JPEG, **MAX | lossy))
     broken = {"StudyDate": "20240230", "ImagerPixelSpacing": ["0.2", "0.2"], "Manufacturer": "Example Imaging",
               "ContentDate": "20241301"}  # fmt: skip
     yield File("hospital_a/dx/1.dcm", dicom("DX", "8.1.1", 1, **LEO | broken))
     yield File("hospital_c/cr/jane.dcm", dicom("CR", "9.1.1", 1, **JANE_ELSEWHERE | {"StudyDate": "20231201"}))
+    bone_scan = dicom("NM", "15.1.1", 1, **SAGE | {"StudyDate": "20240903"})
+    yield File("hospital_b/archives/bones.dcm.gz", gzip.compress(bone_scan, mtime=0))
     for series, patient in ((1, TWIN), (2, OTHER_TWIN)):
         values = patient | {"StudyDate": "20231202", "PatientIdentityRemoved": "YES"}
         yield File(f"hospital_c/cr/twin{series}.dcm", dicom("CR", f"10.1.{series}", 1, **values))
 
 
 def _derived() -> Iterator[File]:
-    """Two segments and a structure set on Jane's thin slices; the structure set also refers to a series elsewhere."""
+    """Two segments, a structure set and a report on Jane's thin slices; the structure set also names another series.
+
+    Each names its series where an object of its kind does: the structure set below its frame of reference, the report
+    below the study that is its evidence.
+    """
     here, elsewhere = Dataset(), Dataset()
     here.SeriesInstanceUID, elsewhere.SeriesInstanceUID = "1.2.3.1.1.1", "1.2.3.99.1.1"
     segments = []
@@ -186,8 +263,13 @@ def _derived() -> Iterator[File]:
     study = JANE | {"StudyDate": "20240315"}
     values = {"SegmentSequence": segments, "ReferencedSeriesSequence": [here], "PixelSpacing": ["0.7", "0.7"]}
     yield File("hospital_a/ct/P1/seg.dcm", dicom("SEG", "1.1.3", 1, **study | values))
-    links = {"ReferencedSeriesSequence": [here, elsewhere], "PixelData": None}
+    of_study = _filled({"ReferencedSOPInstanceUID": "1.2.3.1.1", "RTReferencedSeriesSequence": [here, elsewhere]})
+    frame = _filled({"FrameOfReferenceUID": "1.2.3.1.9", "RTReferencedStudySequence": [of_study]})
+    links = {"ReferencedFrameOfReferenceSequence": [frame], "PixelData": None}
     yield File("hospital_a/ct/P1/rtstruct.dcm", dicom("RTSTRUCT", "1.1.4", 1, **study | links))
+    of_study = _filled({"StudyInstanceUID": "1.2.3.1.1", "ReferencedSeriesSequence": [here]})
+    evidence = {"CurrentRequestedProcedureEvidenceSequence": [of_study], "PixelData": None}
+    yield File("hospital_a/ct/P1/report.dcm", dicom("SR", "1.1.5", 1, **study | evidence))
 
 
 def _twice() -> Iterator[File]:
@@ -216,9 +298,18 @@ def dicom(modality: str, series: str, number: int, *, syntax: str = EXPLICIT, **
     return encoded(dataset(modality, series, number, **values), syntax)
 
 
+def _filled(values: dict[str, Any]) -> Dataset:
+    """Return a data set, or an item, with values that may be invalid."""
+    made = Dataset()
+    for keyword, value in values.items():
+        tag = tag_for_keyword(keyword)
+        assert tag is not None, keyword
+        made.add(DataElement(tag, dictionary_VR(tag), value, validation_mode=IGNORE))
+    return made
+
+
 def dataset(modality: str, series: str, number: int, **values: Any) -> Dataset:
     """Return a header with a picture of eight by eight."""
-    header = Dataset()
     picture = {
         "Rows": 8, "Columns": 8, "BitsAllocated": 16, "BitsStored": 12, "HighBit": 11, "SamplesPerPixel": 1,
         "PixelRepresentation": 0, "PhotometricInterpretation": "MONOCHROME2", "PixelData": bytes(128),
@@ -229,12 +320,7 @@ def dataset(modality: str, series: str, number: int, **values: Any) -> Dataset:
         "Modality": modality, "InstanceNumber": number,
     }  # fmt: skip
     values = (picture if values.get("PixelData", b"") is not None else {}) | uids | values
-    for keyword, value in values.items():
-        if value is not None:
-            tag = tag_for_keyword(keyword)
-            assert tag is not None, keyword
-            header.add(DataElement(tag, dictionary_VR(tag), value, validation_mode=IGNORE))  # some are to be invalid
-    return header
+    return _filled({keyword: value for keyword, value in values.items() if value is not None})
 
 
 def encoded(header: Dataset, syntax: str = EXPLICIT) -> bytes:
