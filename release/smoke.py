@@ -32,7 +32,7 @@ __all__ = ["Check", "main"]
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "sample_dcm"
 
-_EXPECTED = json.loads((SAMPLE / "expected.json").read_text(encoding="utf-8"))
+_EXPECTED = json.loads((ROOT / "release" / "sample" / "expected.json").read_text(encoding="utf-8"))
 _ACTIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 _POLL, _RUN_SECONDS, _LOG_SECONDS, _ROLE_SECONDS = 15.0, 2400.0, 300.0, 120.0
 """Seconds between requests for the state of a run; at most for a run, for its log lines, and until a role is usable."""

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pyspark
 
+from tests.sample import EXPECTED
+
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "sample_dcm"
 SCRIPTS = Path(sys.executable).parent
@@ -56,6 +58,5 @@ def java() -> dict[str, str]:
 def assert_report_is_complete(path: Path, **fields: object) -> None:
     """Assert that a run read every sample file, and that these fields of its report have these values."""
     report = json.loads(path.read_text())
-    wanted = json.loads((SAMPLE / "expected.json").read_text())
-    assert (report["instances"], report["failures"]) == (wanted["instances"], wanted["failures"])
+    assert (report["instances"], report["failures"]) == (EXPECTED["instances"], EXPECTED["failures"])
     assert {name: report[name] for name in fields} == fields

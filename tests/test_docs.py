@@ -137,7 +137,7 @@ def test_the_readme_explains_every_failure_code_with_its_severity(code: FailureC
     assert ("tried again" in row.group(1)) == code.is_curable
 
 
-ROOMS = "dicom_udf|glue_jobs|tests|docs|benchmarks|sample_dcm|queries|terraform"
+ROOMS = "dicom_udf|glue_jobs|release|tests|docs|benchmarks|sample_dcm|queries|terraform"
 PATHS = sorted({path for page in PAGES for path in re.findall(rf"`((?:{ROOMS})/[\w./-]*)`", prose(page))})
 
 

@@ -16,6 +16,7 @@ from dicom_udf import tasks
 from dicom_udf.config import IngestConfig, LakeLocation
 from dicom_udf.lake.tables import connect_lake
 from dicom_udf.pipeline import ingest
+from tests.sample import EXPECTED
 
 pytestmark = pytest.mark.spark
 
@@ -23,7 +24,7 @@ SAMPLE = Path(__file__).parents[1] / "sample_dcm"
 
 
 def copy_sample(folder):
-    shutil.copytree(SAMPLE, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(SAMPLE, folder / "source")
 
 
 @pytest.fixture(scope="module")
@@ -87,18 +88,17 @@ def snapshots(lake):
 
 
 def test_every_file_of_the_sample_is_in_exactly_one_place(first, lake, source):
-    expected = json.loads((source / "expected.json").read_text())
     report = first
     found = {
         row["source_uri"].removeprefix(f"file://{source}/"): (row["instances"], row["failures"])
         for row in lake().table("objects").collect()
     }
     assert found == {
-        name: (counts["instances"], sum(counts["failures"].values())) for name, counts in expected["files"].items()
+        name: (counts["instances"], sum(counts["failures"].values())) for name, counts in EXPECTED["files"].items()
     }
-    assert report.failures == expected["failures"]
-    assert report.instances == lake().table("instances").count() == expected["instances"]
-    assert Counter(row["code"] for row in lake().table("failures").collect()) == expected["failures"]
+    assert report.failures == EXPECTED["failures"]
+    assert report.instances == lake().table("instances").count() == EXPECTED["instances"]
+    assert Counter(row["code"] for row in lake().table("failures").collect()) == EXPECTED["failures"]
 
 
 def test_a_second_run_opens_nothing_and_makes_no_snapshot(first, run, lake, source):
@@ -190,11 +190,10 @@ def test_a_worker_killed_amid_its_task_costs_a_retry_and_no_row(run, lake, sourc
 
     monkeypatch.setattr(stage, "_read_tasks", dying)
     monkeypatch.setattr(tasks, "LEAST_COST", 1)  # several tasks
-    expected = json.loads((source / "expected.json").read_text())
     report = run()
-    assert (report.instances, report.failures) == (expected["instances"], expected["failures"])
+    assert (report.instances, report.failures) == (EXPECTED["instances"], EXPECTED["failures"])
     assert report.objects_read == report.objects_listed
-    assert lake().table("instances").count() == expected["instances"]
+    assert lake().table("instances").count() == EXPECTED["instances"]
 
 
 def test_a_reader_sees_the_old_table_or_the_new_one(first, run, folder, monkeypatch, source):

@@ -16,6 +16,7 @@ from dicom_udf.config import IngestConfig, LakeLocation
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.lake.tables import connect_lake
 from dicom_udf.pipeline import ingest
+from tests.sample import EXPECTED
 from tests.servers.proxy import proxy
 from tests.servers.rules import EXPIRED_TOKEN, Rule
 from tests.servers.s3 import moto_s3
@@ -60,15 +61,14 @@ def ledger(tmp_path):
 
 
 def test_the_sample_in_s3_gives_what_it_gives_on_disk(run, client, tmp_path):
-    expected = json.loads((SAMPLE / "expected.json").read_text())
-    for name in expected["files"]:
+    for name in EXPECTED["files"]:
         client.put_object(Bucket="source", Key=f"in/{name}", Body=(SAMPLE / name).read_bytes())
     report = run(source="s3://source/in")
-    assert (report.instances, report.failures) == (expected["instances"], expected["failures"])
+    assert (report.instances, report.failures) == (EXPECTED["instances"], EXPECTED["failures"])
     assert report.requests >= report.objects_read - 1  # an empty object needs none
     assert report.bytes_read > 0
     again = run(source="s3://source/in")
-    assert (again.objects_unchanged, again.objects_read, again.requests) == (len(expected["files"]), 0, 0)
+    assert (again.objects_unchanged, again.objects_read, again.requests) == (len(EXPECTED["files"]), 0, 0)
 
 
 def test_patterns_bound_what_is_read_and_what_counts_as_deleted(run, client, tmp_path):

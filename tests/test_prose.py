@@ -19,7 +19,7 @@ import pytest
 from dicom_udf.config import parse_command
 
 ROOT = Path(__file__).parent.parent
-CODE = ("dicom_udf", "glue_jobs", "release", "benchmarks", "sample_dcm")
+CODE = ("dicom_udf", "glue_jobs", "release", "benchmarks")
 NOT_PAGES = {"lake", "build", "dist"}
 
 

@@ -26,6 +26,7 @@ from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.scan_worker import SCAN_SCHEMA, Worker
 from dicom_udf.sources import ObjectRef, S3Access
 from dicom_udf.tasks import Item, ReadSettings, Stamp
+from tests.sample import EXPECTED
 from tests.servers.s3 import moto_s3
 
 SAMPLE = Path("sample_dcm")
@@ -53,7 +54,7 @@ def test_a_scan_has_the_rows_of_instances_and_failures():
     table = dicom_udf.scan(SAMPLE).read_all()
     rows = table.to_pylist()
     assert table.schema == SCAN_SCHEMA
-    assert len([row for row in rows if row["failure_code"] is None]) == 40
+    assert len([row for row in rows if row["failure_code"] is None]) == EXPECTED["instances"]
     failed = next(row for row in rows if row["source_uri"].endswith("empty.dcm"))
     assert (failed["failure_code"], failed["failure_severity"]) == ("EMPTY_OBJECT", "fault")
     assert (failed["header"], failed["study_date"]) == (None, None)
@@ -177,9 +178,9 @@ def test_a_file_holds_the_rows_in_the_form_of_its_ending(tmp_path, capsys, form)
     status, out, err = run_scan(capsys, str(SAMPLE), "--output", str(output))
     assert (status, err) == (0, "")
     counted = [
-        "instances 40",
-        "failures 17",
-        "NOT_DICOM 10 skipped",
+        "instances 52",
+        "failures 12",
+        "NOT_DICOM 5 skipped",
         "CORRUPT_ARCHIVE 2 fault",
         "DICOMDIR 2 skipped",
         "TRUNCATED 2 fault",
@@ -187,7 +188,7 @@ def test_a_file_holds_the_rows_in_the_form_of_its_ending(tmp_path, capsys, form)
     ]
     assert [re.sub(r" in [\d.]+ s$", "", " ".join(line.split())) for line in out.splitlines()] == counted
     found = duckdb.sql(f"SELECT count(*), count(failure_code), count(study_date) FROM '{output}'").fetchall()
-    assert found == [(57, 17, 40)]
+    assert found == [(64, 12, 52)]
     assert list(tmp_path.iterdir()) == [output]
 
 

@@ -61,7 +61,7 @@ _CHANCE = re.compile(
     r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?= UTC)"  # its time
     r"|(?:[\d,]+ headers/s )?in (?:[\d.]+ s|\d+ min \d\d s)"
     r"|(?<=on disk)\s+[\d.]+ [kMG]?B"
-    r"|(?<=, )[\d.,]+ [kMG]?B$",  # bytes read: the sample's pages and scripts are among its files
+    r"|(?<=, )[\d.,]+ [kMG]?B$",  # bytes read
     re.MULTILINE,
 )
 
@@ -116,7 +116,7 @@ def demo_folder() -> Iterator[Path]:
         folder = Path(name)
         (folder / "empty").mkdir()
         # Links to the sample are not enough: an object's URI is its real path.
-        shutil.copytree(ROOT / "sample_dcm", folder / "sample_dcm", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "sample_dcm", folder / "sample_dcm")
         yield folder
 
 

@@ -23,6 +23,7 @@ from dicom_udf.lake.promotion import promote
 from dicom_udf.lake.tables import connect_lake
 from dicom_udf.pipeline import ingest
 from tests.queries.corpus import dicom
+from tests.sample import EXPECTED as OF_SAMPLE
 from tests.servers.s3 import NO_VERSITYGW, S3Server, find_versitygw, moto_server, versitygw
 from tests.servers.trino import NO_TRINO, find_trino, trino
 
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.spark
 SAMPLE = Path(__file__).parents[2] / "sample_dcm"
 TABLES = ("instances", "failures", "objects")
 KEY = ("source_uri", "source_member", "code")
-IN_SAMPLE = 40
+IN_SAMPLE = OF_SAMPLE["instances"]
 """Instances of the sample files."""
 
 Rows = list[dict[str, Any]]

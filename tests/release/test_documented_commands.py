@@ -25,10 +25,11 @@ from dicom_udf.config.arguments import PLATFORM_ARGUMENTS
 from dicom_udf.lake.session import AWS_PACKAGE, ICEBERG_PACKAGE
 from tests.glue_command_line import RUN_ID, glue_command_line
 from tests.job_process import ROOT, SAMPLE, SPARK_SUBMIT, platform, run
+from tests.sample import EXPECTED
 from tests.servers.s3 import S3Server, moto_server
 
 PAGES = ROOT / "docs" / "how_to"
-INSTANCES = json.loads((SAMPLE / "expected.json").read_text())["instances"]
+INSTANCES = EXPECTED["instances"]
 EMR, GLUE = PAGES / "emr.md", PAGES / "glue.md"
 
 

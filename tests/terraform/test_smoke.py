@@ -26,13 +26,14 @@ from release import smoke
 from release.archives import Entry, write_zip
 from release.make_dist import WAKER
 from release.smoke import Check, main
+from tests.sample import EXPECTED
 from tests.servers.s3 import S3Server, moto_server
 from tests.terraform import program
 from tests.terraform.account import moto_process
 from tests.terraform.program import MOTO_GAPS, NO_TERRAFORM, ROOT, copy_project, find_terraform
 
 REGION = "eu-central-1"
-INSTANCES = json.loads((ROOT / "sample_dcm" / "expected.json").read_text())["instances"]
+INSTANCES = EXPECTED["instances"]
 
 
 def enter(server: S3Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> S3Server:

@@ -10,10 +10,29 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["Header", "ct", "dx", "instance", "mg", "mr", "pixels", "pt", "rtstruct", "seg", "sm", "sr", "uid", "us"]
+__all__ = [
+    "Header",
+    "ct",
+    "dx",
+    "enhanced_ct",
+    "enhanced_mr",
+    "instance",
+    "mg",
+    "mr",
+    "mr_over_time",
+    "pixels",
+    "pt",
+    "reference",
+    "rtstruct",
+    "seg",
+    "sm",
+    "sr",
+    "uid",
+    "us",
+]
 
-
-Header = dict[str | int, Any]
+Header = dict[Any, Any]
+"""Values by keyword; those of private elements by tag, with their VR."""
 
 _SOP_CLASSES = {
     "CR": "1.2.840.10008.5.1.4.1.1.1",
@@ -31,6 +50,7 @@ _SOP_CLASSES = {
     "PT": "1.2.840.10008.5.1.4.1.1.128",
     "RTSTRUCT": "1.2.840.10008.5.1.4.1.1.481.3",
 }
+_ENHANCED_CT, _ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.4.1"
 
 
 def uid(name: str) -> str:
@@ -38,12 +58,12 @@ def uid(name: str) -> str:
     return f"2.25.{uuid.uuid5(uuid.NAMESPACE_URL, f'dicom-lake/sample/{name}').int}"
 
 
-def code(value: str, scheme: str, meaning: str, **more: object) -> list[Header]:
+def code(value: str, scheme: str, meaning: str, **more: Any) -> list[Header]:
     """Return a code sequence of one item."""
     return [{"CodeValue": value, "CodingSchemeDesignator": scheme, "CodeMeaning": meaning, **more}]
 
 
-def instance(study: Header, modality: str, series: int, number: int, **attributes: object) -> Header:
+def instance(study: Header, modality: str, series: int, number: int, **attributes: Any) -> Header:
     """Return the header of one instance of a study, its UIDs made from patient, series and instance number."""
     key = f"{study['PatientID']}/{study['StudyID']}/{series}"
     return {
@@ -60,7 +80,19 @@ def instance(study: Header, modality: str, series: int, number: int, **attribute
     }
 
 
-def pixels(bits: int = 16, *, rows: int = 8, columns: int = 8, samples: int = 1, frames: int = 1) -> Header:
+def reference(of: Header, modality: str, series: int, instances: int) -> Header:
+    """Return an item of ReferencedSeriesSequence: a series of the same study, and its instances."""
+    made = [instance(of, modality, series, n) for n in range(1, instances + 1)]
+    return {
+        "SeriesInstanceUID": made[0]["SeriesInstanceUID"],
+        "ReferencedInstanceSequence": [
+            {"ReferencedSOPClassUID": one["SOPClassUID"], "ReferencedSOPInstanceUID": one["SOPInstanceUID"]}
+            for one in made
+        ],
+    }
+
+
+def pixels(bits: int = 16, *, rows: int = 8, columns: int = 8, samples: int = 1, frames: int = 1) -> dict[str, Any]:
     """Return an image pixel module whose picture is a ramp."""
     count = rows * columns * samples * frames
     value = (
@@ -68,7 +100,7 @@ def pixels(bits: int = 16, *, rows: int = 8, columns: int = 8, samples: int = 1,
         if bits > 8
         else bytes(i % 256 for i in range(count))
     )
-    header: Header = {
+    header: dict[str, Any] = {
         "SamplesPerPixel": samples,
         "PhotometricInterpretation": "RGB" if samples == 3 else "MONOCHROME2",
         "Rows": rows,
@@ -86,7 +118,7 @@ def pixels(bits: int = 16, *, rows: int = 8, columns: int = 8, samples: int = 1,
     return header
 
 
-def ct(of: Header, slices: int, *, series: int = 2, kernel: str = "B30f", **attributes: object) -> Iterator[Header]:
+def ct(of: Header, slices: int, *, series: int = 2, kernel: str = "B30f", **attributes: Any) -> Iterator[Header]:
     """Yield the slices of an axial CT series."""
     for n in range(1, slices + 1):
         yield instance(
@@ -105,7 +137,7 @@ def ct(of: Header, slices: int, *, series: int = 2, kernel: str = "B30f", **attr
         )  # fmt: skip
 
 
-def mr(of: Header, b_values: tuple[int, ...], **attributes: object) -> Iterator[Header]:
+def mr(of: Header, b_values: tuple[int, ...], **attributes: Any) -> Iterator[Header]:
     """Yield one MR image per diffusion b-value, with a private block."""
     for n, b_value in enumerate(b_values, start=1):
         yield instance(
@@ -123,6 +155,94 @@ def mr(of: Header, b_values: tuple[int, ...], **attributes: object) -> Iterator[
             0x00291001: ("DS", [0.25 * n, -0.5, 1.0]),
             0x00291002: ("SQ", [{0x00290010: ("LO", "DICOM LAKE SAMPLE 1.0"), 0x00291003: ("LO", "gradient")}]),
         }  # fmt: skip
+
+
+def mr_over_time(of: Header, slices: int, times: int) -> Iterator[Header]:
+    """Yield a 4D series: each slice at each time, an instance each."""
+    for n in range(slices * times):
+        time, place = divmod(n, slices)
+        yield instance(
+            of, "MR", 6, n + 1, SeriesDescription="perfusion", ManufacturerModelName="Example MR 3T",
+            MagneticFieldStrength=3, ImageType=["ORIGINAL", "PRIMARY", "PERFUSION", "NONE"], ScanningSequence="EP",
+            SequenceVariant="SK", MRAcquisitionType="2D", RepetitionTime=1500, EchoTime=30, FlipAngle=70,
+            ProtocolName="perfusion", TemporalPositionIdentifier=time + 1, NumberOfTemporalPositions=times,
+            TemporalResolution=1500, AcquisitionDate=of["StudyDate"], AcquisitionTime=f"1030{1.5 * time:06.3f}",
+            AcquisitionNumber=time + 1, SliceThickness=4, SpacingBetweenSlices=5, PatientPosition="HFS",
+            ImagePositionPatient=[-110, -110, 5 * place], ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+            PixelSpacing=[1.71875, 1.71875], FrameOfReferenceUID=uid(f"{of['PatientID']}/frame"), **pixels(),
+        )  # fmt: skip
+
+
+def enhanced_mr(of: Header, places: tuple[float, ...], echo_times: tuple[float, ...]) -> Header:
+    """Return one instance with a frame for each place and echo; the functional groups of a frame have its echo time."""
+    frames = [(place, echo) for place in range(len(places)) for echo in range(len(echo_times))]
+    shared: Header = {
+        "PixelMeasuresSequence": [{"PixelSpacing": [0.9, 0.9], "SliceThickness": 3, "SpacingBetweenSlices": 3.3}],
+        "PlaneOrientationSequence": [{"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}],
+        "FrameAnatomySequence": [{"FrameLaterality": "U", "AnatomicRegionSequence": code("12738006", "SCT", "Brain")}],
+        "PixelValueTransformationSequence": [{"RescaleIntercept": 0, "RescaleSlope": 1, "RescaleType": "US"}],
+        "MRTimingAndRelatedParametersSequence": [{"RepetitionTime": 3000, "FlipAngle": 90, "EchoTrainLength": 2}],
+        "MRImagingModifierSequence": [{"PixelBandwidth": 210, "TransmitterFrequency": 123.25}],
+        "MRReceiveCoilSequence": [{"ReceiveCoilName": "Head_32", "ReceiveCoilType": "MULTICOIL"}],
+    }
+    per_frame = [
+        {
+            "FrameContentSequence": [_content(of, n, [place + 1, echo + 1])],
+            "PlanePositionSequence": [{"ImagePositionPatient": [-100, -100, places[place]]}],
+            "MREchoSequence": [{"EffectiveEchoTime": echo_times[echo]}],
+        }
+        for n, (place, echo) in enumerate(frames)
+    ]
+    return instance(
+        of, "MR", 7, 1, SOPClassUID=_ENHANCED_MR, SeriesDescription="two echoes", ProtocolName="t2 map",
+        ManufacturerModelName="Example MR 3T", DeviceSerialNumber="MR-0009", SoftwareVersions="XA1",
+        MagneticFieldStrength=3, ResonantNucleus="1H", ImageType=["ORIGINAL", "PRIMARY", "T2", "NONE"],
+        PulseSequenceName="*me2d2", EchoPulseSequence="SPIN", MultipleSpinEcho="YES", MRAcquisitionType="2D",
+        AcquisitionDateTime=f"{of['StudyDate']}104500", ContentDate=of["StudyDate"], ContentTime="104500",
+        FrameOfReferenceUID=uid(f"{of['PatientID']}/frame"), SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=per_frame, **pixels(frames=len(frames)),
+    )  # fmt: skip
+
+
+def enhanced_ct(of: Header, slices: int) -> Header:
+    """Return one instance with a frame for each slice; the shared functional groups have all but the positions."""
+    shared: Header = {
+        "PixelMeasuresSequence": [{"PixelSpacing": [0.75, 0.75], "SliceThickness": 1}],
+        "PlaneOrientationSequence": [{"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}],
+        "PixelValueTransformationSequence": [{"RescaleIntercept": -1024, "RescaleSlope": 1, "RescaleType": "HU"}],
+        "FrameVOILUTSequence": [{"WindowCenter": -600, "WindowWidth": 1500}],
+        "CTXRayDetailsSequence": [{"KVP": 100, "FocalSpots": 1.2, "FilterType": "FLAT"}],
+        "CTExposureSequence": [{"CTDIvol": 3.4, "ExposureTimeInms": 280.0, "XRayTubeCurrentInmA": 120.0,
+                                "ExposureInmAs": 33.6, "ExposureModulationType": "NONE"}],
+        "CTReconstructionSequence": [{"ConvolutionKernel": "Br64", "ReconstructionDiameter": 384}],
+        "CTAcquisitionDetailsSequence": [{"GantryDetectorTilt": 0, "RotationDirection": "CW", "RevolutionTime": 0.28}],
+        "CTTableDynamicsSequence": [{"SpiralPitchFactor": 1.2}],
+    }  # fmt: skip
+    per_frame = [
+        {
+            "FrameContentSequence": [_content(of, n, [n + 1])],
+            "PlanePositionSequence": [{"ImagePositionPatient": [-192, -192, 200 + n]}],
+        }
+        for n in range(slices)
+    ]
+    return instance(
+        of, "CT", 2, 1, SOPClassUID=_ENHANCED_CT, SeriesDescription="Axial 1.0 Br64", ProtocolName="Thorax volume",
+        ManufacturerModelName="Example CT 128", DeviceSerialNumber="CT-0012", SoftwareVersions="VB2",
+        BodyPartExamined="CHEST", ImageType=["ORIGINAL", "PRIMARY", "VOLUME", "NONE"],
+        AcquisitionDateTime=f"{of['StudyDate']}104500", ContentDate=of["StudyDate"], ContentTime="104500",
+        FrameOfReferenceUID=uid(f"{of['PatientID']}/frame"), SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=per_frame, **pixels(frames=slices),
+    )  # fmt: skip
+
+
+def _content(of: Header, frame: int, index: list[int]) -> Header:
+    """Return the functional group of a frame's time and place in the stack."""
+    return {
+        "FrameAcquisitionDateTime": f"{of['StudyDate']}1045{frame:02}",
+        "StackID": "1",
+        "InStackPositionNumber": index[0],
+        "DimensionIndexValues": index,
+    }
 
 
 def pt(of: Header, slices: int) -> Iterator[Header]:
@@ -185,7 +305,7 @@ def mg(of: Header, laterality: str, number: int) -> Header:
     )  # fmt: skip
 
 
-def dx(of: Header, modality: str = "DX", **attributes: object) -> Header:
+def dx(of: Header, modality: str = "DX", **attributes: Any) -> Header:
     """Return a chest radiograph, digital (DX), computed (CR) or captured (OT)."""
     return instance(
         of, modality, 1, 1, SeriesDescription="Chest PA", ImageType=["ORIGINAL", "PRIMARY"], ViewPosition="PA",
@@ -195,8 +315,8 @@ def dx(of: Header, modality: str = "DX", **attributes: object) -> Header:
     )  # fmt: skip
 
 
-def sr(of: Header) -> Header:
-    """Return a measurement report: a container with a finding and a length."""
+def sr(of: Header, evidence: Header) -> Header:
+    """Return a measurement report on a series: a container with a finding and a length."""
     length = {
         "RelationshipType": "CONTAINS", "ValueType": "NUM",
         "ConceptNameCodeSequence": code("410668003", "SCT", "Length"),
@@ -212,17 +332,45 @@ def sr(of: Header) -> Header:
         CompletionFlag="COMPLETE", VerificationFlag="UNVERIFIED", ValueType="CONTAINER",
         ContinuityOfContent="SEPARATE", ConceptNameCodeSequence=code("126000", "DCM", "Imaging Measurement Report"),
         ContentSequence=[finding, length],
+        CurrentRequestedProcedureEvidenceSequence=[
+            {"StudyInstanceUID": of["StudyInstanceUID"], "ReferencedSeriesSequence": [_as_evidence(evidence)]}
+        ],
         ContentTemplateSequence=[{"MappingResource": "DCMR", "TemplateIdentifier": "1500"}],
     )  # fmt: skip
 
 
-def rtstruct(of: Header) -> Header:
-    """Return a structure set with two regions of interest."""
+def _as_evidence(series: Header) -> Header:
+    """Return an item of ReferencedSeriesSequence as reports have it."""
+    return {
+        "SeriesInstanceUID": series["SeriesInstanceUID"],
+        "ReferencedSOPSequence": series["ReferencedInstanceSequence"],
+    }
+
+
+def rtstruct(of: Header, series: Header) -> Header:
+    """Return a structure set on a series, with two regions of interest."""
     names = ("Liver", "Spinal cord")
     frame = uid(f"{of['PatientID']}/frame")
     return instance(
         of, "RTSTRUCT", 901, 1, SeriesDescription="Contours", StructureSetLabel="PLAN",
         StructureSetDate=of["StudyDate"],
+        ReferencedFrameOfReferenceSequence=[
+            {
+                "FrameOfReferenceUID": frame,
+                "RTReferencedStudySequence": [
+                    {
+                        "ReferencedSOPClassUID": "1.2.840.10008.3.1.2.3.1",
+                        "ReferencedSOPInstanceUID": of["StudyInstanceUID"],
+                        "RTReferencedSeriesSequence": [
+                            {
+                                "SeriesInstanceUID": series["SeriesInstanceUID"],
+                                "ContourImageSequence": series["ReferencedInstanceSequence"],
+                            }
+                        ],
+                    }
+                ],
+            }
+        ],
         StructureSetROISequence=[
             {"ROINumber": n, "ReferencedFrameOfReferenceUID": frame, "ROIName": name}
             for n, name in enumerate(names, start=1)
@@ -235,8 +383,8 @@ def rtstruct(of: Header) -> Header:
     )  # fmt: skip
 
 
-def seg(of: Header) -> Header:
-    """Return a segmentation of one segment."""
+def seg(of: Header, series: Header) -> Header:
+    """Return a segmentation of a series, with one segment."""
     segment = {
         "SegmentNumber": 1, "SegmentLabel": "Liver", "SegmentAlgorithmType": "AUTOMATIC",
         "SegmentAlgorithmName": "demo 1.0",
@@ -246,7 +394,8 @@ def seg(of: Header) -> Header:
     return instance(
         of, "SEG", 902, 1, SeriesDescription="Liver", ContentLabel="LIVER", SegmentationType="FRACTIONAL",
         SegmentationFractionalType="PROBABILITY", MaximumFractionalValue=255, ImageType=["DERIVED", "PRIMARY"],
-        SegmentSequence=[segment], FrameOfReferenceUID=uid(f"{of['PatientID']}/frame"), **pixels(8),
+        SegmentSequence=[segment], ReferencedSeriesSequence=[series],
+        FrameOfReferenceUID=uid(f"{of['PatientID']}/frame"), **pixels(8),
     )  # fmt: skip
 
 

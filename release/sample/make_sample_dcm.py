@@ -1,9 +1,9 @@
 """Write the sample files, the same bytes on every run.
 
-    python sample_dcm/make_sample_dcm.py [FOLDER]
+    python -m release.sample.make_sample_dcm [FOLDER]
 
-FOLDER is this folder unless given. Needs pydicom. UIDs come from names, all times are fixed, and ``expected.json``
-has the number of rows of ``instances`` and ``failures`` for each file.
+FOLDER is ``sample_dcm`` unless given; only then it also writes ``expected.json`` beside this script, which has the
+number of rows of ``instances`` and ``failures`` for each file. UIDs come from names, and all times are fixed.
 """
 
 from __future__ import annotations
@@ -24,21 +24,19 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.filewriter import dcmwrite
+from pydicom.uid import UID
 
-sys.dont_write_bytecode = True  # a __pycache__ in this folder would be ingested with the rest
+from release.sample.modalities import Header, uid
+from release.sample.studies import EXPLICIT, RLE, Sample, archived_files, loose_files
 
-from modalities import Header, uid  # noqa: E402
-from studies import EXPLICIT, RLE, Sample, archived_files, loose_files  # noqa: E402
+__all__ = ["expected", "main", "sample_files"]
 
-__all__ = ["main", "sample_files"]
+ROOT = Path(__file__).resolve().parents[2]
 
 TEXT = b"Not every file in a hospital export is DICOM.\n"
 APPLE_DOUBLE = bytes.fromhex("00051607 00020000") + b"Mac OS X        " + bytes(2)
 ZIP_TIME = (2024, 7, 1, 12, 0, 0)
 TAR_TIME = 1_719_835_200  # 2024-07-01 12:00 UTC
-
-OWN_FILES = ("README.md", "expected.json", "make_sample_dcm.py", "modalities.py", "studies.py")
-"""Ingested with the rest, as a folder is: files that aren't DICOM."""
 
 
 def dataset(header: Header) -> Dataset:
@@ -59,10 +57,10 @@ def file_meta(sop_class: str, sop_instance: str, transfer_syntax: str) -> FileMe
     """Return group 0002 with nothing of the library that writes it."""
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID = sop_class
-    meta.MediaStorageSOPInstanceUID = sop_instance
-    meta.TransferSyntaxUID = transfer_syntax
-    meta.ImplementationClassUID = uid("implementation")
+    meta.MediaStorageSOPClassUID = UID(sop_class)
+    meta.MediaStorageSOPInstanceUID = UID(sop_instance)
+    meta.TransferSyntaxUID = UID(transfer_syntax)
+    meta.ImplementationClassUID = UID(uid("implementation"))
     meta.ImplementationVersionName = "SAMPLE_1"
     return meta
 
@@ -183,7 +181,7 @@ def archives() -> dict[str, bytes]:
 
 
 def sample_files() -> dict[str, bytes]:
-    """Return every file but this folder's own, by path."""
+    """Return every file by path."""
     files = {sample.path: dicom(sample) for sample in loose_files()}
     late, early = "odd/header_cut_late.dcm", "odd/header_cut_early.dcm"
     files[late] = cut_before(files[late], b"\x20\x00\x37\x00")
@@ -200,7 +198,6 @@ FAILURES = {
     "archives/knee.tar": ["NOT_DICOM", "TRUNCATED"],
     "archives/screening.tar.bz2": ["NOT_DICOM"],
     "archives/interrupted_upload.zip": ["CORRUPT_ARCHIVE", "CORRUPT_ARCHIVE"],
-    **{name: ["NOT_DICOM"] for name in OWN_FILES},
 }
 
 
@@ -223,7 +220,6 @@ def main(folder: Path) -> None:
     """Write all files below ``folder``, which is made if it is missing."""
     config.settings.writing_validation_mode = config.IGNORE  # one study date is meant to be broken
     files = sample_files()
-    files["expected.json"] = (json.dumps(expected(), indent=1) + "\n").encode()
     for path, content in files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -232,4 +228,9 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
+    if len(sys.argv) > 1:
+        main(Path(sys.argv[1]))
+    else:
+        main(ROOT / "sample_dcm")
+        text = json.dumps(expected(), indent=1) + "\n"
+        Path(__file__).with_name("expected.json").write_text(text, encoding="utf-8")

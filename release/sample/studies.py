@@ -4,8 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from modalities import Header, ct, dx, instance, mg, mr, pixels, pt, rtstruct, seg, sm, sr, uid, us
+from release.sample.modalities import (
+    Header,
+    ct,
+    dx,
+    enhanced_ct,
+    enhanced_mr,
+    instance,
+    mg,
+    mr,
+    mr_over_time,
+    pixels,
+    pt,
+    reference,
+    rtstruct,
+    seg,
+    sm,
+    sr,
+    uid,
+    us,
+)
 
 __all__ = ["EXPLICIT", "IMPLICIT", "RLE", "Sample", "archived_files", "loose_files"]
 
@@ -24,7 +44,7 @@ class Sample:
     preamble: bool = True
 
 
-def study(patient_id: str, name: str, date: str | None, description: str, **attributes: object) -> Header:
+def study(patient_id: str, name: str, date: str | None, description: str, **attributes: Any) -> Header:
     """Return what all instances of a study share; ``date`` None leaves StudyDate out."""
     header: Header = {
         "PatientID": patient_id,
@@ -65,11 +85,20 @@ def loose_files() -> list[Sample]:
     katakana = study("DEMO-008", f"ﾔﾏﾀﾞ^ﾀﾛｳ={ideographic}", "20240502", "Chest",
                      SpecificCharacterSet=["ISO 2022 IR 13", "ISO 2022 IR 87"])  # fmt: skip
     ivanov = study("DEMO-009", "Иванов^Иван", "20240503", "Ангиография", SpecificCharacterSet="ISO_IR 144")
+    echoes = study("DEMO-015", "Foe^Fay", "20240506", "MR brain", PatientSex="F", PatientAge="039Y")
+    volume = study("DEMO-016", "Goe^Gus", "20240507", "CT thorax", PatientSex="M", PatientAge="066Y")
+    perfusion = study("DEMO-017", "Hoe^Hal", "20240508", "MR perfusion", PatientSex="M", PatientAge="057Y")
+    gap = study("DEMO-018", "Joe^Joy", "20240513", "CT abdomen", PatientSex="F", PatientAge="072Y")
+    slices = reference(abdomen, "CT", 2, 4)
     return [
         *numbered("ct_abdomen", ct(abdomen, 4)),
-        Sample("ct_abdomen/structures.dcm", rtstruct(abdomen)),
-        Sample("ct_abdomen/segmentation.dcm", seg(abdomen)),
-        Sample("ct_abdomen/report.dcm", sr(abdomen)),
+        Sample("ct_abdomen/structures.dcm", rtstruct(abdomen, slices)),
+        Sample("ct_abdomen/segmentation.dcm", seg(abdomen, slices)),
+        Sample("ct_abdomen/report.dcm", sr(abdomen, slices)),
+        *[one for one in numbered("ct_missing_slice", ct(gap, 5)) if not one.path.endswith("3.dcm")],
+        Sample("ct_enhanced/volume.dcm", enhanced_ct(volume, 3)),
+        Sample("mr_enhanced/two_echoes.dcm", enhanced_mr(echoes, (0, 3.3), (20.0, 80.0))),
+        *numbered("mr_4d", mr_over_time(perfusion, 3, 2), name="IM{:04}"),
         *numbered("mr_brain", mr(brain, (0, 500, 1000), BodyPartExamined="HEAD"), name="I{}"),
         *numbered("pt_whole_body", pt(whole_body, 2), name="PT.{:03}"),
         Sample("us_carotid", us(carotid), RLE),
@@ -106,6 +135,9 @@ def archived_files() -> dict[str, list[Sample]]:
         "archives/knee.tar": numbered("knee", mr(knee, (0, 800), BodyPartExamined="KNEE"), name="I{}"),
         "archives/petct.tar.gz": [*numbered("PT", pt(pet_ct, 2)), *numbered("CT", ct(pet_ct, 2))],
         "archives/screening.tar.bz2": [Sample("left.dcm", mg(breast, "L", 1)), Sample("right.dcm", mg(breast, "R", 2))],
-        "archives/really_gzip.tar": [Sample("carotid", us(carotid), RLE), Sample("report.dcm", sr(carotid))],
+        "archives/really_gzip.tar": [
+            Sample("carotid", us(carotid), RLE),
+            Sample("report.dcm", sr(carotid, reference(carotid, "US", 1, 1))),
+        ],
         "archives/slide.dcm.gz": [Sample("slide.dcm", sm(slide))],
     }

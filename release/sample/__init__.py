@@ -1,0 +1,1 @@
+"""The sample files of ``sample_dcm``: their content, and the script that writes them."""
