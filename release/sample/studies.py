@@ -86,7 +86,7 @@ def loose_files() -> list[Sample]:
                      SpecificCharacterSet=["ISO 2022 IR 13", "ISO 2022 IR 87"])  # fmt: skip
     ivanov = study("DEMO-009", "Иванов^Иван", "20240503", "Ангиография", SpecificCharacterSet="ISO_IR 144")
     echoes = study("DEMO-015", "Foe^Fay", "20240506", "MR brain", PatientSex="F", PatientAge="039Y")
-    volume = study("DEMO-016", "Goe^Gus", "20240507", "CT thorax", PatientSex="M", PatientAge="066Y")
+    volume = study("DEMO-016", "Voe^Vic", "20240507", "CT thorax", PatientSex="M", PatientAge="066Y")
     perfusion = study("DEMO-017", "Hoe^Hal", "20240508", "MR perfusion", PatientSex="M", PatientAge="057Y")
     gap = study("DEMO-018", "Joe^Joy", "20240513", "CT abdomen", PatientSex="F", PatientAge="072Y")
     slices = reference(abdomen, "CT", 2, 4)
