@@ -22,6 +22,7 @@ from dicom_udf.lake.promotion import promote
 from dicom_udf.pipeline import ingest
 from tests.queries.answers import Run, answers
 from tests.queries.corpus import DENIED, File, files, replaced
+from tests.queries.test_files import PERIOD
 from tests.servers.proxy import proxy
 from tests.servers.rules import ACCESS_DENIED, Rule
 from tests.servers.s3 import NO_VERSITYGW, find_versitygw, moto_server, place, versitygw
@@ -194,3 +195,12 @@ def test_a_day_of_a_view_is_read_from_its_partition(later, view, scans, of_the_d
     [(plan,)] = later.engine.ask(f"EXPLAIN (TYPE DISTRIBUTED) SELECT study_date FROM {view} WHERE {day}")
     assert plan.count("table = awsdatacatalog:dicom.instances") == scans
     assert plan.count(":: [[2024-03-15]]") == of_the_day
+
+
+def test_a_saved_query_whose_dates_are_replaced_reads_these_partitions_alone(lake):
+    (query,) = (path for path in QUERIES if path.stem == "slice_spacing")
+    april = PERIOD.replace("1900-01-01", "2024-04-01").replace("2100-12-31", "2024-04-30")
+    sql = query.read_text(encoding="utf-8").replace(PERIOD, april)
+    [(plan,)] = lake.engine.ask(f"EXPLAIN (TYPE IO, FORMAT JSON) {sql}")
+    assert (plan.count('"2024-04-01"'), plan.count('"2024-04-30"')) == (1, 1)
+    assert [row[0] for row in lake.engine.ask(sql)] == ["1.2.3.2.1.1"]
