@@ -370,6 +370,11 @@ def test_a_column_is_found_by_name_tag_and_keyword(dicom_lake, word):
     assert "slice_thickness " in dicom_lake("columns", "--search", word)[1]
 
 
+@pytest.mark.parametrize("word", ["0008,1115", "3006,0014", "0040,a375"])
+def test_a_column_is_found_by_each_of_its_places(dicom_lake, word):
+    assert "referenced_series_instance_uid " in dicom_lake("columns", "--search", word)[1]
+
+
 def test_every_column_is_listed_once_with_a_meaning(dicom_lake):
     from dicom_udf.columns import instances_table
 
