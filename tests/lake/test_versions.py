@@ -11,7 +11,7 @@ from dicom_udf.answers.inspection import verify_lake
 from dicom_udf.answers.local import run_query
 from dicom_udf.columns import instances_table
 from dicom_udf.config import IngestConfig, LakeLocation, MaintainConfig
-from dicom_udf.errors import RunFailedError
+from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.lake.maintenance import maintain
 from dicom_udf.lake.tables import connect_lake
 from dicom_udf.pipeline import ingest
@@ -51,6 +51,8 @@ def test_a_lake_of_version_0_1_0_is_queried_ingested_into_and_maintained(spark, 
     root = unpack(OLD_LAKES / "0.1.0.tar.xz", tmp_path)
     place, source = LakeLocation(str(root)), tmp_path / "source"
     assert answers(place) == (6, 1, 7)
+    with pytest.raises(ConfigurationError, match="series_geometry does not exist"):
+        run_query("SELECT * FROM series_geometry", place)
     assert not verify_lake(place).broken
 
     source.mkdir()
@@ -60,6 +62,7 @@ def test_a_lake_of_version_0_1_0_is_queried_ingested_into_and_maintained(spark, 
     config = IngestConfig(source=str(source), lake=str(root))
     assert ingest(config).objects_new == 3
     assert answers(place) == (8, 2, 10)
+    assert list(run_query("SELECT count(*) FROM series_geometry", place).rows) == [(1,)], "of new rows alone"
 
     write(source / "first.dcm", 14, "20240105")
     (source / "notes.txt").unlink()
