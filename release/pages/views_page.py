@@ -36,6 +36,8 @@ SELECT series_description, instances, slice_location_min, slice_location_max FRO
 * `series_geometry` has a row for each series with positions ([examples](../how_to/cookbook.md#geometry)). A filter on
   its `study_date` prunes as in `unique_instances`, except for the UIDs of all files: they decide whether a series has
   one date. A filter on its UIDs reaches the table too; any other filter is applied to its rows.
+* A lake of an older version has `series_geometry` after its next run. `dicom-lake upgrade` fills the positions of the
+  rows that were there before.
 * A lake in S3 has them in the Glue catalog, where [Athena](../how_to/athena.md) and Trino read them; in a local one
   `dicom-lake query` makes them when a query names them.
 """
