@@ -1,6 +1,6 @@
 """Rows of objects packed for the stage: instances as bytes, failures and entries of the ledger as they are.
 
-Spark moves the bytes and never takes an instance apart: it has some 370 columns. The counts and keys by which a
+Spark moves the bytes and never takes an instance apart: it has some 400 columns. The counts and keys by which a
 run plans are beside the bytes, in narrow columns (ADR 28).
 """
 

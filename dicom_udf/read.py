@@ -240,7 +240,7 @@ def _bulk_data_base(uri: str, member: str | None) -> str:
 def to_batch(rows: Sequence[Row], schema: pa.Schema) -> pa.RecordBatch:
     """Convert rows to a batch of a schema; a value that Arrow refuses is null, with a reason in ``invalid_values``.
 
-    Most of the 370 columns are absent from all rows of a series: these cost nothing.
+    Most of the 400 columns are absent from all rows of a series: these cost nothing.
     """
     present = set().union(*rows)
     columns = {

@@ -22,7 +22,7 @@ class Dialect:
         unnest: All columns of ``rows``, a subquery ``i``, with a row for each element of ``array``: its ``value`` and
             its ``number``, counted from 1.
         unnest_structs: The same for an array of structs; ``fields`` are their names with commas between them.
-        field: A field of such a struct in these rows.
+        field: A field of this struct in the result.
         total: Sum of ``term`` over the numbers of ``array``; ``term`` is an expression of ``x``.
     """
 

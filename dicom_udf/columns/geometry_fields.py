@@ -24,7 +24,7 @@ FIELDS = (
     Field("frame_of_reference_uid", "string", "(0020,0052) FrameOfReferenceUID, UI. Null where frames differ."),
     Field("frames", "bigint", "Frames with a position; an image without functional groups is one frame."),
     Field("frames_left_out", "bigint", "Frames of images that are a LOCALIZER, projection, MIP, SEG or RTDOSE."),
-    Field("frames_without_position", "bigint", "Other frames that have no position; nothing else here counts them."),
+    Field("frames_without_position", "bigint", "Other frames that have no position; no other column counts them."),
     Field("positions", "bigint", "Different positions along the normal. Those not more than 0.01 mm apart are one."),
     Field("repetitions_min", "bigint", "Fewest frames at one position."),
     Field(

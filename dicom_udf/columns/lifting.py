@@ -1,7 +1,7 @@
 """Values lifted from functional groups to the columns of an image (PS3.3 C.7.6.16), and the places of its slices.
 
-A value at top level counts; else that of the shared group; else the one on which all frames agree as it is written.
-Nothing is averaged: where frames differ, or some lack the attribute, the column is null and is named.
+A value at top level counts, otherwise that of the shared group, otherwise the one on which all frames agree as it is
+written. Nothing is averaged: where frames differ, or some lack the attribute, the column is null and is named.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ FROM_VALUES = (
     "image_orientation_patient",
     *(column for column, _ in _SETS.values()),
 )
-"""Columns whose values :func:`lift` needs; of others it needs to know which have one."""
+"""Columns whose values :func:`lift` needs; of others it needs the names of those with a value."""
 
 _LARGEST = 2**63
 
@@ -171,7 +171,7 @@ class _Groups:
         return [] if value is None else [value] * self.frames.count
 
     def different(self, name: str) -> list[Any]:
-        """Return the different values, sorted, of frames or else of the shared group."""
+        """Return the different values, sorted, of frames, otherwise of the shared group."""
         return sorted({one for one in self.of_each(name) or [self.agreed(name)] if one is not None})
 
 

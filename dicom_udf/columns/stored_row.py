@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from dicom_udf.columns.attributes import selection
+from dicom_udf.columns.attributes import declared_attributes, merge_places, selection
 from dicom_udf.columns.items import wanted_items
 from dicom_udf.columns.lifted import grouped, lifted_attributes
 from dicom_udf.columns.lifting import FRAME_COLUMNS, THOUSANDTHS, lift
@@ -30,16 +30,19 @@ def row_columns(columns: tuple[str, ...]) -> tuple[str, ...]:
     """
     lifted = (line.column for line in lifted_attributes())
     finer = (name for names in THOUSANDTHS.values() for name in names)
-    wanted = (want.name for want in wanted_among(columns))
+    wanted = merge_places(dict.fromkeys((want.name for want in wanted_among(columns)), True))
     items = (items.name for items in items_among(columns))
     return tuple(dict.fromkeys((*wanted, *items, *lifted, *finer, *FRAME_COLUMNS, OVERRIDDEN)))
 
 
 @cache
 def wanted_among(columns: tuple[str, ...]) -> tuple[Wanted, ...]:
-    """Return the declared attributes among some columns."""
-    names = frozenset(columns)
-    return tuple(want for want in selection().wanted if want.name in names)
+    """Return what fills the declared attributes among some columns, and those that are read at further places.
+
+    A column of several places is null in rows of a version that read the first place alone.
+    """
+    names = frozenset(columns) | {one.column for one in declared_attributes() if one.further}
+    return tuple(want for want in selection().wanted if want.name.partition("/")[0] in names)
 
 
 @cache
@@ -90,7 +93,8 @@ def fill_from_stored(
     for text, is_meta in ((header, False), (file_meta, True)):
         if text is not None:
             wanted = [want for want in wanted_among(columns) if (want.path[0] >> 16 == 2) is is_meta]
-            found, why = stored_values(wanted, text, omitted=omitted)
+            stored, why = stored_values(wanted, text, omitted=omitted)
+            found = merge_places(stored)
             roots = {want.name: keyword_of(want.path[0]) for want in wanted if want.part in ("codes", "count")}
             filled.update(
                 (name, value) for name, value in found.items() if name not in present and roots.get(name) not in broken

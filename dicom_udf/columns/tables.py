@@ -190,7 +190,7 @@ def objects_table() -> Table:
 
 
 def attribute_comment(attribute: Attribute) -> str:
-    """Return e.g. ``(0018,0050) SliceThickness, DS, mm. Nominal slice thickness.``; of a first item it says so."""
+    """Return e.g. ``(0018,0050) SliceThickness, DS, mm. Nominal slice thickness.``; that of a first item is marked."""
     keyword = keyword_for_tag(attribute.path[-1])
     facts = ", ".join(filter(None, (keyword, attribute.vr, attribute.unit)))
     first = "First of N: " if len(attribute.path) > 1 else ""

@@ -1,4 +1,4 @@
-"""What the items of a functional group sequence have in common, and where they differ (PS3.3 C.7.6.16)."""
+"""Values of the items of a functional group sequence: common ones, and those that differ (PS3.3 C.7.6.16)."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ _PROPERTIES = {
 # Snapshots are staged first and published by the batch's id, once (design.md, "Exactly once").
 _PUBLISHED = {"write.wap.enabled": "true"}
 
-# Statistics of 370 columns cost time and serve no query: a stage is read as a whole, and soon dropped.
+# Statistics of 400 columns cost time and serve no query: a stage is read as a whole, and soon dropped.
 _STAGING_PROPERTIES = {
     "format-version": "2",
     "write.metadata.metrics.default": "none",

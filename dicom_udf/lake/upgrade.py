@@ -1,8 +1,8 @@
 """Upgrade of an older lake: columns that its rows lack are filled from the stored headers; no source is opened.
 
 A lake gets new columns when it is opened (:mod:`dicom_udf.lake.tables`), and ``dicom-lake.upgrade`` names them. One
-snapshot then replaces all rows by rows with these columns filled, and with values that functional groups give to
-columns without one. It is published like a batch's: an upgrade that was killed is finished by the next one.
+snapshot then replaces all rows by rows with these columns filled, and with values of functional groups in columns
+without one. It is published like a batch's: an upgrade that was killed is finished by the next one.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ def fill_rows(rows: DataFrame, columns: tuple[str, ...]) -> DataFrame:
     read = F.udf(partial(_fill_row, columns, names), ddl)
     header, file_meta = (_if_it_contains(name, markers(columns, is_meta=name != "header")) for name in _TEXTS)
     present = F.array_compact(F.array(*(F.when(F.col(name).isNotNull(), F.lit(name)) for name in names)))
-    result = "filled values"
-    filled = rows.withColumn(
+    result = "upgraded values"
+    made = rows.withColumn(
         result,
         read(header, file_meta, "header_omitted", "invalid_values", present, F.struct(*FROM_VALUES)),
     )
@@ -116,7 +116,7 @@ def fill_rows(rows: DataFrame, columns: tuple[str, ...]) -> DataFrame:
             return F.coalesce(new, old).alias(name)
         return (F.coalesce(old, new) if name in names else old).alias(name)
 
-    return filled.select(*map(column, rows.columns))
+    return made.select(*map(column, rows.columns))
 
 
 _TEXTS = ("header", "header_file_meta")
@@ -143,12 +143,12 @@ def _fill_row(
     values = {name: value for name, value in known.asDict().items() if value is not None}
     broken = [name for name, reason in (invalid_values or {}).items() if reason == BROKEN_SEQUENCE]
     try:
-        filled, reasons, gained = fill_from_stored(columns, header, file_meta, omitted or (), present, values, broken)
+        made, reasons, gained = fill_from_stored(columns, header, file_meta, omitted or (), present, values, broken)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         # Another program wrote the text: the row stays, and no part of the text may reach a log.
-        filled, reasons, gained = {}, {"header": f"no DICOM JSON ({type(error).__name__})"}, []
+        made, reasons, gained = {}, {"header": f"no DICOM JSON ({type(error).__name__})"}, []
     return (
-        *(filled.get(name) for name in names),
+        *(made.get(name) for name in names),
         {**reasons, **(invalid_values or {})} or None,
         [*(omitted or ()), *gained] or None,
     )

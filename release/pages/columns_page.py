@@ -12,6 +12,7 @@ from pydicom.datadict import keyword_for_tag
 from dicom_udf.columns import Attribute, Table, column_type, declared_attributes
 from dicom_udf.columns.attributes import CODES_TYPE
 from dicom_udf.columns.items import ItemColumn, item_columns
+from dicom_udf.columns.lifted import lifted_attributes
 from dicom_udf.lake import layout
 
 __all__ = ["columns_page", "escape_type"]
@@ -42,7 +43,7 @@ def columns_page() -> str:
         table = declared.columns()
         parts.append(f"\n## {table.name}\n\n{table.comment[0].upper()}{table.comment[1:]}.\n\n")
         if declared.name == layout.INSTANCES.name:
-            parts += [_instances(table, attributes), *map(_items, item_columns())]
+            parts += [_instances(table, attributes), _lifted(), *map(_items, item_columns())]
         else:
             parts.append(_plain(table))
     return "".join(parts)
@@ -64,6 +65,22 @@ def _instances(table: Table, attributes: dict[str, Attribute]) -> str:
             f"| {attribute.vr}, {attribute.vm} | {attribute.unit} | {attribute.level} | {attribute.action} "
             f"| {attribute.description} |"
         )
+    return "\n".join(rows) + "\n"
+
+
+def _lifted() -> str:
+    """Return the attributes of functional groups that fill columns."""
+    rows = [
+        "\n### Values of functional groups\n",
+        "Of an object with SharedFunctionalGroupsSequence (5200,9229) or PerFrameFunctionalGroupsSequence (5200,9230) "
+        "(PS3.3 C.7.6.16) these columns have the value at top level, otherwise that of the shared group, otherwise the "
+        "one on which all frames agree as it is written. Where frames differ, or some lack it, the column is null and "
+        "in `frame_attributes_vary`. `acquisition_datetime` is the earliest of all frames. Integers are rounded half "
+        "even.\n",
+        "| column | attribute in a functional group |",
+        "|---|---|",
+    ]
+    rows += [f"| `{line.column}` | {line.keyword.replace('.', ' > ')} |" for line in lifted_attributes()]
     return "\n".join(rows) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""What scanners write: one function per modality, keyword -> value.
+"""Headers as scanners write them: one function per modality, keyword -> value.
 
 Values are typical of the kind; pixels are a few grey steps. A sequence is a list of dicts; a private element is an
 integer tag with its VR.

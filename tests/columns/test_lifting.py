@@ -15,10 +15,11 @@ from dicom_udf.columns import fill_row, instances_table, selection
 from dicom_udf.columns.lifted import lifted_attributes
 from dicom_udf.columns.lifting import lift, slice_position
 from dicom_udf.header import HeaderReader
+from dicom_udf.header import groups as group_values
 from dicom_udf.header.selection import FRAME_GROUPS, SHARED_GROUPS
 from dicom_udf.header.stored import stored_groups
 from tests.each import for_each
-from tests.header.files import encode, minimal
+from tests.header.files import element, encode, minimal, raw_file
 
 LINES = lifted_attributes()
 TYPES = {field.name: field.type for field in instances_table().fields}
@@ -430,3 +431,44 @@ def test_a_value_that_is_no_number_is_null_with_its_place():
     assert row.get("slice_thickness") is None
     assert list(reasons(row)) == ["52009230[1].00289110[0].00180050"]
     assert row["frame_attributes_vary"] == ["slice_thickness"]
+
+
+def items_of(tag, *items):
+    content = b"".join(b"\xfe\xff\x00\xe0" + len(item).to_bytes(4, "little") + item for item in items)
+    return element(tag, "SQ", content)
+
+
+def test_a_frame_that_can_not_be_read_gives_no_value_and_is_named():
+    good = items_of(0x00289110, element(0x00180050, "DS", b"2 "))
+    broken = items_of(0x00289110, element(0x00180050, "DS", b"2 ", length=500))
+    frames = element(0x00280008, "IS", b"3 ")
+    for groups in ([good, broken, good], [good, good, broken]):
+        header = HeaderReader(selection()).read(io.BytesIO(raw_file(frames, items_of(0x52009230, *groups))))
+        row = fill_row(header)
+        assert row.get("slice_thickness") is None
+        [(path, _)] = reasons(row).items()
+        assert path == f"52009230[{groups.index(broken)}].00289110"
+        assert row["lifted_attributes"] is None
+
+
+def test_a_header_that_breaks_off_in_its_frames_gives_no_value_of_frames():
+    good = items_of(0x00289110, element(0x00180050, "DS", b"2 "))
+    whole = raw_file(element(0x00280008, "IS", b"3 "), items_of(0x52009230, good, good, good))
+    for missing in (4, 30, 60):
+        row = fill_row(HeaderReader(selection()).read(io.BytesIO(whole[:-missing])))
+        assert row.get("slice_thickness") is None
+        assert row["header_fault"]
+
+
+def test_of_too_many_frames_only_what_they_share_is_known(monkeypatch):
+    monkeypatch.setattr(group_values, "MOST_FRAMES", 3)
+    for count in (3, 4):
+        frames = [frame([0, 0, number]) for number in range(count)]
+        for item in frames:
+            item.PixelMeasuresSequence = thick("2").PixelMeasuresSequence
+        row = row_of(shared=[frame(orientation=AXIAL)], frames=frames)
+        assert row["slice_thickness"] == 2.0
+        assert row["frame_attributes_vary"] == ["image_position_patient"]
+        is_cut = count == 4
+        assert (row.get("frame_slice_positions") is None) == is_cut
+        assert ("column:frame_slice_positions" in (row["header_omitted"] or ())) == is_cut

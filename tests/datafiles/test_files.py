@@ -46,7 +46,13 @@ def test_a_file_has_the_tables_field_ids_and_rows(tmp_path):
     assert written.equals(rows.select(present))
     whole = target_arrow_schema(target)
     in_file = pq.read_schema(file["file-path"])
-    assert in_file.equals(pa.schema([whole.field(name) for name in present]), check_metadata=True)
+    assert in_file.names == present
+    for field in in_file:
+        declared = whole.field(field.name)
+        if pa.types.is_map(field.type):  # its entries have another name in a file
+            assert (field.type, field.metadata) == (declared.type, declared.metadata)
+        else:
+            assert field.equals(declared, check_metadata=True)
     assert file["record-count"] == 50
     assert file["file-size-in-bytes"] == Path(file["file-path"]).stat().st_size
     assert file["partition"] == {"1000": "2024-01-01"}

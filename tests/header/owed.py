@@ -136,7 +136,8 @@ def _take(data_set: dict[str, Any], path: str) -> dict[str, Any] | None:
 
 @cache
 def paths() -> dict[str, tuple[int, ...]]:
-    return {want.name: want.path for want in selection().wanted}
+    items = {items.name: (items.tag,) for items in selection().items}
+    return {want.name: want.path for want in selection().wanted} | items
 
 
 @cache
@@ -149,7 +150,8 @@ def _of_values(answer: Header, clean: Header, planted: Planted) -> list[str]:
     wrong = []
     for name in answer.values.keys() | clean.values.keys():
         path = paths()[name]
-        if not tags or path[: len(tags)] != tags:
+        is_of_all_items = name in {items.name for items in selection().items} and tags[:1] == path
+        if not tags or (path[: len(tags)] != tags and not is_of_all_items):
             if answer.values.get(name) != clean.values.get(name):
                 wrong.append(f"{name} differs")
         elif planted.has_no_codes and path == tags and name in code_columns() and name in answer.values:
