@@ -55,7 +55,7 @@ def selection(further: tuple[Wanted, ...] = ()) -> Selection:
     return Selection((*declared, *elsewhere, *further), grouped(), wanted_items())
 
 
-def merge_places(values: Mapping[str, Any]) -> dict[str, Any]:
+def merge_places(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return values by column: of a column with several places, that of the first place that has one.
 
     Args:
@@ -66,11 +66,13 @@ def merge_places(values: Mapping[str, Any]) -> dict[str, Any]:
         >>> merge_places({"modality": "SR", "referenced_series_instance_uid/1": "1.2.3"})
         {'modality': 'SR', 'referenced_series_instance_uid': '1.2.3'}
     """
-    merged = dict(values)
-    for name, column in _columns_of_places().items():
-        value = merged.pop(name, None)
-        if value is not None:
-            merged.setdefault(column, value)
+    places = _columns_of_places()
+    if places.keys().isdisjoint(values.keys()):
+        return values
+    merged = {name: value for name, value in values.items() if name not in places}
+    for name, column in places.items():
+        if name in values:
+            merged.setdefault(column, values[name])
     return merged
 
 

@@ -18,7 +18,7 @@ from dicom_udf.columns.lifted import STACK, LiftedAttribute, lifted_attributes
 from dicom_udf.header import GroupValues
 from dicom_udf.header.vr import TOO_BIG
 
-__all__ = ["FRAME_COLUMNS", "FROM_VALUES", "THOUSANDTHS", "Lifted", "lift", "slice_position"]
+__all__ = ["FRAME_COLUMNS", "FROM_VALUES", "THOUSANDTHS", "Lifted", "lift", "slice_columns", "slice_position"]
 
 TWICE = "in shared and per-frame groups"
 SEVERAL_SHARED = "has more than one item"
@@ -102,16 +102,27 @@ def lift(values: Mapping[str, Any], shared: GroupValues | None, frames: GroupVal
     columns = result.columns
     if shared is not None or frames is not None:
         _lift_groups(result, values, shared, frames)
-    position = columns.get("image_position_patient") or values.get("image_position_patient")
-    orientation = columns.get("image_orientation_patient") or values.get("image_orientation_patient")
-    if position is not None and orientation is not None:
+    columns.update(slice_columns({**columns, **values}))
+    return result
+
+
+def slice_columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns that an image without functional groups has of its one slice.
+
+    Args:
+        values: Values by column.
+    """
+    columns: dict[str, Any] = {}
+    position, orientation = values.get("image_position_patient"), values.get("image_orientation_patient")
+    if position and orientation:
         place = slice_position(position, orientation)
         if place is not None:
             columns["slice_position"] = place
     for every, (column, _) in _SETS.items():
-        if values.get(column) is not None:
-            columns[every] = _only(values[column])
-    return result
+        value = values.get(column)
+        if value is not None:
+            columns[every] = _only(value)
+    return columns
 
 
 def slice_position(position: Sequence[float | None], orientation: Sequence[float | None]) -> float | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from dicom_udf.columns.attributes import merge_places
-from dicom_udf.columns.lifting import lift
+from dicom_udf.columns.lifting import lift, slice_columns
 from dicom_udf.header import Header
 
 __all__ = ["DEFAULT_STUDY_DATE", "fill_row"]
@@ -31,11 +31,20 @@ def fill_row(header: Header) -> dict[str, Any]:
     Attributes without a value are left out: an absent key is null.
     """
     values = merge_places(header.values)
-    lifted = lift(values, header.shared_groups, header.frame_groups)
-    row: dict[str, Any] = {**values, **lifted.columns}
+    row: dict[str, Any] = dict(values)
+    reasons: Mapping[str, str] = header.invalid_values
+    omitted: Sequence[str] = header.omitted
+    if header.shared_groups is None and header.frame_groups is None:
+        row.update(slice_columns(values))
+    else:
+        lifted = lift(values, header.shared_groups, header.frame_groups)
+        row.update(lifted.columns)
+        reasons, omitted = {**lifted.reasons, **reasons}, [*omitted, *lifted.omitted]
     row["study_date_is_default"] = "study_date" not in values
     row.setdefault("study_date", DEFAULT_STUDY_DATE)
     age, faults = _age_in_years(values)
+    if faults:
+        reasons = {**faults, **reasons}
     row["derived_patient_age_years"] = age
     row["derived_study_datetime"] = _moment(values.get("study_date"), values.get("study_time"))
     row["derived_series_datetime"] = _moment(values.get("series_date"), values.get("series_time"))
@@ -47,8 +56,8 @@ def fill_row(header: Header) -> dict[str, Any]:
     row["pixel_data_is_encapsulated"] = header.pixel_data_is_encapsulated
     row["private_creators"] = list(header.private_creators) or None
     row["header_fault"] = header.fault
-    row["header_omitted"] = [*header.omitted, *lifted.omitted] or None
-    row["invalid_values"] = list({**lifted.reasons, **faults, **header.invalid_values}.items()) or None
+    row["header_omitted"] = list(omitted) or None
+    row["invalid_values"] = list(reasons.items()) or None
     row["header"] = header.json
     row["header_file_meta"] = header.file_meta_json
     return row

@@ -250,17 +250,8 @@ class Scanner:
         if sequence.count > len(items):
             found.omitted.append(f"{sequence.path}[{len(items)}:]")
             found.is_pure = False
-        if wants.groups is not None:
-            scope.values[wants.groups] = sequence.groups
-        if sequence.oddity != BROKEN_SEQUENCE:
-            scope.values.update(dict.fromkeys(wants.counts, sequence.count))
-            if wants.items is not None and not sequence.is_too_large():
-                scope.values[wants.items] = sequence.wanted
-            elif wants.items is not None:
-                found.omitted.append(f"column:{wants.items}")
-                found.is_pure = False
-            if any(sequence.codes):
-                scope.values.update(dict.fromkeys(wants.codes, sequence.codes))
+        if wants is not _NOTHING:
+            _take_values(sequence, scope)
         body = f'{{"vr":"SQ","Value":[{",".join(items)}]}}' if items else '{"vr":"SQ"}'
         return f'"{head.tag:08X}":{body}', end
 
@@ -311,7 +302,7 @@ class Scanner:
                 sequence.codes.append(code_of(values))
             if wants.items is not None:
                 sequence.keep(item_of(values, wants.fields), offset - item.start)
-            if sequence.groups is None:
+            if values and sequence.groups is None:
                 scope.values.update(values)
             if end is None and not inner.is_closed and self.fault is None:
                 sequence.note(Ends(offset, reason=NO_DELIMITER), found)
@@ -350,6 +341,25 @@ class Scanner:
 _MEMO_SIZE = MEMO_VALUE + 8
 _NOTHING = WantedTag()
 _LITTLE_ITEM = b"\xfe\xff\x00\xe0"
+
+
+def _take_values(sequence: Sequence, scope: Scope) -> None:
+    """Add the values that are wanted of a sequence as a whole to those of its data set."""
+    wants, values = sequence.wants, scope.values
+    if wants.groups is not None:
+        values[wants.groups] = sequence.groups
+    if sequence.oddity == BROKEN_SEQUENCE:
+        return
+    for name in wants.counts:
+        values[name] = sequence.count
+    if any(sequence.codes):
+        for name in wants.codes:
+            values[name] = sequence.codes
+    if wants.items is not None and not sequence.is_too_large():
+        values[wants.items] = sequence.wanted
+    elif wants.items is not None:
+        scope.found.omitted.append(f"column:{wants.items}")
+        scope.found.is_pure = False
 
 
 def _object(entries: list[MemoEntry]) -> str:
