@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from dicom_udf.header.dictionary import keyword_of
@@ -149,6 +150,7 @@ def stored_items(
     return found, reasons, cut
 
 
+@lru_cache(maxsize=1)  # values, items and groups are taken from one text in succession
 def _parsed(text: str) -> DataSet:
     data_set: DataSet = json.loads(text, parse_int=str, parse_float=str)
     return data_set
