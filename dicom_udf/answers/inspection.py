@@ -315,14 +315,27 @@ def _comments(location: LakeLocation) -> dict[str, str]:
         from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
 
         return dict(lake_tables(location, ["instances"])["instances"].comments)
-    metadata = _metadata(location)
-    (schema,) = (one for one in metadata["schemas"] if one["schema-id"] == metadata["current-schema-id"])
-    return {field["name"]: field["doc"] for field in schema["fields"] if "doc" in field}
+    return {field["name"]: field["doc"] for field in _fields(_metadata(location)) if "doc" in field}
 
 
 def _columns_to_fill(location: LakeLocation) -> tuple[str, ...]:
-    pending = pending_upgrade(_metadata(location).get("properties", {}))
-    return () if pending is None else pending.columns
+    """Return the columns that rows lack: those added since, and those that the next run adds."""
+    from dicom_udf.columns import instances_table  # noqa: PLC0415 - reads the DICOM dictionary
+
+    metadata = _metadata(location)
+    if metadata.get("current-snapshot-id") in (None, -1):
+        return ()
+    pending = pending_upgrade(metadata.get("properties", {}))
+    there = {field["name"] for field in _fields(metadata)}
+    missing = (field.name for field in instances_table().fields if field.name not in there)
+    return (*(pending.columns if pending is not None else ()), *missing)
+
+
+def _fields(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the fields of a table's current schema."""
+    (schema,) = (one for one in metadata["schemas"] if one["schema-id"] == metadata["current-schema-id"])
+    fields: list[dict[str, Any]] = schema["fields"]
+    return fields
 
 
 def _metadata(location: LakeLocation) -> dict[str, Any]:

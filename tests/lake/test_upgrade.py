@@ -103,7 +103,8 @@ def lakes(spark, tmp_path):
 
 def test_an_upgraded_lake_has_what_a_new_one_has(lakes, tmp_path, capsys):
     fresh, old = lakes
-    assert lake_status(old).columns_to_fill == ()  # no newer version has opened it yet
+    assert set(NEW) <= set(lake_status(old).columns_to_fill)  # also before a newer version has opened it
+    assert lake_status(fresh).columns_to_fill == ()
     (tmp_path / "source" / "later.dcm").write_bytes(encode(enhanced(9, 3)))
     for lake in lakes:
         ingest(IngestConfig(source=str(tmp_path / "source"), lake=lake.root))
