@@ -11,7 +11,6 @@ import dataclasses
 import io
 import logging
 import os
-import re
 import shutil
 import sys
 import textwrap
@@ -397,7 +396,13 @@ def _write_columns(columns: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _type(column: Mapping[str, Any]) -> str:
-    return re.sub(r"struct(<[^>]*>|\([^)]*\))", "struct", column["type"])
+    """Return a column's type without the fields of its structs, as this package or DuckDB spells it."""
+    kind: str = column["type"]
+    if kind.startswith("array<struct<"):
+        return "array<struct>"
+    if kind.startswith("struct("):
+        return "struct[]" if kind.endswith("[]") else "struct"
+    return kind
 
 
 def _values(count: int | None) -> str:

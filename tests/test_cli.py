@@ -393,3 +393,12 @@ def test_columns_of_a_lake_tell_how_many_rows_have_a_value(dicom_lake, lake):
     assert values["slice_thickness"] is None, "this lake doesn't have the column"
     reported = dicom_lake("columns", "--lake", lake)[1]
     assert re.search(r"^modality +string +3 values  \(0008,0060\) Modality, CS\. ", reported, re.MULTILINE)
+
+
+def test_columns_name_first_items_and_leave_out_the_fields_of_structs(dicom_lake):
+    status, out, _ = dicom_lake("columns", "--search", "segment")
+    assert status == 0
+    lines = {line.split()[0]: line for line in out.splitlines() if not line.startswith(" ")}
+    assert "array<struct> " in lines["segments"]
+    assert "label:string" not in out
+    assert "First of N: Label" in lines["segment_label"]
