@@ -28,8 +28,10 @@ from benchmarks.series_on_disk import encoded
 
 __all__ = ["main"]
 
-INGEST = (sys.executable, "-c", "import sys; from dicom_udf.cli import main; sys.exit(main())", "ingest")
+COMMAND = (sys.executable, "-c", "import sys; from dicom_udf.cli import main; sys.exit(main())")
 """The script ``dicom-lake`` with the code of this folder."""
+
+INGEST = (*COMMAND, "ingest")
 
 TABLE = "lake.bench.small"
 

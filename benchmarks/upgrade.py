@@ -20,12 +20,11 @@ from pydicom.dataset import Dataset
 
 from benchmarks.corpus import make_series
 from benchmarks.job import machine, versions
-from benchmarks.one_object import seconds_of
+from benchmarks.one_object import COMMAND, seconds_of
 from benchmarks.worker_memory import WorkerMemory
 
 __all__ = ["main"]
 
-COMMAND = (sys.executable, "-c", "import sys; from dicom_udf.cli import main; sys.exit(main())")
 FRAMES = 60
 
 

@@ -159,10 +159,10 @@ def _run(config: CommandConfig) -> None:
     match config:
         case IngestConfig():
             _ingest(config)
-        case PromoteConfig(attributes=()) | UpgradeConfig():
-            _upgrade(config)
-        case PromoteConfig():
+        case PromoteConfig() if config.attributes:
             _promote(config)
+        case UpgradeConfig():  # or a promotion of nothing
+            _upgrade(config)
         case MaintainConfig():
             _maintain(config)
         case InitConfig():
@@ -224,7 +224,7 @@ def _promote(config: PromoteConfig) -> None:
         print("nothing to do: each of these has its column already")
 
 
-def _upgrade(config: UpgradeConfig | PromoteConfig) -> None:
+def _upgrade(config: UpgradeConfig) -> None:
     check_shell(config.master)
     from dicom_udf.lake.upgrade import upgrade  # noqa: PLC0415
 

@@ -295,8 +295,7 @@ def _declared_columns() -> list[tuple[Any, ...]]:
         if attribute is None:
             rows.append((field.name, field.type, *[None] * 7, field.comment))
             continue
-        first = "First of N: " if len(attribute.path) > 1 else ""
-        meaning = first + attribute.description
+        meaning = attribute.hint + attribute.description
         rest = (attribute.vr, attribute.vm, attribute.unit or None, attribute.action or None, meaning)
         rows.append((field.name, field.type, attribute.level, _places(attribute), attribute.keyword, *rest))
     return rows

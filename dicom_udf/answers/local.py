@@ -42,8 +42,8 @@ class Answer:
 def run_query(sql: str, location: LakeLocation) -> Answer:
     """Answer one SQL statement that reads.
 
-    The tables ``instances``, ``failures`` and ``objects`` and the views ``unique_instances``, ``series``, ``studies``
-    and ``series_geometry`` are there by their bare names and as ``<database>.<name>``. Each is read as of the moment of
+    The tables ``instances``, ``failures`` and ``objects`` and the views (:data:`dicom_udf.lake.layout.VIEWS`)
+    are there by their bare names and as ``<database>.<name>``. Each is read as of the moment of
     the call, whole snapshots only, also while a run writes. Other files of the machine can be joined
     (``read_csv('cohort.csv')``).
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Attribute", "AttributeLevel", "Field", "Place", "Table"]
+__all__ = ["Attribute", "AttributeLevel", "Field", "Place", "Table", "path_text"]
 
 AttributeLevel = Literal["patient", "study", "series", "instance"]
 
@@ -84,5 +85,14 @@ class Attribute:
     @property
     def tags(self) -> str:
         """Return the tags of all its places, e.g. ``(0008,1115) > (0020,000E) or (0040,A375) > ...``."""
-        paths = (self.path, *(place.path for place in self.further))
-        return " or ".join(" > ".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in path) for path in paths)
+        return " or ".join(map(path_text, (self.path, *(place.path for place in self.further))))
+
+    @property
+    def hint(self) -> str:
+        """Return the text in front of its meaning: ``First of N: `` where it is of a first item."""
+        return "First of N: " if len(self.path) > 1 else ""
+
+
+def path_text(path: Sequence[int]) -> str:
+    """Return the tags of a path, e.g. ``(0008,1115) > (0020,000E)``."""
+    return " > ".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in path)

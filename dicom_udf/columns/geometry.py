@@ -35,7 +35,7 @@ NEEDED = (
     "spacing_between_slices", "temporal_positions",
     *_AGREED, *_FOURTH, *_LISTS.values(),
 )  # fmt: skip
-"""Columns of ``instances`` without which there is no such view."""
+"""Columns of ``instances`` that the view needs."""
 
 _SEGMENTATIONS_AND_DOSES = (
     "1.2.840.10008.5.1.4.1.1.66.4",  # Segmentation Storage

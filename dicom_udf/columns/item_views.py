@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dicom_udf.columns.dialects import Dialect, View
-from dicom_udf.columns.fields import Field
+from dicom_udf.columns.fields import Field, path_text
 from dicom_udf.columns.items import ItemColumn
 from dicom_udf.columns.tables import instances_table
 
@@ -48,11 +48,10 @@ def item_view(column: ItemColumn, dialect: Dialect, joined: str, kept: str) -> V
         (
             *(own[key] for key in KEYS),
             _NUMBER,
-            *(Field(field.name, field.type, f"{_tags(field.path)}. {field.description}") for field in column.fields),
+            *(
+                Field(field.name, field.type, f"{path_text(field.path)}. {field.description}")
+                for field in column.fields
+            ),
         ),
         f"SELECT {', '.join(select)} FROM ({rows}) items",
     )
-
-
-def _tags(path: tuple[int, ...]) -> str:
-    return " > ".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in path)

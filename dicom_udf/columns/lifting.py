@@ -16,6 +16,7 @@ from typing import Any
 from dicom_udf.columns.attributes import declared_attributes
 from dicom_udf.columns.lifted import STACK, LiftedAttribute, lifted_attributes
 from dicom_udf.header import GroupValues
+from dicom_udf.header.selection import SHARED_SEQUENCE
 from dicom_udf.header.vr import TOO_BIG
 
 __all__ = ["FRAME_COLUMNS", "FROM_VALUES", "THOUSANDTHS", "Lifted", "lift", "slice_columns", "slice_position"]
@@ -23,8 +24,6 @@ __all__ = ["FRAME_COLUMNS", "FROM_VALUES", "THOUSANDTHS", "Lifted", "lift", "sli
 TWICE = "in shared and per-frame groups"
 SEVERAL_SHARED = "has more than one item"
 NOT_ONE_A_FRAME = "has not one item for each frame"
-
-_SHARED = "52009229"
 
 THOUSANDTHS = {"x_ray_tube_current": ("x_ray_tube_current_in_ua",), "exposure_time": ("exposure_time_in_us",)}
 """Columns of integers -> columns of the same value in thousandths of the unit, which loses no digits."""
@@ -287,7 +286,7 @@ def _plain(value: Any) -> Any:
 
 def _path_of(line: LiftedAttribute) -> str:
     """Return the place of an attribute in the shared group, as ``invalid_values`` names it."""
-    return f"{_SHARED}[0]." + "[0].".join(f"{tag:08X}" for tag in line.path)
+    return "[0].".join(f"{tag:08X}" for tag in (SHARED_SEQUENCE, *line.path))
 
 
 @cache

@@ -16,7 +16,7 @@ from pydicom.datadict import dictionary_VM, keyword_dict, keyword_for_tag, priva
 from pydicom.tag import Tag
 
 from dicom_udf.columns.attributes import declared_attributes
-from dicom_udf.columns.fields import Field
+from dicom_udf.columns.fields import Field, path_text
 from dicom_udf.columns.names import column_name
 from dicom_udf.columns.schema import hive_type
 from dicom_udf.errors import ConfigurationError
@@ -115,11 +115,10 @@ def _public(text: str) -> Promoted:
     if scalar is None:
         raise ConfigurationError(f"{attribute} is binary ({vr}), which can't be a column; it is only in header")
     multiple = dictionary_VM(path[-1]) != "1"
-    tags = " > ".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in path)
     return Promoted(
         attribute=attribute,
         type=f"array<{scalar}>" if multiple else scalar,
-        comment=f"{tags} {keywords[-1]}, {vr}. Promoted.",
+        comment=f"{path_text(path)} {keywords[-1]}, {vr}. Promoted.",
         wanted=Wanted(column if colon else column_name(keywords[-1]), path, vr, multiple),
     )
 

@@ -12,7 +12,7 @@ from dicom_udf.columns.lifted import grouped, lifted_attributes
 from dicom_udf.columns.lifting import FRAME_COLUMNS, THOUSANDTHS, lift
 from dicom_udf.header import Wanted, WantedItems
 from dicom_udf.header.dictionary import keyword_of
-from dicom_udf.header.selection import FRAME_GROUPS, GROUP_SEQUENCES, SHARED_GROUPS
+from dicom_udf.header.selection import FRAME_GROUPS, FRAME_SEQUENCE, GROUP_SEQUENCES, SHARED_GROUPS
 from dicom_udf.header.stored import marker, stored_groups, stored_items, stored_values
 
 __all__ = ["fill_from_stored", "markers", "row_columns", "wanted_among"]
@@ -82,7 +82,6 @@ def fill_from_stored(
         omitted: Its ``header_omitted``.
         present: Columns that have a value already; these stay.
         known: The values among them that :data:`~dicom_udf.columns.lifting.FROM_VALUES` names.
-
         broken: Keywords of sequences that could not be read to their ends.
 
     Raises:
@@ -110,7 +109,7 @@ def fill_from_stored(
     result = lift(values, groups.get(SHARED_GROUPS), groups.get(FRAME_GROUPS))
     filled.update(result.columns)
     filled[OVERRIDDEN] = result.columns.get("acquisition_datetime")
-    is_cut = any(path.startswith("52009230") for path in omitted)
+    is_cut = any(path.startswith(f"{FRAME_SEQUENCE:08X}") for path in omitted)
     cut = ["column:frame_slice_positions"] if is_cut and "frame_slice_positions" not in present else []
     gained = [name for name in (*result.omitted, *cut, *left_out) if name not in omitted]
     return filled, {**result.reasons, **reasons}, gained

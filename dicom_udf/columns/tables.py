@@ -7,7 +7,7 @@ from functools import cache
 from pydicom.datadict import keyword_for_tag
 
 from dicom_udf.columns.attributes import column_type, declared_attributes
-from dicom_udf.columns.fields import Attribute, Field, Table
+from dicom_udf.columns.fields import Attribute, Field, Table, path_text
 from dicom_udf.columns.items import ItemColumn, item_columns
 from dicom_udf.errors import FailureCode
 
@@ -193,13 +193,11 @@ def attribute_comment(attribute: Attribute) -> str:
     """Return e.g. ``(0018,0050) SliceThickness, DS, mm. Nominal slice thickness.``; that of a first item is marked."""
     keyword = keyword_for_tag(attribute.path[-1])
     facts = ", ".join(filter(None, (keyword, attribute.vr, attribute.unit)))
-    first = "First of N: " if len(attribute.path) > 1 else ""
-    return _cut(f"{first}{attribute.tags} {facts}. {attribute.description}")
+    return _cut(f"{attribute.hint}{attribute.tags} {facts}. {attribute.description}")
 
 
 def _item_field(column: ItemColumn) -> Field:
-    tag = f"({column.tag >> 16:04X},{column.tag & 0xFFFF:04X})"
-    return Field(column.name, column.type, _cut(f"{tag} {column.keyword}. {column.description}"))
+    return Field(column.name, column.type, _cut(f"{path_text((column.tag,))} {column.keyword}. {column.description}"))
 
 
 def _cut(comment: str) -> str:

@@ -326,7 +326,15 @@ class RegisterConfig(WriterOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PromoteConfig(WriterOptions):
+class UpgradeConfig(WriterOptions):
+    """Columns that the rows of an older version lack."""
+
+    wait: int = wait_option()
+    """0 fails at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromoteConfig(UpgradeConfig):
     """Attributes that become columns of ``instances``."""
 
     attributes: tuple[str, ...] = option(
@@ -338,17 +346,6 @@ class PromoteConfig(WriterOptions):
         group="what and where",
     )
     """As :func:`dicom_udf.columns.parse_promoted` reads them. A keyword's type is the dictionary's."""
-
-    wait: int = wait_option()
-    """0 fails at once."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpgradeConfig(WriterOptions):
-    """Columns that the rows of an older version lack."""
-
-    wait: int = wait_option()
-    """0 fails at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -13,16 +13,19 @@ __all__ = [
     "CODE_PARTS",
     "CODE_VALUE",
     "FRAME_GROUPS",
+    "FRAME_SEQUENCE",
     "GROUP_SEQUENCES",
     "INSTANCE",
     "MEDIA_CLASS",
     "SHARED_GROUPS",
+    "SHARED_SEQUENCE",
     "SOP_CLASS",
     "SYNTAX",
     "WantedLevel",
     "WantedTag",
     "code_of",
     "compile_selection",
+    "first_code",
     "item_of",
     "with_blocks",
 ]
@@ -91,8 +94,10 @@ _OWN = (
 )
 
 
-GROUP_SEQUENCES = {0x52009229: SHARED_GROUPS, 0x52009230: FRAME_GROUPS}
+SHARED_SEQUENCE, FRAME_SEQUENCE = 0x52009229, 0x52009230
 """SharedFunctionalGroupsSequence and PerFrameFunctionalGroupsSequence."""
+
+GROUP_SEQUENCES = {SHARED_SEQUENCE: SHARED_GROUPS, FRAME_SEQUENCE: FRAME_GROUPS}
 
 
 @lru_cache(maxsize=16)
@@ -141,10 +146,15 @@ def item_of(values: dict[str, Any], fields: tuple[tuple[str, str, bool], ...]) -
     for name, field, is_codes in fields:
         value = values.pop(name, None)
         if is_codes and value is not None:
-            value = next((code for code in value if code is not None), None)
+            value = first_code(value)
         if value is not None:
             item[field] = value
     return item
+
+
+def first_code(codes: Iterable[dict[str, str | None] | None]) -> dict[str, str | None] | None:
+    """Return the first code of a list in which an item without a code is None."""
+    return next((code for code in codes if code is not None), None)
 
 
 def code_of(values: dict[str, Any]) -> dict[str, str | None] | None:

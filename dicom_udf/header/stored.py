@@ -15,7 +15,7 @@ from dicom_udf.header.dictionary import keyword_of
 from dicom_udf.header.element import NOT_TYPED, quote, typed
 from dicom_udf.header.groups import GroupValues
 from dicom_udf.header.header import Wanted, WantedItems
-from dicom_udf.header.selection import CODE_PARTS, GROUP_SEQUENCES, code_of
+from dicom_udf.header.selection import CODE_PARTS, GROUP_SEQUENCES, code_of, first_code
 from dicom_udf.header.vr import VRS, ValueItem
 
 __all__ = ["LEFT_OUT", "StoredGroups", "marker", "stored_groups", "stored_items", "stored_values"]
@@ -79,12 +79,11 @@ def stored_groups(
     """
     groups: StoredGroups = {}
     reasons: dict[str, str] = {}
-    data_set: DataSet | None = None
     for tag, name in GROUP_SEQUENCES.items():
         key = f"{tag:08X}"
         if f'"{key}":' not in text:
             continue
-        data_set = _parsed(text) if data_set is None else data_set
+        data_set = _parsed(text)
         if key not in data_set:
             continue
         if _is_cut(key, omitted):
@@ -92,15 +91,7 @@ def stored_groups(
             continue
         groups[name] = GroupValues()
         for number, item in enumerate(data_set[key].get("Value", ())):
-            values: dict[str, Any] = {}
-            for want in grouped:
-                for place, _, element in _find(item, want):
-                    value, reason = _value(want, element)
-                    if value is not None:
-                        values[want.name] = (json.dumps(element["Value"]), value) if want.is_spelled else value
-                    if reason is not None:
-                        reasons[f"{key}[{number}].{place}"] = reason
-            groups[name].add(values)
+            groups[name].add(_item_values(grouped, item, f"{key}[{number}].", reasons))
     return groups, reasons
 
 
@@ -136,18 +127,25 @@ def stored_items(
             continue
         rows = found[one.name] = []
         for number, item in enumerate(element.get("Value", ())):
-            row: dict[str, Any] = {}
+            row = _item_values(one.fields, item, f"{key}[{number}].", reasons)
             for want in one.fields:
-                for place, _, inner in _find(item, want):
-                    value, reason = _value(want, inner)
-                    if want.part == "codes" and value is not None:
-                        value = next((code for code in value if code is not None), None)
-                    if value is not None:
-                        row[want.name] = value
-                    if reason is not None:
-                        reasons[f"{key}[{number}].{place}"] = reason
+                if want.part == "codes" and want.name in row:
+                    row[want.name] = first_code(row[want.name])
             rows.append(row)
     return found, reasons, cut
+
+
+def _item_values(wanted: Iterable[Wanted], item: DataSet, path: str, reasons: dict[str, str]) -> dict[str, Any]:
+    """Return the wanted values of an item by name; add why a value is null, by its place below ``path``."""
+    values: dict[str, Any] = {}
+    for want in wanted:
+        for place, _, element in _find(item, want):
+            value, reason = _value(want, element)
+            if value is not None:
+                values[want.name] = (json.dumps(element["Value"]), value) if want.is_spelled else value
+            if reason is not None:
+                reasons[path + place] = reason
+    return values
 
 
 @lru_cache(maxsize=1)  # values, items and groups are taken from one text in succession

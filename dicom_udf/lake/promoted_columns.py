@@ -32,6 +32,7 @@ __all__ = [
     "fill_columns",
     "fill_rows",
     "find_promotion",
+    "if_it_contains",
     "promoted_columns",
 ]
 
@@ -108,8 +109,8 @@ def fill_columns(rows: DataFrame, promoted: Sequence[Promoted]) -> DataFrame:
     ddl = ", ".join(f"`{one.column}` {one.type}" for one in promoted)
     read = F.udf(partial(_read_stored, tuple(promoted)), f"{ddl}, `invalid_values` map<string,string>")
     values = read(
-        _if_it_contains("header", [one for one in promoted if not _is_meta(one)]),
-        _if_it_contains("header_file_meta", [one for one in promoted if _is_meta(one)]),
+        if_it_contains("header", [marker(one.wanted) for one in promoted if not _is_meta(one)]),
+        if_it_contains("header_file_meta", [marker(one.wanted) for one in promoted if _is_meta(one)]),
         F.col("header_omitted"),
         F.col("invalid_values"),
     )
@@ -156,11 +157,11 @@ def fill_rows(rows: pa.Table, promoted: Sequence[Promoted]) -> pa.Table:
 _REASONS = "invalid_values"
 
 
-def _if_it_contains(column: str, promoted: Sequence[Promoted]) -> Column:
-    """Return the text only where it contains one of the elements: most texts then don't go to Python and back."""
-    if not promoted:
+def if_it_contains(column: str, texts: Sequence[str]) -> Column:
+    """Return the text of a column only where it contains one of ``texts``: most then don't go to Python and back."""
+    if not texts:
         return F.lit(None).cast("string")
-    return F.when(reduce(or_, (F.col(column).contains(marker(one.wanted)) for one in promoted)), F.col(column))
+    return F.when(reduce(or_, (F.col(column).contains(text) for text in texts)), F.col(column))
 
 
 def _read_stored(

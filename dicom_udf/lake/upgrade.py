@@ -10,8 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial, reduce
-from operator import or_
+from functools import partial
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -20,7 +19,7 @@ from pyspark.sql import functions as F
 from dicom_udf.columns import instances_table
 from dicom_udf.columns.lifting import FROM_VALUES
 from dicom_udf.columns.stored_row import OVERRIDDEN, fill_from_stored, markers, row_columns
-from dicom_udf.config import PromoteConfig, UpgradeConfig, check_lake
+from dicom_udf.config import UpgradeConfig, check_lake
 from dicom_udf.header.scanner import BROKEN_SEQUENCE
 from dicom_udf.lake import iceberg
 from dicom_udf.lake.batch import new_plan_id
@@ -28,6 +27,7 @@ from dicom_udf.lake.faults import translate_spark_errors
 from dicom_udf.lake.layout import INSTANCES
 from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.pending_upgrade import UPGRADE, PendingUpgrade, pending_upgrade
+from dicom_udf.lake.promoted_columns import if_it_contains
 from dicom_udf.lake.promotion import rewrite_instances
 from dicom_udf.lake.publish import is_published, publish
 from dicom_udf.lake.tables import Lake, connect_lake
@@ -51,11 +51,11 @@ class Upgraded:
     rows: int
 
 
-def upgrade(config: UpgradeConfig | PromoteConfig) -> Upgraded:
+def upgrade(config: UpgradeConfig) -> Upgraded:
     """Fill the columns that rows of an older version lack.
 
     Args:
-        config: The lake; attributes play no part.
+        config: The lake.
 
     Raises:
         ConfigurationError: There is no such lake. Nothing was written.
@@ -100,7 +100,7 @@ def fill_rows(rows: DataFrame, columns: tuple[str, ...]) -> DataFrame:
     names = row_columns(columns)
     ddl = ", ".join(f"`{name}` {types[name]}" for name in (*names, "invalid_values", "header_omitted"))
     read = F.udf(partial(_fill_row, columns, names), ddl)
-    header, file_meta = (_if_it_contains(name, markers(columns, is_meta=name != "header")) for name in _TEXTS)
+    header, file_meta = (if_it_contains(name, markers(columns, is_meta=name != "header")) for name in _TEXTS)
     present = F.array_compact(F.array(*(F.when(F.col(name).isNotNull(), F.lit(name)) for name in names)))
     result = "upgraded values"
     made = rows.withColumn(
@@ -120,13 +120,6 @@ def fill_rows(rows: DataFrame, columns: tuple[str, ...]) -> DataFrame:
 
 
 _TEXTS = ("header", "header_file_meta")
-
-
-def _if_it_contains(column: str, texts: tuple[str, ...]) -> Column:
-    """Return the text only where it contains one of ``texts``: most texts then don't go to Python and back."""
-    if not texts:
-        return F.lit(None).cast("string")
-    return F.when(reduce(or_, (F.col(column).contains(text) for text in texts)), F.col(column))
 
 
 def _fill_row(

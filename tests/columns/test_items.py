@@ -14,7 +14,7 @@ from dicom_udf.columns.stored_row import fill_from_stored
 from dicom_udf.header import VRS, HeaderReader
 from dicom_udf.header import items as reading
 from tests.each import for_each
-from tests.header.files import element, encode, minimal, raw_file
+from tests.header.files import element, encode, minimal, raw_file, set_nested
 
 COLUMNS = item_columns()
 FIELDS = [(column, field) for column in COLUMNS for field in column.fields]
@@ -46,13 +46,7 @@ def sample(field, number):
 def item_of(*filled):
     item = Dataset()
     for field, value in filled:
-        at = item
-        *sequences, last = field.keyword.split(".")
-        for keyword in sequences:
-            if keyword not in at:
-                setattr(at, keyword, [code("outer")])
-            at = getattr(at, keyword)[0]
-        setattr(at, last, value)
+        set_nested(item, field.keyword, value, inner=lambda: code("outer"))
     return item
 
 

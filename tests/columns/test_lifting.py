@@ -19,7 +19,7 @@ from dicom_udf.header import groups as group_values
 from dicom_udf.header.selection import FRAME_GROUPS, SHARED_GROUPS
 from dicom_udf.header.stored import stored_groups
 from tests.each import for_each
-from tests.header.files import element, encode, minimal, raw_file
+from tests.header.files import element, encode, minimal, raw_file, set_nested
 
 LINES = lifted_attributes()
 TYPES = {field.name: field.type for field in instances_table().fields}
@@ -67,13 +67,7 @@ def group(*filled):
     """Return an item with functional groups: pairs of a line and of its value."""
     item = Dataset()
     for line, value in filled:
-        at = item
-        *sequences, last = line.keyword.split(".")
-        for keyword in sequences:
-            if keyword not in at:
-                setattr(at, keyword, [Dataset()])
-            at = getattr(at, keyword)[0]
-        setattr(at, last, value)
+        set_nested(item, line.keyword, value)
     return item
 
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -44,6 +45,16 @@ def encode(data_set: Dataset, syntax: str = EXPLICIT) -> bytes:
     file = io.BytesIO()
     pydicom.dcmwrite(file, data_set, enforce_file_format=True)
     return file.getvalue()
+
+
+def set_nested(item: Dataset, path: str, value: object, *, inner: Callable[[], Dataset] = Dataset) -> None:
+    """Set an attribute by a dotted path of keywords through first items; sequences without items get one."""
+    *sequences, last = path.split(".")
+    for keyword in sequences:
+        if keyword not in item:
+            setattr(item, keyword, [inner()])
+        item = getattr(item, keyword)[0]
+    setattr(item, last, value)
 
 
 def element(tag: int, vr: str, value: bytes, *, length: int | None = None) -> bytes:
