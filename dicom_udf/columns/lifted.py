@@ -1,9 +1,11 @@
-"""The declared attributes of functional groups: one line each in lifted.tsv (PS3.3 C.7.6.16)."""
+"""The attributes of functional groups (PS3.3 C.7.6.16): one line each in lifted.tsv, and in frames.tsv."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from dicom_udf.columns.lines import read_lines
 from dicom_udf.header import Wanted
@@ -11,7 +13,6 @@ from dicom_udf.header import Wanted
 __all__ = ["STACK", "LiftedAttribute", "grouped", "lifted_attributes"]
 
 STACK = "FrameContentSequence.StackID"
-_STACK = Wanted(STACK, (0x00209111, 0x00209056), "SH", is_spelled=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +42,19 @@ def lifted_attributes() -> tuple[LiftedAttribute, ...]:
 
 @cache
 def grouped() -> tuple[Wanted, ...]:
-    """Return what a reader converts of each functional group, by keyword, and :data:`STACK`."""
-    return (*(_wanted(line) for line in lifted_attributes()), _STACK)
+    """Return what a reader converts of each functional group, by keyword: for columns, and for a frame's values."""
+    lines = (*read_lines("lifted.tsv"), *read_lines("frames.tsv"))
+    attributes = {line["keyword"]: line for line in lines if line["path"]}
+    return tuple(map(_wanted, attributes.values()))
 
 
-def _wanted(line: LiftedAttribute) -> Wanted:
-    is_code = line.vr == "SQ"
+def _wanted(line: Mapping[str, Any]) -> Wanted:
+    is_code = line["vr"] == "SQ"
     return Wanted(
-        name=line.keyword,
-        path=line.path,
-        vr=line.vr,
-        multiple=line.vm != "1",
+        name=line["keyword"],
+        path=line["path"],
+        vr=line["vr"],
+        multiple=line["vm"] != "1",
         part="codes" if is_code else "value",
         is_spelled=not is_code,
     )

@@ -10,7 +10,9 @@ __all__ = ["read_lines"]
 
 
 def read_lines(file: str) -> Iterator[dict[str, Any]]:
-    """Yield the lines of a data file by the names in its first line; the column ``tag`` as ``path``, a tuple of tags.
+    """Yield the lines of a data file by the names in its first line; the column ``tag`` as ``path``.
+
+    A path is a tuple of tags, empty for a line without.
 
     Example:
         >>> from dicom_udf.columns.lines import read_lines
@@ -21,5 +23,5 @@ def read_lines(file: str) -> Iterator[dict[str, Any]]:
     head, *lines = text.splitlines()
     for line in lines:
         values: dict[str, Any] = dict(zip(head.split("\t"), line.split("\t"), strict=True))
-        values["path"] = tuple(int(tag, 16) for tag in values.pop("tag").split("."))
+        values["path"] = tuple(int(tag, 16) for tag in values.pop("tag").split(".") if tag)
         yield values
