@@ -7,9 +7,10 @@ from functools import cache
 from typing import Any
 
 from dicom_udf.columns.fields import Attribute, Place
-from dicom_udf.columns.items import CODE_TYPE, wanted_items
+from dicom_udf.columns.items import CODE_TYPE, wanted_sequences
 from dicom_udf.columns.lifted import grouped
 from dicom_udf.columns.lines import read_lines
+from dicom_udf.columns.links import HOLDING
 from dicom_udf.header import VRS, Selection, Wanted
 
 __all__ = ["CODES_TYPE", "column_type", "declared_attributes", "merge_places", "selection"]
@@ -52,7 +53,7 @@ def selection(further: tuple[Wanted, ...] = ()) -> Selection:
         for attribute in declared_attributes()
         for number, place in enumerate(attribute.further)
     )
-    return Selection((*declared, *elsewhere, *further), grouped(), wanted_items())
+    return Selection((*declared, *elsewhere, *further), grouped(), wanted_sequences(), HOLDING)
 
 
 def merge_places(values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -23,6 +23,8 @@ class Dialect:
             its ``number``, counted from 1.
         unnest_structs: The same for an array of structs; ``fields`` are their names with commas between them.
         field: A field of this struct in the result.
+        pick: ``value`` of each struct of ``array`` that meets ``condition``; both are expressions of ``x``.
+        folders: The folders of the key of a URL, ``s3://bucket/a/b/file`` or ``file:///a/b/file``, in an array.
         total: Sum of ``term`` over the numbers of ``array``; ``term`` is an expression of ``x``.
     """
 
@@ -34,6 +36,8 @@ class Dialect:
     unnest: str
     unnest_structs: str
     field: str
+    pick: str
+    folders: str
     total: str
 
     def name(self, column: str) -> str:
@@ -53,6 +57,8 @@ DUCKDB = Dialect(
     unnest=_UNNEST_IN_DUCKDB,
     unnest_structs=_UNNEST_IN_DUCKDB,
     field="value.{}",
+    pick="list_transform(list_filter({array}, lambda x: {condition}), lambda x: {value})",
+    folders="list_slice(string_split({0}, '/'), 4, len(string_split({0}, '/')) - 1)",
     total="list_sum(list_transform({array}, lambda x: {term}))",
 )
 TRINO = Dialect(
@@ -65,6 +71,8 @@ TRINO = Dialect(
     "CROSS JOIN UNNEST({array}) WITH ORDINALITY AS t (value, number)",
     unnest_structs="SELECT i.*, t.* FROM ({rows}) i CROSS JOIN UNNEST({array}) WITH ORDINALITY AS t ({fields}, number)",
     field="{}",
+    pick="transform(filter({array}, x -> {condition}), x -> {value})",
+    folders="slice(split({0}, '/'), 4, cardinality(split({0}, '/')) - 4)",
     total="reduce({array}, CAST(0 AS double), (total, x) -> total + {term}, total -> total)",
 )
 

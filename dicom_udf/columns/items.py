@@ -1,7 +1,9 @@
-"""The item columns: one struct per item of a sequence, declared in items.tsv.
+"""The item columns: an array with a struct per item of a sequence, declared in items.tsv.
 
-A line without a field describes the column; the others are its fields in order. ``keyword`` and ``tag`` of a field are
-a path inside the item, through first items. A field of VR SQ is the first code of a code sequence.
+A line without a field describes the column; the others are its fields in order. ``root`` is the path of the sequences
+whose item has the field: the column's own sequence, one below it, or one that names items of the column's sequence by
+their number. ``keyword`` and ``tag`` are a path inside that item, through first items; a field without is made from
+several values (:mod:`dicom_udf.columns.item_values`). A field of VR SQ is a code sequence: its first code, or all.
 """
 
 from __future__ import annotations
@@ -11,10 +13,11 @@ from functools import cache
 from itertools import groupby
 from operator import itemgetter
 
-from dicom_udf.columns.lines import read_lines
-from dicom_udf.header import VRS, Wanted, WantedItems
+from dicom_udf.columns.fields import path_text
+from dicom_udf.columns.lines import read_lines, read_path
+from dicom_udf.header import VRS, Wanted
 
-__all__ = ["CODE_TYPE", "ItemColumn", "ItemField", "item_columns", "wanted_items"]
+__all__ = ["CODE_TYPE", "ItemColumn", "ItemField", "item_columns", "wanted_sequences"]
 
 CODE_TYPE = "struct<code_value:string,coding_scheme_designator:string,code_meaning:string>"
 """Type of one code (PS3.3 Table 8.8-1a)."""
@@ -26,15 +29,17 @@ class ItemField:
 
     Attributes:
         name: Its name in the struct, and the column of the view.
-        keyword: Dotted path of keywords inside the item.
+        root: The tags of the sequences around the item that has it; empty where it may be in any.
+        keyword: Dotted path of keywords inside the item; empty where it is made from several values.
         path: The tags of that path.
-        vr: The dictionary's VR of the attribute; ``SQ`` for a code.
-        vm: The dictionary's VM of the attribute.
+        vr: The dictionary's VR of the attribute, or one of the field's type; ``SQ`` for codes.
+        vm: ``1`` for one value; otherwise the field is an array.
         action: As :attr:`dicom_udf.columns.Attribute.action`.
         description: One sentence.
     """
 
     name: str
+    root: tuple[int, ...]
     keyword: str
     path: tuple[int, ...]
     vr: str
@@ -45,27 +50,40 @@ class ItemField:
     @property
     def type(self) -> str:
         """Its Spark SQL type."""
-        if self.vr == "SQ":
-            return CODE_TYPE
-        scalar = VRS[self.vr].type
-        return f"{scalar}" if self.vm == "1" else f"array<{scalar}>"
+        scalar = CODE_TYPE if self.vr == "SQ" else f"{VRS[self.vr].type}"
+        return scalar if self.vm == "1" else f"array<{scalar}>"
+
+    @property
+    def place(self) -> str:
+        """Tags and keyword of its attribute, from top level; empty where it is made from several values."""
+        return f"{path_text((*self.root, *self.path))} {self.keyword.rpartition('.')[2]}" if self.path else ""
+
+    @property
+    def comment(self) -> str:
+        """Its attribute, and its description."""
+        return f"{self.place}. {self.description}" if self.path else self.description
+
+    @property
+    def wanted(self) -> Wanted:
+        """What a reader converts for it; only of a field with a path."""
+        return Wanted(self.name, self.path, self.vr, self.vm != "1", "codes" if self.vr == "SQ" else "value")
 
 
 @dataclass(frozen=True, slots=True)
 class ItemColumn:
-    """A column of ``instances`` with a struct per item of a sequence, and the view with a row for each.
+    """A column of ``instances`` with a struct per item, and the view with a row for each.
 
     Attributes:
         name: Name of the column and of the view.
-        keyword: Keyword of the sequence.
-        tag: Its tag; it is at top level.
+        keyword: Keyword of the sequence; empty where its structs are made from several.
+        tag: Its tag; it is at top level. None where there are several.
         description: One sentence.
         fields: In the order of the struct.
     """
 
     name: str
     keyword: str
-    tag: int
+    tag: int | None
     description: str
     fields: tuple[ItemField, ...]
 
@@ -73,6 +91,10 @@ class ItemColumn:
     def type(self) -> str:
         """Its Spark SQL type."""
         return f"array<struct<{','.join(f'{field.name}:{field.type}' for field in self.fields)}>>"
+
+    def wanted(self, root: tuple[int, ...]) -> tuple[Wanted, ...]:
+        """Return what a reader converts of an item of a sequence, by names of fields."""
+        return tuple(field.wanted for field in self.fields if field.root == root and field.path)
 
 
 @cache
@@ -82,7 +104,7 @@ def item_columns() -> tuple[ItemColumn, ...]:
     Example:
         >>> from dicom_udf.columns.items import item_columns
         >>> [column.name for column in item_columns()]
-        ['segments']
+        ['segments', 'rois', 'annotation_groups', 'rt_beams', 'specimen_steps', 'links']
     """
     found = []
     for name, group in groupby(read_lines("items.tsv"), itemgetter("column")):
@@ -90,6 +112,7 @@ def item_columns() -> tuple[ItemColumn, ...]:
         fields = tuple(
             ItemField(
                 name=line["field"],
+                root=read_path(line["root"]),
                 keyword=line["keyword"],
                 path=line["path"],
                 vr=line["vr"],
@@ -99,21 +122,13 @@ def item_columns() -> tuple[ItemColumn, ...]:
             )
             for line in lines
         )
-        found.append(ItemColumn(name, head["keyword"], head["path"][0], head["description"], fields))
+        tag = head["path"][0] if head["path"] else None
+        found.append(ItemColumn(name, head["keyword"], tag, head["description"], fields))
     return tuple(found)
 
 
 @cache
-def wanted_items() -> tuple[WantedItems, ...]:
-    """Return what a reader converts of each item, by column."""
-    return tuple(
-        WantedItems(
-            column.name,
-            column.tag,
-            tuple(
-                Wanted(field.name, field.path, field.vr, field.vm != "1", "codes" if field.vr == "SQ" else "value")
-                for field in column.fields
-            ),
-        )
-        for column in item_columns()
-    )
+def wanted_sequences() -> tuple[int, ...]:
+    """Return the tags of the sequences at top level that item columns are made from."""
+    roots = (field.root[0] for column in item_columns() for field in column.fields if field.root)
+    return tuple(dict.fromkeys(roots))

@@ -10,9 +10,15 @@ from typing import Any
 from dicom_udf.columns.lines import read_lines
 from dicom_udf.header import Wanted
 
-__all__ = ["STACK", "LiftedAttribute", "grouped", "lifted_attributes"]
+__all__ = ["SOURCE_CLASS", "SOURCE_IMAGE", "STACK", "LiftedAttribute", "grouped", "lifted_attributes"]
 
 STACK = "FrameContentSequence.StackID"
+SOURCE_IMAGE, SOURCE_CLASS = "SourceImageSequence.ReferencedSOPInstanceUID", "SourceImageSequence.ReferencedSOPClassUID"
+_SOURCES = tuple(
+    Wanted(keyword, (0x00089124, 0x00082112, tag), "UI")
+    for keyword, tag in ((SOURCE_IMAGE, 0x00081155), (SOURCE_CLASS, 0x00081150))
+)
+"""The first image that a frame was made from (PS3.3 C.7.6.16.2.6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +48,10 @@ def lifted_attributes() -> tuple[LiftedAttribute, ...]:
 
 @cache
 def grouped() -> tuple[Wanted, ...]:
-    """Return what a reader converts of each functional group, by keyword: for columns, and for a frame's values."""
+    """Return what a reader converts of each functional group, by keyword: for columns, values of frames, and links."""
     lines = (*read_lines("lifted.tsv"), *read_lines("frames.tsv"))
     attributes = {line["keyword"]: line for line in lines if line["path"]}
-    return tuple(map(_wanted, attributes.values()))
+    return (*map(_wanted, attributes.values()), *_SOURCES)
 
 
 def _wanted(line: Mapping[str, Any]) -> Wanted:

@@ -59,6 +59,7 @@ FRAME_COLUMNS = (
 """The columns that have no attribute of their own, and ``acquisition_datetime``."""
 
 FROM_VALUES = (
+    "sop_instance_uid",
     "number_of_frames",
     "image_position_patient",
     "image_orientation_patient",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
-__all__ = ["read_lines"]
+__all__ = ["read_lines", "read_path"]
 
 
 def read_lines(file: str) -> Iterator[dict[str, Any]]:
@@ -23,5 +23,16 @@ def read_lines(file: str) -> Iterator[dict[str, Any]]:
     head, *lines = text.splitlines()
     for line in lines:
         values: dict[str, Any] = dict(zip(head.split("\t"), line.split("\t"), strict=True))
-        values["path"] = tuple(int(tag, 16) for tag in values.pop("tag").split(".") if tag)
+        values["path"] = read_path(values.pop("tag"))
         yield values
+
+
+def read_path(text: str) -> tuple[int, ...]:
+    """Return the tags of a path.
+
+    Example:
+        >>> from dicom_udf.columns.lines import read_path
+        >>> read_path("00289110.00280030") == (0x00289110, 0x00280030)
+        True
+    """
+    return tuple(int(tag, 16) for tag in text.split(".") if tag)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from dicom_udf.columns.attributes import merge_places
+from dicom_udf.columns.item_values import read_item_cells
 from dicom_udf.columns.lifting import lift, slice_columns
 from dicom_udf.header import Header
 
@@ -40,6 +41,12 @@ def fill_row(header: Header) -> dict[str, Any]:
         lifted = lift(values, header.shared_groups, header.frame_groups)
         row.update(lifted.columns)
         reasons, omitted = {**lifted.reasons, **reasons}, [*omitted, *lifted.omitted]
+    if header.sequences or header.frame_groups is not None:
+        cells = read_item_cells(
+            header.sequences, values.get("sop_instance_uid"), header.shared_groups, header.frame_groups
+        )
+        row.update(cells.columns)
+        reasons, omitted = {**cells.reasons, **reasons}, [*omitted, *cells.omitted]
     row["study_date_is_default"] = "study_date" not in values
     row.setdefault("study_date", DEFAULT_STUDY_DATE)
     age, faults = _age_in_years(values)

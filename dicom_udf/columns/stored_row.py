@@ -7,13 +7,14 @@ from functools import cache
 from typing import Any
 
 from dicom_udf.columns.attributes import declared_attributes, merge_places, selection
-from dicom_udf.columns.items import wanted_items
+from dicom_udf.columns.item_values import item_cells
+from dicom_udf.columns.items import ItemColumn, item_columns
 from dicom_udf.columns.lifted import grouped, lifted_attributes
 from dicom_udf.columns.lifting import FRAME_COLUMNS, THOUSANDTHS, lift
-from dicom_udf.header import Wanted, WantedItems
+from dicom_udf.header import Wanted
 from dicom_udf.header.dictionary import keyword_of
 from dicom_udf.header.selection import FRAME_GROUPS, FRAME_SEQUENCE, GROUP_SEQUENCES, SHARED_GROUPS
-from dicom_udf.header.stored import marker, stored_groups, stored_items, stored_values
+from dicom_udf.header.stored import marker, stored_groups, stored_sequences, stored_values
 
 __all__ = ["fill_from_stored", "markers", "row_columns", "wanted_among"]
 
@@ -31,7 +32,7 @@ def row_columns(columns: tuple[str, ...]) -> tuple[str, ...]:
     lifted = (line.column for line in lifted_attributes())
     finer = (name for names in THOUSANDTHS.values() for name in names)
     wanted = merge_places(dict.fromkeys((want.name for want in wanted_among(columns)), True))
-    items = (items.name for items in items_among(columns))
+    items = (column.name for column in items_among(columns))
     return tuple(dict.fromkeys((*wanted, *items, *lifted, *finer, *FRAME_COLUMNS, OVERRIDDEN)))
 
 
@@ -46,9 +47,17 @@ def wanted_among(columns: tuple[str, ...]) -> tuple[Wanted, ...]:
 
 
 @cache
-def items_among(columns: tuple[str, ...]) -> tuple[WantedItems, ...]:
+def items_among(columns: tuple[str, ...]) -> tuple[ItemColumn, ...]:
     """Return the item columns among some columns."""
-    return tuple(items for items in wanted_items() if items.name in columns)
+    return tuple(column for column in item_columns() if column.name in columns)
+
+
+@cache
+def _tags_among(columns: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the tags of the sequences, or of the elements that any sequence may hold, that fill item columns."""
+    roots = {one.root[0] for column in items_among(columns) for one in column.fields if one.root}
+    is_held = any(column.tag is None for column in items_among(columns))
+    return (*sorted(roots), *(selection().holding if is_held else ()))
 
 
 @cache
@@ -60,7 +69,7 @@ def markers(columns: tuple[str, ...], *, is_meta: bool) -> tuple[str, ...]:
         is_meta: True for the file meta information.
     """
     own = tuple(marker(want) for want in wanted_among(columns) if (want.path[0] >> 16 == 2) is is_meta)
-    tags = (*GROUP_SEQUENCES, *(items.tag for items in items_among(columns)))
+    tags = (*GROUP_SEQUENCES, *_tags_among(columns))
     return own if is_meta else (*own, *(f'"{tag:08X}":' for tag in tags))
 
 
@@ -99,17 +108,23 @@ def fill_from_stored(
                 (name, value) for name, value in found.items() if name not in present and roots.get(name) not in broken
             )
             reasons.update(why)
-    whole = [one for one in items_among(columns) if keyword_of(one.tag) not in broken]
-    items, why, left_out = stored_items(whole, header or "", omitted=omitted)
-    filled.update(items)
-    reasons.update(why)
     groups, why = stored_groups(grouped(), header or "", omitted=omitted)
     reasons.update(why)
+    sequences = stored_sequences(selection(), header or "", omitted=omitted, broken=broken)
+    cells = item_cells(
+        sequences,
+        known.get("sop_instance_uid"),
+        groups.get(SHARED_GROUPS),
+        groups.get(FRAME_GROUPS),
+        [column.name for column in items_among(columns)],
+    )
+    filled.update(cells.columns)
+    reasons.update(cells.reasons)
     values = {**dict.fromkeys(present, True), **filled, **known}
     result = lift(values, groups.get(SHARED_GROUPS), groups.get(FRAME_GROUPS))
     filled.update(result.columns)
     filled[OVERRIDDEN] = result.columns.get("acquisition_datetime")
     is_cut = any(path.startswith(f"{FRAME_SEQUENCE:08X}") for path in omitted)
     cut = ["column:frame_slice_positions"] if is_cut and "frame_slice_positions" not in present else []
-    gained = [name for name in (*result.omitted, *cut, *left_out) if name not in omitted]
+    gained = [name for name in (*result.omitted, *cut, *cells.omitted) if name not in omitted]
     return filled, {**result.reasons, **reasons}, gained

@@ -197,7 +197,8 @@ def attribute_comment(attribute: Attribute) -> str:
 
 
 def _item_field(column: ItemColumn) -> Field:
-    return Field(column.name, column.type, _cut(f"{path_text((column.tag,))} {column.keyword}. {column.description}"))
+    place = f"{path_text((column.tag,))} {column.keyword}. " if column.tag is not None else ""
+    return Field(column.name, column.type, _cut(place + column.description))
 
 
 def _cut(comment: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from dicom_udf.columns import geometry, item_views
+from dicom_udf.columns import geometry, item_views, slides
 from dicom_udf.columns.attributes import declared_attributes
 from dicom_udf.columns.dialects import DUCKDB, TRINO, Dialect, View
 from dicom_udf.columns.fields import AttributeLevel, Field
@@ -88,9 +88,12 @@ def make_views(
             views.append(_grouped(name, dialect, source, fields))
     if has_identity and set(geometry.NEEDED) <= fields.keys():
         views.append(geometry.series_geometry(dialect, source, _with_duplicates(source), _IS_UNIQUE))
+    if has_identity and set(slides.NEEDED) <= fields.keys():
+        views.append(slides.slides(dialect, declared, _with_duplicates(source), _IS_UNIQUE))
     for column in item_columns():
-        if has_identity and {column.name, *item_views.KEYS} <= fields.keys():
-            views.append(item_views.item_view(column, dialect, _with_duplicates(source), _IS_UNIQUE))
+        needed = {column.name, *item_views.KEYS, *(item_views.KEYS_OF_TARGETS if column.tag is None else ())}
+        if has_identity and needed <= fields.keys():
+            views.append(item_views.item_view(column, dialect, source, _with_duplicates(source), _IS_UNIQUE))
     return tuple(views)
 
 

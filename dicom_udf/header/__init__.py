@@ -1,7 +1,7 @@
 """Bytes to :class:`Header`: DICOM only, without stores, archives or Spark."""
 
 from dicom_udf.header.groups import GroupValues
-from dicom_udf.header.header import Header, Part, Selection, Wanted, WantedItems
+from dicom_udf.header.header import Header, Part, Selection, Wanted
 from dicom_udf.header.reader import HeaderReader, read_header, thread_reader
 from dicom_udf.header.vr import VR, VRS
 
@@ -14,7 +14,6 @@ __all__ = [
     "Part",
     "Selection",
     "Wanted",
-    "WantedItems",
     "read_header",
     "thread_reader",
 ]

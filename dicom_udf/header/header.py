@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from dicom_udf.header.groups import GroupValues
 
-__all__ = ["Header", "Part", "Selection", "Wanted", "WantedItems"]
+__all__ = ["Header", "Part", "Selection", "Wanted"]
 
 Part = Literal["value", "codes", "count", "ideographic", "phonetic"]
 
@@ -41,21 +41,6 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class WantedItems:
-    """The typed values that a caller wants of every item of a sequence at top level.
-
-    Attributes:
-        name: The caller's name for them: the column.
-        tag: Of the sequence.
-        fields: Values of an item; a path begins inside it. Of codes (``part``) the first one is returned.
-    """
-
-    name: str
-    tag: int
-    fields: tuple[Wanted, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Selection:
     """The typed values wanted of every header.
 
@@ -64,20 +49,22 @@ class Selection:
         grouped: Those of functional groups (PS3.3 C.7.6.16): a path begins inside an item of
             SharedFunctionalGroupsSequence or PerFrameFunctionalGroupsSequence. Kept as a tuple. Several may have the
             same name.
-        items: Sequences of which every item is wanted, each once; kept as a tuple.
+        sequences: Tags of sequences at top level of which all items are wanted; kept as a tuple.
+        holding: Tags of elements. A sequence at top level that has one of them at any depth is wanted like those of
+            ``sequences``, PerFrameFunctionalGroupsSequence excepted. Kept as a tuple.
     """
 
     wanted: Sequence[Wanted] = ()
     grouped: Sequence[Wanted] = ()
-    items: Sequence[WantedItems] = ()
+    sequences: Sequence[int] = ()
+    holding: Sequence[int] = ()
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Hash once: several hundred values would be hashed again for each file."""
-        object.__setattr__(self, "wanted", tuple(self.wanted))
-        object.__setattr__(self, "grouped", tuple(self.grouped))
-        object.__setattr__(self, "items", tuple(self.items))
-        object.__setattr__(self, "_hash", hash((self.wanted, self.grouped, self.items)))
+        for name in _PARTS_OF_SELECTION:
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "_hash", hash(self._parts()))
 
     def __hash__(self) -> int:
         """Return the hash of what is wanted."""
@@ -85,7 +72,13 @@ class Selection:
 
     def __reduce__(self) -> tuple[type[Selection], tuple[Any, ...]]:
         """Pickle without the hash: each process salts those of strings."""
-        return (Selection, (self.wanted, self.grouped, self.items))
+        return (Selection, self._parts())
+
+    def _parts(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in _PARTS_OF_SELECTION)
+
+
+_PARTS_OF_SELECTION = ("wanted", "grouped", "sequences", "holding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +90,12 @@ class Header:
         file_meta_json: Group 0002 the same way; None where the file has none.
         values: By :attr:`Wanted.name`, the wanted values that the file has, as Python values ready for Arrow:
             ``date``, ``datetime`` (naive), ``float``, ``int``, ``Decimal`` (UV), ``str``, lists of these (empty items
-            None), lists of dicts for codes (an item without a code None) and for :attr:`Selection.items` (a key for
-            each value that the item has). Absent, empty and invalid values are left out.
+            None), lists of dicts for codes (an item without a code None). Absent, empty and invalid values are left
+            out.
         shared_groups: The values of :attr:`Selection.grouped` in SharedFunctionalGroupsSequence; None without it.
         frame_groups: Those in PerFrameFunctionalGroupsSequence, of which each item is a frame; None without it.
+        sequences: By tag, the JSON member (``"00620002":{...}``) of each sequence that the selection wants and that
+            could be read to its end; None where something in it was left out for its size.
         invalid_values: Attribute path -> why its value is null, altered or ignored. Never the value itself.
         fault: None where the header was read to its end, otherwise ``CODE@offset``; the elements before it are kept.
         omitted: Paths of values left out for size, e.g. ``00081140[3].00081155``.
@@ -116,6 +111,7 @@ class Header:
     values: Mapping[str, Any] = field(default_factory=dict)
     shared_groups: GroupValues | None = None
     frame_groups: GroupValues | None = None
+    sequences: Mapping[int, str | None] = field(default_factory=dict)
     invalid_values: Mapping[str, str] = field(default_factory=dict)
     fault: str | None = None
     omitted: tuple[str, ...] = ()

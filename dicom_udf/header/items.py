@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from dicom_udf.errors import FailureCode
 from dicom_udf.header.groups import GroupValues
@@ -15,10 +15,6 @@ from dicom_udf.header.soundness import FARTHEST_LOOK, delimiter_at, is_sound
 from dicom_udf.header.window import Window
 
 __all__ = ["NO_DELIMITER", "Ends", "Sequence", "closes_item", "next_item", "resumes_at", "stop_of_stray_item"]
-
-MOST_STRUCTS = 100_000
-MOST_STRUCT_BYTES = 16 << 20
-"""Items of a sequence, and their bytes, of which each becomes a struct of one cell."""
 
 NO_DELIMITER = "the delimiter of the sequence or of an item is missing or another one"
 STRAY_DELIMITER = "a delimiter behind an item of defined length, or in a sequence of defined length; passed over"
@@ -55,15 +51,13 @@ class Sequence:
         count: Of the items so far.
         codes: One for each item.
         groups: The values of all items, where these are functional groups.
-        wanted: The wanted values of each item, where each is wanted.
-        wanted_bytes: Bytes of these items in the file.
         was_defined: True where the last item has a defined length.
         oddity: The reason why it is odd, for ``invalid_values``; None where all is well.
     """
 
     __slots__ = (
         "codes", "count", "groups", "head", "inside", "is_explicit", "items", "limit", "oddity", "outside", "path",
-        "wanted", "wanted_bytes", "wants", "was_defined",
+        "wants", "was_defined",
     )  # fmt: skip
 
     def __init__(self, head: Head, scope: Scope, wants: WantedTag, context: Context, *, is_explicit: bool) -> None:
@@ -77,22 +71,8 @@ class Sequence:
         self.count = 0
         self.codes: list[dict[str, str | None] | None] = []
         self.groups = GroupValues() if wants.groups else None
-        self.wanted: list[dict[str, Any]] = []
-        self.wanted_bytes = 0
         self.was_defined = False
         self.oddity: str | None = None
-
-    def keep(self, item: dict[str, Any], size: int) -> None:
-        """Keep the wanted values of an item of so many bytes; past the bounds of a cell none are kept."""
-        self.wanted_bytes += size
-        if self.is_too_large():
-            self.wanted.clear()
-        else:
-            self.wanted.append(item)
-
-    def is_too_large(self) -> bool:
-        """True where a cell can't hold the wanted values of all items."""
-        return self.count > MOST_STRUCTS or self.wanted_bytes > MOST_STRUCT_BYTES
 
     def note(self, ends: Ends, found: Found) -> None:
         """Note what is wrong with the end of an item or of the sequence."""

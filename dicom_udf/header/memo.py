@@ -39,10 +39,12 @@ class MemoEntry:
         values: Typed values by name; None where there are none.
         faults: Pairs of a path, relative to its data set, and why its value is null or altered.
         next: The context that what follows it is read in.
+        whole: By tag, the JSON of sequences that are wanted as a whole (:attr:`Header.sequences
+            <dicom_udf.header.Header.sequences>`); None where there are none.
         seen: Serial number of the file that it was last met in.
     """
 
-    __slots__ = ("faults", "next", "seen", "tag", "text", "values")
+    __slots__ = ("faults", "next", "seen", "tag", "text", "values", "whole")
 
     def __init__(
         self,
@@ -57,6 +59,7 @@ class MemoEntry:
         self.values = values or None
         self.faults = faults
         self.next = following
+        self.whole: Mapping[int, str | None] | None = None
         self.seen = -1
 
 
@@ -73,10 +76,13 @@ class Run(MemoEntry):
 
     def __init__(self, raw: bytes, entries: Sequence[MemoEntry]) -> None:
         values: dict[str, Any] = {}
+        whole: dict[int, str | None] = {}
         for entry in entries:
             values.update(entry.values or ())
+            whole.update(entry.whole or ())
         text = ",".join([entry.text for entry in entries if entry.text])
         super().__init__(entries[0].tag, text, values, sum((e.faults for e in entries), ()), entries[-1].next)
+        self.whole = whole or None
         self.raw = raw
         self.last = entries[-1].tag
         self.entries = tuple(entries)

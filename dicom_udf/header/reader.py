@@ -99,6 +99,7 @@ class HeaderReader:
             values={**meta.found.values, **found.values},
             shared_groups=shared,
             frame_groups=frames,
+            sequences=found.whole,
             invalid_values=dict(islice({**meta.found.faults, **found.faults}.items(), MOST_NAMED)),
             fault=None if scanner.fault is None else f"{scanner.fault[0]}@{scanner.fault[1]}",
             omitted=(*meta.found.omitted, *found.omitted, *omitted),

@@ -14,7 +14,7 @@ from dicom_udf.header.leaf import name_of
 from dicom_udf.header.memo import MEMO_VALUE, Context, Gap, MemoEntry, Run, Step
 from dicom_udf.header.order import in_order, pieces, unseen
 from dicom_udf.header.scope import Found, PixelData, Scope
-from dicom_udf.header.selection import WantedTag, code_of, item_of
+from dicom_udf.header.selection import FRAME_SEQUENCE, WantedTag, code_of
 from dicom_udf.header.skip import skip_value
 from dicom_udf.header.soundness import PIXEL_DATA, Passed, has_explicit_items, reread_head
 from dicom_udf.header.values import ValueReader
@@ -101,10 +101,13 @@ class Scanner:
                     values.update(entry.values)
                 if entry.faults:
                     scope.found.add(entry.faults, path)
+                if entry.whole is not None:
+                    scope.found.whole.update(entry.whole)
             else:
                 for piece in unseen(entry, seen):
                     values.update(piece.values or ())
                     scope.found.add(piece.faults, path)
+                    scope.found.whole.update(piece.whole or ())
             steps.append((entry, offset, context, last))
             last = entry.last if type(entry) is Run else entry.tag
             context = entry.next
@@ -216,6 +219,7 @@ class Scanner:
         if not scope.depth:
             entry.values = entry.values or scope.values or None
             entry.faults = (*scope.found.faults.items(), *entry.faults)
+            entry.whole = scope.found.whole or None
             outer.omitted += scope.found.omitted
         if self._can_keep(head, stop, scope, is_sequence=is_sequence):
             at = head.offset - self.window.base
@@ -253,7 +257,10 @@ class Scanner:
         if wants is not _NOTHING:
             _take_values(sequence, scope)
         body = f'{{"vr":"SQ","Value":[{",".join(items)}]}}' if items else '{"vr":"SQ"}'
-        return f'"{head.tag:08X}":{body}', end
+        text = f'"{head.tag:08X}":{body}'
+        if not scope.depth and sequence.oddity != BROKEN_SEQUENCE and _is_whole(head.tag, wants, context, text):
+            found.whole[head.tag] = None if found.omitted else text
+        return text, end
 
     def _items(self, sequence: Sequence, scope: Scope) -> int:
         """Read the items of a sequence; return where it ends."""
@@ -300,8 +307,6 @@ class Scanner:
         else:
             if wants.codes:
                 sequence.codes.append(code_of(values))
-            if wants.items is not None:
-                sequence.keep(item_of(values, wants.fields), offset - item.start)
             if values and sequence.groups is None:
                 scope.values.update(values)
             if end is None and not inner.is_closed and self.fault is None:
@@ -355,11 +360,13 @@ def _take_values(sequence: Sequence, scope: Scope) -> None:
     if any(sequence.codes):
         for name in wants.codes:
             values[name] = sequence.codes
-    if wants.items is not None and not sequence.is_too_large():
-        values[wants.items] = sequence.wanted
-    elif wants.items is not None:
-        scope.found.omitted.append(f"column:{wants.items}")
-        scope.found.is_pure = False
+
+
+def _is_whole(tag: int, wants: WantedTag, context: Context, text: str) -> bool:
+    """True for a sequence at top level that is wanted as a whole: for itself, or for what its JSON has."""
+    if wants.is_whole or tag == FRAME_SEQUENCE or context.level is None:
+        return wants.is_whole
+    return any(marker in text for marker in context.level.holding)
 
 
 def _object(entries: list[MemoEntry]) -> str:

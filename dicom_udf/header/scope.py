@@ -22,16 +22,18 @@ class Found:
         values: Typed values by name.
         faults: Attribute path -> why its value is null or altered.
         omitted: Paths of values that were left out.
+        whole: By tag, the JSON of sequences that are wanted as a whole; None where something in it was left out.
         is_pure: False where the JSON holds offsets, lacks something, or depends on bytes behind the element, so that
             it can't be remembered.
     """
 
-    __slots__ = ("faults", "is_pure", "omitted", "values")
+    __slots__ = ("faults", "is_pure", "omitted", "values", "whole")
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self.faults: dict[str, str] = {}
         self.omitted: list[str] = []
+        self.whole: dict[int, str | None] = {}
         self.is_pure = True
 
     def add(self, faults: Iterable[tuple[str, str]], path: str) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from dicom_udf.header.header import Selection, Wanted, WantedItems
+from dicom_udf.header.header import Selection, Wanted
 
 __all__ = [
     "CODE_PARTS",
@@ -26,7 +26,6 @@ __all__ = [
     "code_of",
     "compile_selection",
     "first_code",
-    "item_of",
     "with_blocks",
 ]
 
@@ -45,8 +44,7 @@ class WantedTag:
         codes: Names of code lists, where it is a sequence.
         counts: Names of the number of its items.
         groups: Name of the values of its items, where these are functional groups.
-        items: Name of the list of its items, where each is wanted.
-        fields: Their values: names within a level, names in an item, and whether it is a list of codes.
+        is_whole: True where all its items are wanted.
         first: The values wanted inside its first item.
         others: The values wanted inside the others: the parts of codes, and those of functional groups.
     """
@@ -55,8 +53,7 @@ class WantedTag:
     codes: tuple[str, ...] = ()
     counts: tuple[str, ...] = ()
     groups: str | None = None
-    items: str | None = None
-    fields: tuple[tuple[str, str, bool], ...] = ()
+    is_whole: bool = False
     first: WantedLevel | None = None
     others: WantedLevel | None = None
 
@@ -66,15 +63,17 @@ class WantedLevel(dict[int, WantedTag]):
 
     Attributes:
         private: Those of private blocks, by tag with block number 0 and by creator.
+        holding: Texts in the JSON of sequences that are wanted as a whole.
     """
 
-    __slots__ = ("private",)
+    __slots__ = ("holding", "private")
     __hash__ = object.__hash__  # type: ignore[assignment]
     __eq__ = object.__eq__
 
     def __init__(self, tags: Mapping[int, WantedTag] | None = None) -> None:
         super().__init__(tags or {})
         self.private: dict[tuple[int, str], WantedTag] = {}
+        self.holding: tuple[str, ...] = ()
 
 
 CODE_PARTS = (
@@ -112,14 +111,15 @@ def compile_selection(selection: Selection) -> tuple[WantedLevel, WantedLevel]:
             for want in selection.grouped:
                 _place(groups, want)
             top[tag] = WantedTag(groups=name, first=groups, others=groups)
-    for items in selection.items:
-        _place_items(top.setdefault(items.tag, WantedTag()), items)
+    for tag in selection.sequences:
+        top.setdefault(tag, WantedTag()).is_whole = True
     _add_code_parts(top)
     meta = WantedLevel({tag: wants for tag, wants in top.items() if tag >> 16 == 2})
     data_set = WantedLevel(
         {tag: wants for tag, wants in top.items() if tag >> 16 != 2}
     )  # group 0002 has no meaning there
     data_set.private = top.private
+    data_set.holding = tuple(f'"{tag:08X}":' for tag in selection.holding)
     return meta, data_set
 
 
@@ -133,23 +133,12 @@ def with_blocks(level: WantedLevel | None, creators: Mapping[int, str]) -> Wante
     if level is None or not level.private or not creators:
         return level
     placed = WantedLevel(level)
+    placed.holding = level.holding
     for block, creator in creators.items():
         for (tag, name), wants in level.private.items():
             if name == creator and tag >> 16 == block >> 8:
                 placed[tag | (block & 0xFF) << 8] = wants
     return placed
-
-
-def item_of(values: dict[str, Any], fields: tuple[tuple[str, str, bool], ...]) -> dict[str, Any]:
-    """Take the wanted values out of those of an item, and return them by field."""
-    item: dict[str, Any] = {}
-    for name, field, is_codes in fields:
-        value = values.pop(name, None)
-        if is_codes and value is not None:
-            value = first_code(value)
-        if value is not None:
-            item[field] = value
-    return item
 
 
 def first_code(codes: Iterable[dict[str, str | None] | None]) -> dict[str, str | None] | None:
@@ -184,17 +173,6 @@ def _place(top: WantedLevel, want: Wanted) -> None:
         wants.counts += (want.name,)
     else:
         wants.wanted += (want,)
-
-
-def _place_items(wants: WantedTag, items: WantedItems) -> None:
-    """Place what is wanted of each item; names begin with a zero, because a column may be of the first item's."""
-    wants.items = items.name
-    wants.fields = tuple((f"\0{one.name}", one.name, one.part == "codes") for one in items.fields)
-    wants.first = wants.first if wants.first is not None else WantedLevel()
-    wants.others = WantedLevel()
-    for one in items.fields:
-        for level in (wants.first, wants.others):
-            _place(level, replace(one, name=f"\0{one.name}"))
 
 
 def _add_code_parts(level: WantedLevel) -> None:

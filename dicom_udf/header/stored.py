@@ -7,18 +7,30 @@ bytes held, and these take the reader's own way to a typed value.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from dicom_udf.header.dictionary import keyword_of
 from dicom_udf.header.element import NOT_TYPED, quote, typed
 from dicom_udf.header.groups import GroupValues
-from dicom_udf.header.header import Wanted, WantedItems
-from dicom_udf.header.selection import CODE_PARTS, GROUP_SEQUENCES, code_of, first_code
+from dicom_udf.header.header import Selection, Wanted
+from dicom_udf.header.selection import CODE_PARTS, FRAME_SEQUENCE, GROUP_SEQUENCES, code_of
 from dicom_udf.header.vr import VRS, ValueItem
 
-__all__ = ["LEFT_OUT", "StoredGroups", "marker", "stored_groups", "stored_items", "stored_values"]
+__all__ = [
+    "LEFT_OUT",
+    "DataSet",
+    "Items",
+    "StoredGroups",
+    "item_values",
+    "marker",
+    "parse_sequences",
+    "stored_groups",
+    "stored_sequences",
+    "stored_values",
+]
 
 LEFT_OUT = "left out of the stored header for its size"
 
@@ -91,52 +103,78 @@ def stored_groups(
             continue
         groups[name] = GroupValues()
         for number, item in enumerate(data_set[key].get("Value", ())):
-            groups[name].add(_item_values(grouped, item, f"{key}[{number}].", reasons))
+            groups[name].add(item_values(grouped, item, f"{key}[{number}].", reasons))
     return groups, reasons
 
 
-def stored_items(
-    items: Iterable[WantedItems], text: str, *, omitted: Iterable[str] = ()
-) -> tuple[dict[str, list[dict[str, Any]]], dict[str, str], list[str]]:
-    """Return the wanted values of all items of sequences of a stored header, by name.
+Items = Sequence[DataSet]
+"""The items of a sequence, parsed."""
+
+
+def parse_sequences(members: Mapping[int, str | None]) -> dict[int, Items | None]:
+    """Return the items of sequences by tag; None where something in a sequence was left out.
 
     Args:
-        items: As :attr:`~dicom_udf.header.header.Selection.items`.
+        members: As :attr:`dicom_udf.header.Header.sequences`. Longer ones than :data:`MOST_TEXT` count as left out.
+
+    Example:
+        >>> from dicom_udf.header.stored import parse_sequences
+        >>> parse_sequences({0x00620002: '"00620002":{"vr":"SQ","Value":[{}]}'})
+        {6422530: [{}]}
+    """
+    found: dict[int, Items | None] = {}
+    for tag, member in members.items():
+        found[tag] = None
+        if member is not None:
+            text = _CONTOUR_DATA.sub(_NO_CONTOUR_DATA, member) if tag == _CONTOURS else member
+            if len(text) <= MOST_TEXT:
+                found[tag] = _parsed_anew("{" + text + "}")[f"{tag:08X}"].get("Value", [])
+    return found
+
+
+def stored_sequences(
+    selection: Selection, text: str, *, omitted: Iterable[str] = (), broken: Iterable[str] = ()
+) -> dict[int, Items | None]:
+    """Return the items of sequences of a stored header, as :func:`parse_sequences` does for a file.
+
+    Args:
+        selection: Whose ``sequences`` and ``holding`` are wanted.
         text: A data set as DICOM JSON.
         omitted: Paths of values that were left out of it.
-
-    Returns:
-        A list for each sequence that the header has whole; by attribute path why a value is null; and
-        ``column:NAME`` for each sequence that lacks something.
+        broken: Keywords of sequences that could not be read to their ends: these are absent.
 
     Raises:
         ValueError: ``text`` is not JSON.
     """
-    found: dict[str, list[dict[str, Any]]] = {}
-    reasons: dict[str, str] = {}
-    cut: list[str] = []
-    for one in items:
-        key = f"{one.tag:08X}"
-        if f'"{key}":' not in text:
-            continue
-        element = _parsed(text).get(key)
-        if element is None or element["vr"] != "SQ":
-            continue
-        if _is_cut(key, omitted):
-            cut.append(f"column:{one.name}")
-            continue
-        rows = found[one.name] = []
-        for number, item in enumerate(element.get("Value", ())):
-            row = _item_values(one.fields, item, f"{key}[{number}].", reasons)
-            for want in one.fields:
-                if want.part == "codes" and want.name in row:
-                    row[want.name] = first_code(row[want.name])
-            rows.append(row)
-    return found, reasons, cut
+    tags = {f"{tag:08X}" for tag in selection.sequences}
+    held = {f"{tag:08X}" for tag in selection.holding}
+    if not any(f'"{key}":' in text for key in (*tags, *held)):
+        return {}
+    found: dict[int, Items | None] = {}
+    for key, element in _parsed(text).items():
+        if element["vr"] == "SQ" and (key in tags or (key != f"{FRAME_SEQUENCE:08X}" and _holds(element, held))):
+            tag = int(key, 16)
+            if keyword_of(tag) not in broken:
+                found[tag] = None if _is_cut(key, omitted) else element.get("Value", [])
+    return found
 
 
-def _item_values(wanted: Iterable[Wanted], item: DataSet, path: str, reasons: dict[str, str]) -> dict[str, Any]:
-    """Return the wanted values of an item by name; add why a value is null, by its place below ``path``."""
+def _holds(element: Element, keys: Collection[str]) -> bool:
+    """True where an item of a sequence has one of some elements at any depth."""
+    return element["vr"] == "SQ" and any(
+        key in keys or _holds(inner, keys) for item in element.get("Value", ()) for key, inner in item.items()
+    )
+
+
+def item_values(wanted: Iterable[Wanted], item: DataSet, path: str, reasons: dict[str, str]) -> dict[str, Any]:
+    """Return the wanted values of an item by name.
+
+    Args:
+        wanted: The values; their paths begin inside the item.
+        item: The item.
+        path: Its own place, e.g. ``00620002[3].``.
+        reasons: Gains why a value is null or altered, by its place.
+    """
     values: dict[str, Any] = {}
     for want in wanted:
         for place, _, element in _find(item, want):
@@ -148,10 +186,20 @@ def _item_values(wanted: Iterable[Wanted], item: DataSet, path: str, reasons: di
     return values
 
 
-@lru_cache(maxsize=1)  # values, items and groups are taken from one text in succession
-def _parsed(text: str) -> DataSet:
+def _parsed_anew(text: str) -> DataSet:
     data_set: DataSet = json.loads(text, parse_int=str, parse_float=str)
     return data_set
+
+
+_parsed = lru_cache(maxsize=1)(_parsed_anew)  # values, items and groups are taken from one text in succession
+
+MOST_TEXT = 16 << 20
+"""Characters of JSON of a sequence that is parsed."""
+
+_CONTOURS = 0x30060039
+_CONTOUR_DATA = re.compile(r'"30060050":\{"vr":"DS","Value":\[[^]"]*\]\}')
+_NO_CONTOUR_DATA = '"30060050":{"vr":"DS"}'
+"""The coordinates of contours: most of a structure set, and of no use for columns."""
 
 
 def _is_cut(place: str, omitted: Iterable[str]) -> bool:

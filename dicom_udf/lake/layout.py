@@ -22,7 +22,10 @@ __all__ = ["INSTANCES", "LAKE_TABLES", "VIEWS", "LakeTable", "table_names"]
 
 _PERIODS = {"day": "study_date", "month": "months(study_date)", "year": "years(study_date)"}
 
-VIEWS = ("unique_instances", "series", "studies", "series_geometry", "segments")
+VIEWS = (
+    "unique_instances", "series", "studies", "series_geometry", "slides", "segments", "rois", "annotation_groups",
+    "rt_beams", "specimen_steps", "links",
+)  # fmt: skip
 """Names of the views over ``instances``; :mod:`dicom_udf.columns.views` defines them."""
 
 

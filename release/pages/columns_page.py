@@ -11,8 +11,7 @@ from pydicom.datadict import keyword_for_tag
 
 from dicom_udf.columns import Attribute, Table, column_type, declared_attributes
 from dicom_udf.columns.attributes import CODES_TYPE
-from dicom_udf.columns.fields import path_text
-from dicom_udf.columns.items import ItemColumn, item_columns
+from dicom_udf.columns.items import CODE_TYPE, ItemColumn, item_columns
 from dicom_udf.columns.lifted import lifted_attributes
 from dicom_udf.lake import layout
 
@@ -89,17 +88,16 @@ def _items(column: ItemColumn) -> str:
     """Return the fields of an item column."""
     rows = [
         f"\n### Fields of `{column.name}`\n",
-        f"One struct for each item of {path_text((column.tag,))} {column.keyword}, in the "
-        "order of the file. An empty array: the sequence is there without items. A view of the same name has a row "
-        "for each.\n",
+        f"{column.description}\n",
+        "Structs are in the order of the file. An empty array: the sequence is there without items.\n",
         "| field | type | attribute | VR, VM | action | meaning |",
         "|---|---|---|---|---|---|",
     ]
     for field in column.fields:
-        kind = "code" if field.vr == "SQ" else escape_type(field.type)
+        kind = escape_type(field.type.replace(CODE_TYPE, "code"))
         rows.append(
-            f"| `{field.name}` | {kind} | {path_text(field.path)} {keyword_for_tag(field.path[-1])} "
-            f"| {field.vr}, {field.vm} | {field.action} | {field.description} |"
+            f"| `{field.name}` | {kind} | {field.place} "
+            f"| {f'{field.vr}, {field.vm}' if field.path else ''} | {field.action} | {field.description} |"
         )
     return "\n".join(rows) + "\n"
 

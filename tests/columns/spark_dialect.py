@@ -17,5 +17,7 @@ SPARK = Dialect(
     unnest=_UNNEST,
     unnest_structs=_UNNEST,
     field="value.{}",
+    pick="transform(filter({array}, x -> {condition}), x -> {value})",
+    folders="slice(split({0}, '/'), 4, size(split({0}, '/')) - 4)",
     total="aggregate({array}, CAST(0 AS double), (total, x) -> total + {term})",
 )

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dicom_udf.columns import arrow_schema, declared_attributes, instances_table, item_views
-from dicom_udf.columns.items import item_columns
+from dicom_udf.columns.items import CODE_TYPE, item_columns
 from dicom_udf.columns.schema import arrow_type
 from dicom_udf.columns.views import DUCKDB, TRINO, make_views
 from dicom_udf.lake.layout import VIEWS
@@ -50,16 +50,29 @@ VALUES = {
     "array<date>": [[date(2020, 1, 1)]],
 }
 CODE = {"code_value": "T-1", "coding_scheme_designator": "SRT", "code_meaning": "Liver"}
-[SEGMENTS] = [column for column in item_columns() if column.name == "segments"]
-VALUES[SEGMENTS.type] = [
-    [],
-    [dict.fromkeys(field.name for field in SEGMENTS.fields)],
-    [
-        dict.fromkeys([field.name for field in SEGMENTS.fields])
-        | {"segment_number": number, "label": f"part {number}", "property_type": CODE, "recommended_cielab": [1, 2, 3]}
-        for number in (2, 1)
-    ],
-]
+
+
+def item_value(type_: str, number: int):
+    """A value of a field in the item of a number."""
+    if type_.startswith("array<"):
+        return [item_value(type_[6:-1], number), item_value(type_[6:-1], 7)]
+    if type_ == CODE_TYPE:
+        return CODE | {"code_value": ("424361007", "430864009")[number % 2]}
+    return {
+        "string": f"1.{number}",
+        "bigint": number,
+        "double": number / 4,
+        "timestamp_ntz": datetime(2020, 1, number),
+    }[type_]
+
+
+ITEM_COLUMNS = {column.name: column for column in item_columns()}
+for column in ITEM_COLUMNS.values():
+    VALUES[column.type] = [
+        [],
+        [{field.name: None for field in column.fields}],
+        [{field.name: item_value(field.type, number) for field in column.fields} for number in (2, 1)],
+    ]
 
 
 def rows_of(draw_seed: int, count: int) -> list[dict]:
@@ -165,16 +178,40 @@ def test_a_view_has_the_rows_that_python_says_it_has(name, seed, count):
     assert found == expected(rows, name)
 
 
-def test_a_row_for_each_item_of_the_images_that_are_unique():
-    table = table_of(rows_of(5, 30))
-    rows = newest([row for row in table.to_pylist() if row["segments"]])
-    assert rows
-    expected_rows = [
+def item_rows(table, name):
+    return [
         {key: row[key] for key in item_views.KEYS} | {"item_number": number} | item
         for row in newest(table.to_pylist())
-        for number, item in enumerate(row["segments"] or (), 1)
+        for number, item in enumerate(row[name] or (), 1)
     ]
-    assert answers(table, "segments") == ordered(expected_rows)
+
+
+@pytest.mark.parametrize("name", [name for name in ITEM_COLUMNS if name != "links"])
+def test_a_row_for_each_item_of_the_images_that_are_unique(name):
+    table = table_of(rows_of(5, 60))
+    found = item_rows(table, name)
+    assert found
+    assert answers(table, name) == ordered(found)
+
+
+def test_links_have_what_the_lake_knows_of_their_targets():
+    rows = rows_of(5, 30)
+    for row in rows:
+        row["modality"] = "CT"
+        row["series_instance_uid"] = "2.1"
+        for number, link in enumerate(row["links"] or ()):
+            link["kind"] = ("SOURCE", "STUDY")[number]
+        if len(row["links"] or ()) == 2:
+            row["links"] = [*row["links"], row["links"][0] | {"referenced_sop_instance_uid": "9.9"}]
+    table = table_of(rows)
+    known = {row["sop_instance_uid"] for row in rows}
+    found = item_rows(table, "links")
+    for link in found:
+        uid = link["referenced_sop_instance_uid"]
+        link["target_modality"], link["target_series_instance_uid"] = ("CT", "2.1") if uid in known else (None, None)
+        link["is_in_lake"] = None if uid is None or link["kind"] == "STUDY" else uid in known
+    assert {link["is_in_lake"] for link in found} == {True, False, None}
+    assert answers(table, "links") == ordered(found)
 
 
 def test_a_view_of_items_has_no_item_of_an_older_copy():
@@ -257,7 +294,7 @@ def test_a_promoted_column_is_in_unique_instances():
 def test_each_dialect_quotes_its_own_way_and_names_its_table():
     for dialect, quoted in ((DUCKDB, '"rows"'), (TRINO, '"rows"'), (SPARK, "`rows`")):
         for view in make_views(dialect, source="lake.dicom.instances"):
-            assert quoted in view.sql or view.name in ("studies", "segments")
+            assert quoted in view.sql or view.name not in ("unique_instances", "series", "series_geometry")
             assert "FROM lake.dicom.instances " in view.sql
 
 

@@ -1,0 +1,181 @@
+"""The cells of item columns, made from the JSON of the sequences at top level that a header has.
+
+Reading a file and upgrading a row take the same way: only where the sequences come from differs. Most files have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from dicom_udf.columns.items import ItemColumn, item_columns
+from dicom_udf.columns.links import frame_links, links_of, merge_links
+from dicom_udf.columns.radiotherapy import fill_beams, fill_rois
+from dicom_udf.columns.specimens import specimen_steps
+from dicom_udf.header import GroupValues
+from dicom_udf.header.selection import FRAME_SEQUENCE, first_code
+from dicom_udf.header.stored import Items, item_values, parse_sequences
+
+__all__ = ["ItemCells", "item_cells", "read_item_cells"]
+
+Row = dict[str, Any]
+
+MOST_STRUCTS = 100_000
+"""Structs of one cell."""
+
+SEGMENT = "SegmentIdentificationSequence.ReferencedSegmentNumber"
+NO_SUCH_SEGMENT = "names a segment that SegmentSequence lacks"
+ITSELF = "names the instance itself"
+
+_SMALL = 16 << 10
+"""Characters of the sequences of a file whose cells are remembered: the slices of a series share them."""
+
+
+@dataclass(slots=True)
+class ItemCells:
+    """The result of :func:`item_cells`.
+
+    Attributes:
+        columns: The structs by column; absent ones are null.
+        reasons: Attribute path -> why a value is null or altered.
+        omitted: Columns left out because something of them is too large, as ``header_omitted`` names them.
+    """
+
+    columns: dict[str, list[Row]] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    omitted: list[str] = field(default_factory=list)
+
+
+def read_item_cells(
+    members: Mapping[int, str | None], uid: str | None, shared: GroupValues | None, frames: GroupValues | None
+) -> ItemCells:
+    """Return the cells of a file.
+
+    Args:
+        members: As :attr:`dicom_udf.header.Header.sequences`.
+        uid: SOPInstanceUID.
+        shared: As :attr:`dicom_udf.header.Header.shared_groups`.
+        frames: As :attr:`dicom_udf.header.Header.frame_groups`.
+    """
+    if shared is None and frames is None and sum(len(text or "") for text in members.values()) <= _SMALL:
+        return _remembered(tuple(members.items()), uid if _names(members, uid) else None)
+    return item_cells(parse_sequences(members), uid, shared, frames)
+
+
+def _names(members: Mapping[int, str | None], uid: str | None) -> bool:
+    return uid is not None and any(uid in text for text in members.values() if text is not None)
+
+
+@lru_cache(maxsize=64)
+def _remembered(members: tuple[tuple[int, str | None], ...], uid: str | None) -> ItemCells:
+    return item_cells(parse_sequences(dict(members)), uid, None, None)
+
+
+def item_cells(
+    sequences: Mapping[int, Items | None],
+    uid: str | None,
+    shared: GroupValues | None,
+    frames: GroupValues | None,
+    names: Collection[str] | None = None,
+) -> ItemCells:
+    """Return the cells of an instance.
+
+    Args:
+        sequences: As :func:`~dicom_udf.header.stored.parse_sequences` returns them.
+        uid: SOPInstanceUID.
+        shared: As :attr:`dicom_udf.header.Header.shared_groups`.
+        frames: As :attr:`dicom_udf.header.Header.frame_groups`.
+        names: The columns to make; None for all.
+
+    Example:
+        >>> from dicom_udf.columns.item_values import item_cells
+        >>> item_cells({0x00620002: [{"00620004": {"vr": "US", "Value": [1]}}]}, None, None, None).columns
+        {'segments': [{'segment_number': 1}]}
+    """
+    cells = ItemCells()
+    for column in item_columns():
+        if names is None or column.name in names:
+            rows = _links(sequences, uid, frames, cells.reasons) if column.tag is None else []
+            if column.tag is None and rows == []:
+                continue  # no reference
+            if column.tag is not None:
+                if column.tag not in sequences:
+                    continue
+                items = sequences[column.tag]
+                rows = None if items is None else _rows(column, items, sequences, cells.reasons)
+            if rows is None or len(rows) > MOST_STRUCTS:
+                cells.omitted.append(f"column:{column.name}")
+            else:
+                cells.columns[column.name] = rows
+    if "segments" in cells.columns:
+        _count_frames(cells, shared, frames)
+    return cells
+
+
+def _rows(
+    column: ItemColumn, items: Items, sequences: Mapping[int, Items | None], reasons: dict[str, str]
+) -> list[Row]:
+    """Return a struct for each item of the column's sequence, or below it."""
+    assert column.tag is not None
+    if column.name == "specimen_steps":
+        rows = list(specimen_steps(column, items, reasons))
+    else:
+        wanted = column.wanted((column.tag,))
+        rows = [item_values(wanted, item, f"{column.tag:08X}[{number}].", reasons) for number, item in enumerate(items)]
+    fill = _FILL.get(column.name)
+    if fill is not None:
+        fill(column, rows, items, sequences, reasons)
+    for one in column.fields:
+        if one.vr == "SQ":
+            _take_codes(rows, one.name, is_list=one.vm != "1")
+    return rows
+
+
+_FILL = {"rois": fill_rois, "rt_beams": fill_beams}
+
+
+def _take_codes(rows: list[Row], name: str, *, is_list: bool) -> None:
+    """Put the first code, or all that are there, in the place of the codes of all items."""
+    for row in rows:
+        codes = row.get(name)
+        if codes is not None:
+            row[name] = [code for code in codes if code is not None] if is_list else first_code(codes)
+
+
+def _links(
+    sequences: Mapping[int, Items | None], uid: str | None, frames: GroupValues | None, reasons: dict[str, str]
+) -> list[Row] | None:
+    """Return the references; None where there are too many, and an empty list without any."""
+    found = links_of(sequences, reasons)
+    if found is None:
+        return None
+    of_frames = frame_links(frames)
+    found = merge_links(found + of_frames) if of_frames else found
+    for link in found:
+        if link["referenced_sop_instance_uid"] == uid:
+            del link["referenced_sop_instance_uid"]
+            reasons["ReferencedSOPInstanceUID"] = ITSELF
+    return found
+
+
+def _count_frames(cells: ItemCells, shared: GroupValues | None, frames: GroupValues | None) -> None:
+    """Fill the number of frames of each segment; frames that name none of them are named."""
+    of_frames = frames is not None and not frames.is_cut and frames.has(SEGMENT)
+    if frames is None or not (of_frames or (shared is not None and shared.has(SEGMENT))):
+        return
+    if of_frames:
+        numbers = [None if value is None else value[1] for value in frames.of_each(SEGMENT)]
+    else:
+        assert shared is not None
+        value = shared.constant.get(SEGMENT)
+        numbers = [None if value is None else value[1]] * frames.count
+    counts: dict[Any, int] = {}
+    for number in numbers:
+        counts[number] = counts.get(number, 0) + 1
+    counts.pop(None, None)
+    for row in cells.columns["segments"]:
+        row["frames"] = counts.pop(row.get("segment_number"), 0)
+    if counts:
+        cells.reasons[f"{FRAME_SEQUENCE:08X}.0062000A.0062000B"] = NO_SUCH_SEGMENT
