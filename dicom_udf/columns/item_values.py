@@ -137,7 +137,7 @@ _FILL = {"rois": fill_rois, "rt_beams": fill_beams}
 
 
 def _take_codes(rows: list[Row], name: str, *, is_list: bool) -> None:
-    """Put the first code, or all that are there, in the place of the codes of all items."""
+    """Replace the codes of all items, None where an item has none, by the first one or by all others."""
     for row in rows:
         codes = row.get(name)
         if codes is not None:

@@ -19,7 +19,7 @@ _GRAIN = {
     "specimen_steps": "content item of the steps in which specimens were prepared",
     "links": "reference to another instance, and whether that one is in the lake",
 }
-"""What a row is, where it is not an item of a sequence at top level."""
+"""The grain of views whose rows are not items of a sequence at top level."""
 
 _NUMBER = Field("item_number", "bigint", "Place of the struct in its column, counted from 1: the order of the file.")
 
@@ -79,7 +79,7 @@ def item_view(column: ItemColumn, dialect: Dialect, source: str, joined: str, ke
 
 
 def _with_targets(links: View, dialect: Dialect, source: str) -> View:
-    """Add what the lake knows of the instances that links refer to."""
+    """Add the modality and series of the instances that links refer to, where the lake has these."""
     targets = (
         f"SELECT sop_instance_uid AS uid, min(modality) AS target_modality, "
         f"min(series_instance_uid) AS target_series_instance_uid FROM {source} "

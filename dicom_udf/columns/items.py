@@ -65,7 +65,7 @@ class ItemField:
 
     @property
     def wanted(self) -> Wanted:
-        """What a reader converts for it; only of a field with a path."""
+        """The value that a reader converts for it; only of a field with a path."""
         return Wanted(self.name, self.path, self.vr, self.vm != "1", "codes" if self.vr == "SQ" else "value")
 
 

@@ -1,7 +1,7 @@
-"""References of an instance to others, wherever they are: the item column ``links``.
+"""References of an instance to others, at any depth: the item column ``links``.
 
-Each is in an item with ReferencedSOPInstanceUID (0008,1155). The sequences around it give its kind, and often the
-series and the study of the instance that it names.
+Each is in an item with ReferencedSOPInstanceUID (0008,1155). The sequences around it decide its kind, and often have
+the series and the study of the instance that it names.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Link = dict[str, Any]
 
 REFERENCE = 0x00081155
 HOLDING = (REFERENCE,)
-"""What a sequence at top level has at some depth if it has a reference."""
+"""Elements of which a sequence with a reference has one at some depth."""
 
 _WANTED = (
     Wanted("referenced_sop_class_uid", (0x00081150,), "UI"),
@@ -42,7 +42,7 @@ _AROUND = {
     0x0040A525: "IDENTICAL_DOCUMENTS",
     0x0040A360: "PREDECESSOR_DOCUMENTS",
 }
-"""Sequences, by tag, that give all references below them their kind."""
+"""Kind of all references below a sequence, by its tag."""
 _AT = {
     0x00082112: "SOURCE",
     0x00081140: "IMAGE",
@@ -57,7 +57,7 @@ _AT = {
     0x300C0080: "DOSE",
     0x30060016: "CONTOUR_IMAGE",
 }
-"""Sequences, by tag, that give the references in their own items a kind."""
+"""Kind of the references in a sequence's own items, by its tag."""
 
 
 def links_of(sequences: Mapping[int, Items | None], reasons: dict[str, str]) -> list[Link] | None:
@@ -93,7 +93,7 @@ def _of_items(
         tag: Of the sequence.
         items: Its items.
         path: Its place.
-        around: The kind that a sequence around them gives.
+        around: The kind by a sequence around them.
         known: The series and the study that these name.
         reasons: As of :func:`links_of`.
     """

@@ -136,8 +136,7 @@ def _take(data_set: dict[str, Any], path: str) -> dict[str, Any] | None:
 
 @cache
 def paths() -> dict[str, tuple[int, ...]]:
-    items = {items.name: (items.tag,) for items in selection().items}
-    return {want.name: want.path for want in selection().wanted} | items
+    return {want.name: want.path for want in selection().wanted}
 
 
 @cache
@@ -150,8 +149,7 @@ def _of_values(answer: Header, clean: Header, planted: Planted) -> list[str]:
     wrong = []
     for name in answer.values.keys() | clean.values.keys():
         path = paths()[name]
-        is_of_all_items = name in {items.name for items in selection().items} and tags[:1] == path
-        if not tags or (path[: len(tags)] != tags and not is_of_all_items):
+        if not tags or path[: len(tags)] != tags:
             if answer.values.get(name) != clean.values.get(name):
                 wrong.append(f"{name} differs")
         elif planted.has_no_codes and path == tags and name in code_columns() and name in answer.values:
