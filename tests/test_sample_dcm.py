@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import itertools
+import re
 import subprocess
 import sys
 import tarfile
@@ -12,7 +13,10 @@ import zlib
 from collections import Counter
 from pathlib import Path
 
+import pydicom
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.encaps import parse_basic_offsets
 
 from dicom_udf import scan
 from release.sample.make_sample_dcm import expected
@@ -146,6 +150,180 @@ def test_a_slice_is_missing_between_equal_distances(rows: dict[str, dict]) -> No
     places = sorted(row["slice_position"] for row in series)
     assert [after - before for before, after in itertools.pairwise(places)] == [5.0, 10.0, 5.0]
     assert {row["slice_thickness"] for row in series} == {5.0}
+
+
+DICOM = sorted(
+    path
+    for path, rows in EXPECTED["files"].items()
+    if rows["instances"] and not path.startswith(("archives/", "odd/header_cut", "odd/no_preamble"))
+)
+"""The loose files that are whole, with a preamble."""
+
+
+def read(path: str) -> Dataset:
+    return pydicom.dcmread(SAMPLE / path)
+
+
+@pytest.fixture(scope="module")
+def headers() -> dict[str, Dataset]:
+    """Every whole file of the sample as pydicom reads it, by path; of archives only those that open."""
+    found = {path: read(path) for path in DICOM}
+    for path in (path for path in EXPECTED["files"] if path.startswith("archives/") and "interrupted" not in path):
+        for name, content in members((SAMPLE / path).read_bytes()):
+            if content[128:132] == b"DICM" and not {"cut", "DICOMDIR"} & set(re.split("[/!]", name)):
+                found[f"{path}!{name}"] = pydicom.dcmread(io.BytesIO(content))
+    return found
+
+
+def references(header: Dataset) -> list[tuple[str, str]]:
+    """SOP class and instance UID of each reference, at any depth."""
+    items = [item for element in header if element.VR == "SQ" for item in element.value]
+    own = (
+        [(header.ReferencedSOPClassUID, header.ReferencedSOPInstanceUID)]
+        if "ReferencedSOPInstanceUID" in header
+        else []
+    )
+    return own + [one for item in items for one in references(item)]
+
+
+def test_every_reference_names_an_instance_or_a_study_of_the_sample(headers: dict[str, Dataset]) -> None:
+    instances = {(header.SOPClassUID, header.SOPInstanceUID) for header in headers.values()}
+    studies = {("1.2.840.10008.3.1.2.3.1", header.StudyInstanceUID) for header in headers.values()}
+    named = {one for header in headers.values() for one in references(header)}
+    assert len(named) > 10
+    assert named <= instances | studies
+
+
+def test_every_series_that_a_reference_names_is_in_the_sample(headers: dict[str, Dataset]) -> None:
+    series = {header.SeriesInstanceUID for header in headers.values()}
+    named = {
+        element.value
+        for header in headers.values()
+        for element in header.iterall()
+        if element.keyword in {"SeriesInstanceUID", "StudyInstanceUID"}
+    }
+    assert named == series | {header.StudyInstanceUID for header in headers.values()}
+
+
+def test_the_segmentation_has_a_frame_for_each_segment_and_slice(rows: dict[str, dict]) -> None:
+    header = read("ct_abdomen/segmentation.dcm")
+    frames = header.PerFrameFunctionalGroupsSequence
+    assert (header.SegmentationType, header.BitsAllocated, header.NumberOfFrames) == ("BINARY", 1, len(frames))
+    assert [f.SegmentIdentificationSequence[0].ReferencedSegmentNumber for f in frames] == [1, 1, 1, 1, 2, 2, 3]
+    slices = {
+        rows[f"ct_abdomen/IM000{n}.dcm"]["sop_instance_uid"]: rows[f"ct_abdomen/IM000{n}.dcm"] for n in (1, 2, 3, 4)
+    }
+    for frame in frames:
+        source = frame.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID
+        position = slices[source]["image_position_patient"]
+        assert list(frame.PlanePositionSequence[0].ImagePositionPatient) == position
+    counted = header.pixel_array.sum(axis=(1, 2))
+    assert counted.tolist() == [16, 16, 16, 16, 4, 4, 2]
+    row = rows["ct_abdomen/segmentation.dcm"]
+    assert [segment["label"] for segment in row["segments"]] == ["Liver", "Kidney left", "Lesion 1"]
+    assert row["segments"][1]["property_type_modifier"]["code_meaning"] == "Left"
+    assert row["segments"][2]["tracking_id"] == "Lesion 1"
+
+
+@pytest.mark.parametrize(
+    ("path", "names", "unobserved", "contours"),
+    [
+        ("ct_abdomen/structures.dcm", ["Liver", "Spinal cord", "Heart"], {2}, [4, 2, 1]),
+        ("ct_enhanced/structures.dcm", ["HERZ", "PTV_1"], set(), [2, 2]),
+    ],
+)
+def test_a_structure_set_has_its_regions(
+    path: str, names: list[str], unobserved: set[int], contours: list[int]
+) -> None:
+    header = read(path)
+    numbers = [roi.ROINumber for roi in header.StructureSetROISequence]
+    assert [roi.ROIName for roi in header.StructureSetROISequence] == names
+    assert set(numbers) - {one.ReferencedROINumber for one in header.RTROIObservationsSequence} == unobserved
+    assert [one.ReferencedROINumber for one in header.ROIContourSequence] == numbers
+    assert [len(one.ContourSequence) for one in header.ROIContourSequence] == contours
+    for one in header.ROIContourSequence:
+        for contour in one.ContourSequence:
+            assert len(contour.ContourData) == 3 * contour.NumberOfContourPoints
+
+
+def test_the_dose_is_that_of_the_plan_and_the_plan_is_for_the_structure_set() -> None:
+    structures, plan, dose = (read(f"ct_abdomen/{name}.dcm") for name in ("structures", "plan", "dose"))
+    assert references(plan) == [(structures.SOPClassUID, structures.SOPInstanceUID)]
+    assert {uid for _, uid in references(dose)} == {plan.SOPInstanceUID, structures.SOPInstanceUID}
+    assert [beam.BeamType for beam in plan.BeamSequence] == ["STATIC", "DYNAMIC"]
+    for beam in plan.BeamSequence:
+        assert len(beam.ControlPointSequence) == beam.NumberOfControlPoints
+        assert len(beam.get("WedgeSequence", [])) == beam.NumberOfWedges
+    assert len(dose.DVHSequence) == 2
+    assert all(len(one.DVHData) == 2 * one.DVHNumberOfBins for one in dose.DVHSequence)
+    regions = {roi.ROINumber for roi in structures.StructureSetROISequence}
+    assert {one.DVHReferencedROISequence[0].ReferencedROINumber for one in dose.DVHSequence} < regions
+    assert dose.pixel_array.shape == (len(dose.GridFrameOffsetVector), dose.Rows, dose.Columns)
+
+
+def item_offsets(header: Dataset) -> list[int]:
+    """Where each frame's item begins, from the first item behind the basic offset table."""
+    value, at, found = header.PixelData, 8 + int.from_bytes(header.PixelData[4:8], "little"), []
+    first = at
+    while at < len(value) and value[at : at + 4] == b"\xfe\xff\x00\xe0":
+        found.append(at - first)
+        at += 8 + int.from_bytes(value[at + 4 : at + 8], "little")
+    return found
+
+
+def test_the_levels_of_the_slide_have_all_tiles_and_true_offset_tables() -> None:
+    base, small = (read(f"slide/level_{level}.dcm") for level in (0, 1))
+    for header in (base, small):
+        tiles = header.TotalPixelMatrixColumns // header.Columns, -(-header.TotalPixelMatrixRows // header.Rows)
+        assert header.NumberOfFrames == tiles[0] * tiles[1] == len(item_offsets(header))
+        assert header.pixel_array.shape == (header.NumberOfFrames, 8, 8, 3)
+        assert header.DimensionOrganizationType == "TILED_FULL"
+        (spacing, _) = header.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing
+        assert header.ImagedVolumeWidth == pytest.approx(header.TotalPixelMatrixColumns * spacing)
+        assert header.ImagedVolumeHeight == pytest.approx(header.TotalPixelMatrixRows * spacing)
+    assert base.SeriesInstanceUID == small.SeriesInstanceUID
+    extended = memoryview(base.ExtendedOffsetTable).cast("Q").tolist()
+    assert (extended, parse_basic_offsets(base.PixelData)) == (item_offsets(base), [])
+    assert parse_basic_offsets(small.PixelData) == item_offsets(small)
+    assert "ExtendedOffsetTable" not in small
+
+
+def test_the_slide_was_fixed_embedded_and_stained() -> None:
+    steps = read("slide/level_0.dcm").SpecimenDescriptionSequence[0].SpecimenPreparationSequence
+    found = [
+        (item.ConceptNameCodeSequence[0].CodeMeaning, item.ConceptCodeSequence[0].CodeMeaning)
+        for step in steps
+        for item in step.SpecimenPreparationStepContentItemSequence
+        if item.ValueType == "CODE"
+    ]
+    assert found == [
+        ("Processing type", "Specimen processing"), ("Tissue fixative", "Formalin"),
+        ("Processing type", "Specimen processing"), ("Embedding medium", "Paraffin wax"),
+        ("Processing type", "Staining"), ("Using substance", "Hematoxylin stain"),
+        ("Using substance", "Water soluble eosin stain"),
+    ]  # fmt: skip
+
+
+def test_the_annotations_lie_on_the_base_level() -> None:
+    header, base = read("slide/annotations.dcm"), read("slide/level_0.dcm")
+    assert header.ReferencedImageSequence[0].ReferencedSOPInstanceUID == base.SOPInstanceUID
+    groups = header.AnnotationGroupSequence
+    assert [(group.AnnotationGroupLabel, group.NumberOfAnnotations) for group in groups] == [
+        ("Nuclei", 3),
+        ("Tumor", 1),
+    ]
+    for group in groups:
+        points = memoryview(group.PointCoordinatesData).cast("f").tolist()
+        assert max(points[::2]) <= base.TotalPixelMatrixColumns
+        assert max(points[1::2]) <= base.TotalPixelMatrixRows
+
+
+def test_one_pet_is_corrected_for_attenuation_and_the_other_is_not(rows: dict[str, dict]) -> None:
+    corrected, other = rows["pt_whole_body/PT.001"], rows["pt_whole_body/NAC.001"]
+    assert "ATTN" in corrected["corrected_image"]
+    assert "ATTN" not in other["corrected_image"]
+    assert corrected["series_instance_uid"] != other["series_instance_uid"]
+    assert (corrected["units"], other["units"]) == ("BQML", "BQML")
 
 
 @pytest.mark.parametrize("name", ["structures.dcm", "segmentation.dcm", "report.dcm"])

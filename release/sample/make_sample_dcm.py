@@ -22,7 +22,7 @@ from typing import Any
 from pydicom import config
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, encapsulate_extended
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import UID
 
@@ -71,7 +71,11 @@ def dicom(sample: Sample) -> bytes:
     if sample.transfer_syntax == RLE:
         frame_size = made.Rows * made.Columns * made.SamplesPerPixel
         frames = [made.PixelData[at : at + frame_size] for at in range(0, len(made.PixelData), frame_size)]
-        made.PixelData = encapsulate([rle_frame(frame, made.SamplesPerPixel) for frame in frames])
+        packed = [rle_frame(frame, made.SamplesPerPixel) for frame in frames]
+        if sample.has_extended_offsets:
+            made.PixelData, made.ExtendedOffsetTable, made.ExtendedOffsetTableLengths = encapsulate_extended(packed)
+        else:
+            made.PixelData = encapsulate(packed)
         made["PixelData"].is_undefined_length = True
     file = io.BytesIO()
     if sample.preamble:

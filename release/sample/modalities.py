@@ -12,20 +12,21 @@ from typing import Any
 
 __all__ = [
     "Header",
+    "code",
     "ct",
     "dx",
     "enhanced_ct",
     "enhanced_mr",
+    "frame_of_reference",
     "instance",
     "mg",
     "mr",
     "mr_over_time",
     "pixels",
+    "planes",
     "pt",
     "reference",
-    "rtstruct",
-    "seg",
-    "sm",
+    "series_of",
     "sr",
     "uid",
     "us",
@@ -48,7 +49,10 @@ _SOP_CLASSES = {
     "SM": "1.2.840.10008.5.1.4.1.1.77.1.6",
     "SR": "1.2.840.10008.5.1.4.1.1.88.22",  # Enhanced SR
     "PT": "1.2.840.10008.5.1.4.1.1.128",
+    "ANN": "1.2.840.10008.5.1.4.1.1.91.1",
+    "RTDOSE": "1.2.840.10008.5.1.4.1.1.481.2",
     "RTSTRUCT": "1.2.840.10008.5.1.4.1.1.481.3",
+    "RTPLAN": "1.2.840.10008.5.1.4.1.1.481.5",
 }
 _ENHANCED_CT, _ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.4.1"
 
@@ -80,16 +84,38 @@ def instance(study: Header, modality: str, series: int, number: int, **attribute
     }
 
 
-def reference(of: Header, modality: str, series: int, instances: int) -> Header:
-    """Return an item of ReferencedSeriesSequence: a series of the same study, and its instances."""
-    made = [instance(of, modality, series, n) for n in range(1, instances + 1)]
+def frame_of_reference(of: Header) -> str:
+    """Return the FrameOfReferenceUID that all images of a patient have."""
+    return uid(f"{of['PatientID']}/frame")
+
+
+def reference(image: Header, **more: Any) -> Header:
+    """Return an item that refers to an instance; ``more`` are further attributes of the item."""
     return {
-        "SeriesInstanceUID": made[0]["SeriesInstanceUID"],
-        "ReferencedInstanceSequence": [
-            {"ReferencedSOPClassUID": one["SOPClassUID"], "ReferencedSOPInstanceUID": one["SOPInstanceUID"]}
-            for one in made
-        ],
+        "ReferencedSOPClassUID": image["SOPClassUID"],
+        "ReferencedSOPInstanceUID": image["SOPInstanceUID"],
+        **more,
     }
+
+
+def series_of(images: list[Header]) -> Header:
+    """Return an item of ReferencedSeriesSequence: a series, and these instances of it."""
+    return {
+        "SeriesInstanceUID": images[0]["SeriesInstanceUID"],
+        "ReferencedInstanceSequence": [reference(image) for image in images],
+    }
+
+
+def planes(images: list[Header]) -> list[tuple[Header, list[float]]]:
+    """Return a reference to each frame of the images, and its ImagePositionPatient."""
+    found = []
+    for image in images:
+        for number, groups in enumerate(image.get("PerFrameFunctionalGroupsSequence", []), start=1):
+            position = groups["PlanePositionSequence"][0]["ImagePositionPatient"]
+            found.append((reference(image, ReferencedFrameNumber=number), position))
+        if "ImagePositionPatient" in image:
+            found.append((reference(image), image["ImagePositionPatient"]))
+    return found
 
 
 def pixels(bits: int = 16, *, rows: int = 8, columns: int = 8, samples: int = 1, frames: int = 1) -> dict[str, Any]:
@@ -125,7 +151,7 @@ def ct(of: Header, slices: int, *, series: int = 2, kernel: str = "B30f", **attr
             of, "CT", series, n, SeriesDescription=f"Axial 5.0 {kernel}", SeriesDate=of["StudyDate"],
             SeriesTime="102000", AcquisitionDate=of["StudyDate"], AcquisitionTime=f"1020{n:02}.250",
             ManufacturerModelName="Example CT 64", DeviceSerialNumber="CT-0007", SoftwareVersions=["VA1.2", "rev 3"],
-            ImageType=["ORIGINAL", "PRIMARY", "AXIAL"], FrameOfReferenceUID=uid(f"{of['PatientID']}/frame"),
+            ImageType=["ORIGINAL", "PRIMARY", "AXIAL"], FrameOfReferenceUID=frame_of_reference(of),
             PositionReferenceIndicator="", PatientPosition="HFS", KVP=120, XRayTubeCurrent=180 + n, ExposureTime=500,
             Exposure=90, CTDIvol=7.31, SpiralPitchFactor=0.8, ExposureModulationType="XYZ_EC",
             ConvolutionKernel=kernel, FilterType="FLAT", ReconstructionDiameter=360, GantryDetectorTilt=0,
@@ -148,7 +174,7 @@ def mr(of: Header, b_values: tuple[int, ...], **attributes: Any) -> Iterator[Hea
             ImagingFrequency=123.25, ReceiveCoilName="Head_32", ProtocolName="dwi", DiffusionBValue=float(b_value),
             SAR=0.21, SliceThickness=4, SliceLocation=12, PatientPosition="HFS",
             ImagePositionPatient=[-110, -110, 12], ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
-            PixelSpacing=[1.71875, 1.71875], FrameOfReferenceUID=uid(f"{of['PatientID']}/frame"),
+            PixelSpacing=[1.71875, 1.71875], FrameOfReferenceUID=frame_of_reference(of),
             **(pixels() | attributes),
         ) | {
             0x00290010: ("LO", "DICOM LAKE SAMPLE 1.0"),
@@ -169,7 +195,7 @@ def mr_over_time(of: Header, slices: int, times: int) -> Iterator[Header]:
             TemporalResolution=1500, AcquisitionDate=of["StudyDate"], AcquisitionTime=f"1030{1.5 * time:06.3f}",
             AcquisitionNumber=time + 1, SliceThickness=4, SpacingBetweenSlices=5, PatientPosition="HFS",
             ImagePositionPatient=[-110, -110, 5 * place], ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
-            PixelSpacing=[1.71875, 1.71875], FrameOfReferenceUID=uid(f"{of['PatientID']}/frame"), **pixels(),
+            PixelSpacing=[1.71875, 1.71875], FrameOfReferenceUID=frame_of_reference(of), **pixels(),
         )  # fmt: skip
 
 
@@ -199,7 +225,7 @@ def enhanced_mr(of: Header, places: tuple[float, ...], echo_times: tuple[float, 
         MagneticFieldStrength=3, ResonantNucleus="1H", ImageType=["ORIGINAL", "PRIMARY", "T2", "NONE"],
         PulseSequenceName="*me2d2", EchoPulseSequence="SPIN", MultipleSpinEcho="YES", MRAcquisitionType="2D",
         AcquisitionDateTime=f"{of['StudyDate']}104500", ContentDate=of["StudyDate"], ContentTime="104500",
-        FrameOfReferenceUID=uid(f"{of['PatientID']}/frame"), SharedFunctionalGroupsSequence=[shared],
+        FrameOfReferenceUID=frame_of_reference(of), SharedFunctionalGroupsSequence=[shared],
         PerFrameFunctionalGroupsSequence=per_frame, **pixels(frames=len(frames)),
     )  # fmt: skip
 
@@ -230,7 +256,7 @@ def enhanced_ct(of: Header, slices: int) -> Header:
         ManufacturerModelName="Example CT 128", DeviceSerialNumber="CT-0012", SoftwareVersions="VB2",
         BodyPartExamined="CHEST", ImageType=["ORIGINAL", "PRIMARY", "VOLUME", "NONE"],
         AcquisitionDateTime=f"{of['StudyDate']}104500", ContentDate=of["StudyDate"], ContentTime="104500",
-        FrameOfReferenceUID=uid(f"{of['PatientID']}/frame"), SharedFunctionalGroupsSequence=[shared],
+        FrameOfReferenceUID=frame_of_reference(of), SharedFunctionalGroupsSequence=[shared],
         PerFrameFunctionalGroupsSequence=per_frame, **pixels(frames=slices),
     )  # fmt: skip
 
@@ -245,7 +271,7 @@ def _content(of: Header, frame: int, index: list[int]) -> Header:
     }
 
 
-def pt(of: Header, slices: int) -> Iterator[Header]:
+def pt(of: Header, slices: int, *, series: int = 5, **attributes: Any) -> Iterator[Header]:
     """Yield the slices of an FDG PET series with all that a standardised uptake value needs."""
     tracer = {
         "Radiopharmaceutical": "FDG",
@@ -259,7 +285,7 @@ def pt(of: Header, slices: int) -> Iterator[Header]:
     }
     for n in range(1, slices + 1):
         yield instance(
-            of, "PT", 5, n, SeriesDescription="WB AC", SeriesDate=of["StudyDate"], SeriesTime="100500",
+            of, "PT", series, n, SeriesDescription="WB AC", SeriesDate=of["StudyDate"], SeriesTime="100500",
             SeriesType=["WHOLE BODY", "IMAGE"], AcquisitionDate=of["StudyDate"], AcquisitionTime="100500",
             Units="BQML", SUVType="BW", CorrectedImage=["NORM", "DTIM", "ATTN", "SCAT", "DECY"],
             DecayCorrection="START", PatientWeight=71.5, PatientSize=1.74, AttenuationCorrectionMethod="CT",
@@ -267,9 +293,9 @@ def pt(of: Header, slices: int) -> Iterator[Header]:
             DecayFactor=1.0123, NumberOfSlices=slices, ImageIndex=n, SliceThickness=3,
             ImagePositionPatient=[-340, -340, 3 * n], ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
             PixelSpacing=[4.07, 4.07], RescaleIntercept=0, RescaleSlope=1.4142,
-            FrameOfReferenceUID=uid(f"{of['PatientID']}/frame"), RadiopharmaceuticalInformationSequence=[tracer],
+            FrameOfReferenceUID=frame_of_reference(of), RadiopharmaceuticalInformationSequence=[tracer],
             **pixels(),
-        )  # fmt: skip
+        ) | attributes  # fmt: skip
 
 
 def us(of: Header) -> Header:
@@ -315,7 +341,7 @@ def dx(of: Header, modality: str = "DX", **attributes: Any) -> Header:
     )  # fmt: skip
 
 
-def sr(of: Header, evidence: Header) -> Header:
+def sr(of: Header, evidence: list[Header]) -> Header:
     """Return a measurement report on a series: a container with a finding and a length."""
     length = {
         "RelationshipType": "CONTAINS", "ValueType": "NUM",
@@ -333,80 +359,15 @@ def sr(of: Header, evidence: Header) -> Header:
         ContinuityOfContent="SEPARATE", ConceptNameCodeSequence=code("126000", "DCM", "Imaging Measurement Report"),
         ContentSequence=[finding, length],
         CurrentRequestedProcedureEvidenceSequence=[
-            {"StudyInstanceUID": of["StudyInstanceUID"], "ReferencedSeriesSequence": [_as_evidence(evidence)]}
-        ],
-        ContentTemplateSequence=[{"MappingResource": "DCMR", "TemplateIdentifier": "1500"}],
-    )  # fmt: skip
-
-
-def _as_evidence(series: Header) -> Header:
-    """Return an item of ReferencedSeriesSequence as reports have it."""
-    return {
-        "SeriesInstanceUID": series["SeriesInstanceUID"],
-        "ReferencedSOPSequence": series["ReferencedInstanceSequence"],
-    }
-
-
-def rtstruct(of: Header, series: Header) -> Header:
-    """Return a structure set on a series, with two regions of interest."""
-    names = ("Liver", "Spinal cord")
-    frame = uid(f"{of['PatientID']}/frame")
-    return instance(
-        of, "RTSTRUCT", 901, 1, SeriesDescription="Contours", StructureSetLabel="PLAN",
-        StructureSetDate=of["StudyDate"],
-        ReferencedFrameOfReferenceSequence=[
             {
-                "FrameOfReferenceUID": frame,
-                "RTReferencedStudySequence": [
+                "StudyInstanceUID": of["StudyInstanceUID"],
+                "ReferencedSeriesSequence": [
                     {
-                        "ReferencedSOPClassUID": "1.2.840.10008.3.1.2.3.1",
-                        "ReferencedSOPInstanceUID": of["StudyInstanceUID"],
-                        "RTReferencedSeriesSequence": [
-                            {
-                                "SeriesInstanceUID": series["SeriesInstanceUID"],
-                                "ContourImageSequence": series["ReferencedInstanceSequence"],
-                            }
-                        ],
+                        "SeriesInstanceUID": evidence[0]["SeriesInstanceUID"],
+                        "ReferencedSOPSequence": [reference(image) for image in evidence],
                     }
                 ],
             }
         ],
-        StructureSetROISequence=[
-            {"ROINumber": n, "ReferencedFrameOfReferenceUID": frame, "ROIName": name}
-            for n, name in enumerate(names, start=1)
-        ],
-        RTROIObservationsSequence=[
-            {"ObservationNumber": n, "ReferencedROINumber": n, "RTROIInterpretedType": "ORGAN", "ROIInterpreter": ""}
-            for n in (1, 2)
-        ],
-        ApprovalStatus="UNAPPROVED",
-    )  # fmt: skip
-
-
-def seg(of: Header, series: Header) -> Header:
-    """Return a segmentation of a series, with one segment."""
-    segment = {
-        "SegmentNumber": 1, "SegmentLabel": "Liver", "SegmentAlgorithmType": "AUTOMATIC",
-        "SegmentAlgorithmName": "demo 1.0",
-        "SegmentedPropertyCategoryCodeSequence": code("123037004", "SCT", "Anatomical Structure"),
-        "SegmentedPropertyTypeCodeSequence": code("10200004", "SCT", "Liver"),
-    }  # fmt: skip
-    return instance(
-        of, "SEG", 902, 1, SeriesDescription="Liver", ContentLabel="LIVER", SegmentationType="FRACTIONAL",
-        SegmentationFractionalType="PROBABILITY", MaximumFractionalValue=255, ImageType=["DERIVED", "PRIMARY"],
-        SegmentSequence=[segment], ReferencedSeriesSequence=[series],
-        FrameOfReferenceUID=uid(f"{of['PatientID']}/frame"), **pixels(8),
-    )  # fmt: skip
-
-
-def sm(of: Header) -> Header:
-    """Return one level of a whole slide image."""
-    return instance(
-        of, "SM", 1, 1, SeriesDescription="HE", ImageType=["ORIGINAL", "PRIMARY", "VOLUME", "NONE"],
-        ContainerIdentifier="S24-17A", TotalPixelMatrixColumns=16, TotalPixelMatrixRows=8, ImagedVolumeWidth=0.008,
-        ImagedVolumeHeight=0.004,
-        SpecimenDescriptionSequence=[{"SpecimenIdentifier": "S24-17A-1", "SpecimenUID": uid("specimen")}],
-        ExtendedDepthOfField="NO", FocusMethod="AUTO", BurnedInAnnotation="NO", LossyImageCompression="01",
-        LossyImageCompressionRatio=[12.4], LossyImageCompressionMethod=["ISO_10918_1"], **pixels(8, samples=3,
-        frames=2),
+        ContentTemplateSequence=[{"MappingResource": "DCMR", "TemplateIdentifier": "1500"}],
     )  # fmt: skip

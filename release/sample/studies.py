@@ -8,6 +8,7 @@ from typing import Any
 
 from release.sample.modalities import (
     Header,
+    code,
     ct,
     dx,
     enhanced_ct,
@@ -18,14 +19,13 @@ from release.sample.modalities import (
     mr_over_time,
     pixels,
     pt,
-    reference,
-    rtstruct,
-    seg,
-    sm,
     sr,
     uid,
     us,
 )
+from release.sample.radiotherapy import Roi, rtdose, rtplan, rtstruct
+from release.sample.segmentation import seg
+from release.sample.slides import ann, slide_levels, sm
 
 __all__ = ["EXPLICIT", "IMPLICIT", "RLE", "Sample", "archived_files", "loose_files"]
 
@@ -36,12 +36,17 @@ RLE = "1.2.840.10008.1.2.5"
 
 @dataclass(frozen=True)
 class Sample:
-    """One DICOM file: its path, its content, its encoding."""
+    """One DICOM file: its path, its content, its encoding.
+
+    Attributes:
+        has_extended_offsets: Frames are found by ExtendedOffsetTable (7FE0,0001), otherwise by the basic offset table.
+    """
 
     path: str
     header: Header
     transfer_syntax: str = EXPLICIT
     preamble: bool = True
+    has_extended_offsets: bool = False
 
 
 def study(patient_id: str, name: str, date: str | None, description: str, **attributes: Any) -> Header:
@@ -69,6 +74,24 @@ def numbered(folder: str, headers: Iterator[Header], name: str = "IM{:04}.dcm") 
     return [Sample(prefix + name.format(n), header) for n, header in enumerate(headers, start=1)]
 
 
+_ABDOMEN = [
+    Roi("Liver", (180, 90, 40), (-170, -150), 60, (0, 1, 2, 3), algorithm="AUTOMATIC"),
+    Roi("Spinal cord", (255, 255, 0), (-125, -70), 8, (0, 1), interpreted_type=None),
+    Roi("Heart", (220, 20, 60), (-130, -160), 30, (3,), codes=tuple(code("80891009", "SCT", "Heart"))),
+]
+"""Regions of the first structure set; one of them has no observation."""
+
+_THORAX = [
+    Roi("HERZ", (220, 20, 60), (-140, -150), 50, (0, 1), algorithm="SEMIAUTOMATIC"),
+    Roi("PTV_1", (0, 200, 0), (-60, -120), 20, (1, 2), interpreted_type="PTV"),
+]
+"""Regions of the second: the heart in German."""
+
+_UNCORRECTED = {"SeriesDescription": "WB NAC", "CorrectedImage": ["NORM", "DTIM", "DECY"],
+                "AttenuationCorrectionMethod": ""}  # fmt: skip
+"""Attributes of a PET series that is not corrected for attenuation, and so has no SUV."""
+
+
 def loose_files() -> list[Sample]:
     """Return the files that lie loose in the folder."""
     abdomen = study("DEMO-001", "Doe^Jane", "20240315", "CT abdomen", PatientBirthDate="19620704", PatientSex="F",
@@ -89,18 +112,28 @@ def loose_files() -> list[Sample]:
     volume = study("DEMO-016", "Voe^Vic", "20240507", "CT thorax", PatientSex="M", PatientAge="066Y")
     perfusion = study("DEMO-017", "Hoe^Hal", "20240508", "MR perfusion", PatientSex="M", PatientAge="057Y")
     gap = study("DEMO-018", "Joe^Joy", "20240513", "CT abdomen", PatientSex="F", PatientAge="072Y")
-    slices = reference(abdomen, "CT", 2, 4)
+    slide = study("DEMO-019", "Sloe^Sue", "20240515", "Histology", PatientSex="F", PatientAge="059Y")
+    slices, thorax, levels = list(ct(abdomen, 4)), enhanced_ct(volume, 3), list(slide_levels(slide, 32, 24, 2))
+    structures = rtstruct(abdomen, slices, "PLAN", _ABDOMEN)
+    plan = rtplan(abdomen, structures)
     return [
-        *numbered("ct_abdomen", ct(abdomen, 4)),
-        Sample("ct_abdomen/structures.dcm", rtstruct(abdomen, slices)),
+        *numbered("ct_abdomen", iter(slices)),
+        Sample("ct_abdomen/structures.dcm", structures),
+        Sample("ct_abdomen/plan.dcm", plan),
+        Sample("ct_abdomen/dose.dcm", rtdose(abdomen, plan, structures)),
         Sample("ct_abdomen/segmentation.dcm", seg(abdomen, slices)),
         Sample("ct_abdomen/report.dcm", sr(abdomen, slices)),
         *[one for one in numbered("ct_missing_slice", ct(gap, 5)) if not one.path.endswith("3.dcm")],
-        Sample("ct_enhanced/volume.dcm", enhanced_ct(volume, 3)),
+        Sample("ct_enhanced/volume.dcm", thorax),
+        Sample("ct_enhanced/structures.dcm", rtstruct(volume, [thorax], "THORAX", _THORAX)),
         Sample("mr_enhanced/two_echoes.dcm", enhanced_mr(echoes, (0, 3.3), (20.0, 80.0))),
         *numbered("mr_4d", mr_over_time(perfusion, 3, 2), name="IM{:04}"),
         *numbered("mr_brain", mr(brain, (0, 500, 1000), BodyPartExamined="HEAD"), name="I{}"),
         *numbered("pt_whole_body", pt(whole_body, 2), name="PT.{:03}"),
+        *numbered("pt_whole_body", pt(whole_body, 2, series=6, **_UNCORRECTED), name="NAC.{:03}"),
+        Sample("slide/level_0.dcm", levels[0], RLE, has_extended_offsets=True),
+        Sample("slide/level_1.dcm", levels[1], RLE),
+        Sample("slide/annotations.dcm", ann(slide, levels)),
         Sample("us_carotid", us(carotid), RLE),
         Sample("mg_screening/left.dcm", mg(breast, "L", 1)),
         Sample("mg_screening/right.dcm", mg(breast, "R", 2)),
@@ -137,7 +170,7 @@ def archived_files() -> dict[str, list[Sample]]:
         "archives/screening.tar.bz2": [Sample("left.dcm", mg(breast, "L", 1)), Sample("right.dcm", mg(breast, "R", 2))],
         "archives/really_gzip.tar": [
             Sample("carotid", us(carotid), RLE),
-            Sample("report.dcm", sr(carotid, reference(carotid, "US", 1, 1))),
+            Sample("report.dcm", sr(carotid, [us(carotid)])),
         ],
         "archives/slide.dcm.gz": [Sample("slide.dcm", sm(slide))],
     }
