@@ -12,6 +12,7 @@ import pytest
 from dicom_udf.answers.local import run_query
 from dicom_udf.columns import instances_table
 from dicom_udf.columns.schema import hive_type
+from dicom_udf.columns.views import DUCKDB, make_views
 from dicom_udf.config import IngestConfig, LakeLocation, QueryConfig, parse_command
 from dicom_udf.config.arguments import PLATFORM_ARGUMENTS
 from dicom_udf.errors import ConfigurationError, FailureCode
@@ -144,6 +145,15 @@ PATHS = sorted({path for page in PAGES for path in re.findall(rf"`((?:{ROOMS})/[
 @pytest.mark.parametrize("path", PATHS)
 def test_a_path_that_a_page_names_exists(path: str) -> None:
     assert (ROOT / path).exists()
+
+
+def test_the_page_beside_idc_names_columns_of_the_lake_as_they_are() -> None:
+    text = (ROOT / "docs/reference/idc_comparison.md").read_text(encoding="utf-8")
+    columns = {view.name: {field.name for field in view.fields} for view in make_views(DUCKDB)}
+    columns["instances"] = {field.name for field in instances_table().fields}
+    named = re.findall(r"`(\w+)\.(\w+)`", text)
+    assert len(named) > 100
+    assert [f"{view}.{column}" for view, column in named if view in columns and column not in columns[view]] == []
 
 
 def test_every_make_target_that_a_page_names_exists() -> None:
