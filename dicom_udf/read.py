@@ -260,7 +260,9 @@ def _to_array(rows: Sequence[Row], field: pa.Field) -> pa.Array:
     name = field.name
     values = [row.get(name) for row in rows]
     try:
-        if not pa.types.is_nested(field.type) and all(map(is_, values, repeat(values[0]))):
+        if pa.types.is_nested(field.type):
+            return _nested_array(values, field.type)
+        if all(map(is_, values, repeat(values[0]))):
             return pa.repeat(pa.scalar(values[0], field.type), len(values))  # the slices of a series share it
         return pa.array(values, type=field.type)
     except _REFUSALS:
@@ -272,6 +274,16 @@ def _to_array(rows: Sequence[Row], field: pa.Field) -> pa.Array:
             values[number] = None
             row[_REASONS] = [*(row.get(_REASONS) or ()), (field.name, f"can't be stored as {field.type}")]
     return pa.array(values, type=field.type)
+
+
+def _nested_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Convert lists and maps; one object of many rows is converted once, because a struct costs microseconds."""
+    places: dict[int, int] = {}
+    indices = [places.setdefault(id(value), len(places)) for value in values]
+    if 2 * len(places) > len(values):
+        return pa.array(values, type=kind)
+    different = dict(zip(indices, values, strict=True))  # in the order of the indices
+    return pa.array(list(different.values()), type=kind).take(pa.array(indices, pa.int32()))
 
 
 _REFUSALS = (pa.ArrowException, ValueError, TypeError, OverflowError)
