@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain
+from types import FrameType
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -56,7 +60,7 @@ class AthenaAccess:
 def run_on_athena(sql: str, database: str, access: AthenaAccess) -> Answer:
     """Answer one SQL statement that reads.
 
-    An interrupt stops the query in Athena too.
+    An interrupt stops the query in Athena too, one that comes while the query starts as well.
 
     Args:
         sql: In Athena's SQL.
@@ -74,8 +78,7 @@ def run_on_athena(sql: str, database: str, access: AthenaAccess) -> Answer:
     if not _READS.match(sql):
         raise ConfigurationError("the SQL must be one statement that reads, e.g. SELECT, WITH, SHOW or DESCRIBE")
     athena = get_client("athena", endpoint=access.endpoint, region=access.region)
-    name = _start(athena, sql, database, access)
-    execution = _wait_for_end(athena, name, access.workgroup)
+    name, execution = _run(athena, sql, database, access)
     scanned = execution.get("Statistics", {}).get("DataScannedInBytes", 0)
     logging.getLogger(__name__).info("Athena's query %s scanned %s", name, bytes_text(scanned))
     pages = _fetch_pages(athena, name, access.workgroup)
@@ -83,6 +86,47 @@ def run_on_athena(sql: str, database: str, access: AthenaAccess) -> Answer:
     columns = first["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
     labels = tuple(column.get("Label") or column["Name"] for column in columns)
     return Answer(labels, _read_rows(first, pages, [_find_reader(column["Type"]) for column in columns], labels))
+
+
+def _run(athena: Any, sql: str, database: str, access: AthenaAccess) -> tuple[str, Mapping[str, Any]]:
+    """Start a query and wait for its end; stop it at an interrupt or an error, because a running query is billed."""
+    name: str | None = None
+    try:
+        with _delay_interrupt():
+            name = _start(athena, sql, database, access)
+        execution = _wait_for_end(athena, name, access.workgroup)
+    except BaseException:
+        if name is not None:
+            _stop(athena, name)
+        raise
+    if execution["Status"]["State"] != "SUCCEEDED":
+        raise _to_error(execution["Status"])
+    return name, execution
+
+
+@contextlib.contextmanager
+def _delay_interrupt() -> Iterator[None]:
+    """Handle Ctrl-C at the end of the block: before its answer, a query that Athena has begun has no name to stop.
+
+    A second one is handled at once. Python has handlers of signals in its main thread alone.
+    """
+    handle = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handle):
+        yield
+        return
+    delayed: list[tuple[int, FrameType | None]] = []
+
+    def delay(number: int, frame: FrameType | None) -> None:
+        delayed.append((number, frame))
+        signal.signal(signal.SIGINT, handle)
+
+    signal.signal(signal.SIGINT, delay)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handle)
+        if delayed:
+            handle(*delayed[0])
 
 
 def _start(athena: Any, sql: str, database: str, access: AthenaAccess) -> str:
@@ -101,21 +145,12 @@ def _start(athena: Any, sql: str, database: str, access: AthenaAccess) -> str:
 
 
 def _wait_for_end(athena: Any, name: str, workgroup: str | None) -> Mapping[str, Any]:
-    """Wait for the end of a query; stop it at an interrupt or an error, because a running query is billed."""
-    try:
-        for wait in wait_times(_FIRST_WAIT, _LONGEST_WAIT, factor=1.5):
-            answer = _send(
-                lambda: athena.get_query_execution(QueryExecutionId=name), "athena:GetQueryExecution", workgroup
-            )
-            execution: Mapping[str, Any] = answer["QueryExecution"]
-            if execution["Status"]["State"] not in ("QUEUED", "RUNNING"):
-                break
-            time.sleep(wait)
-    except BaseException:
-        _stop(athena, name)
-        raise
-    if execution["Status"]["State"] != "SUCCEEDED":
-        raise _to_error(execution["Status"])
+    for wait in wait_times(_FIRST_WAIT, _LONGEST_WAIT, factor=1.5):
+        answer = _send(lambda: athena.get_query_execution(QueryExecutionId=name), "athena:GetQueryExecution", workgroup)
+        execution: Mapping[str, Any] = answer["QueryExecution"]
+        if execution["Status"]["State"] not in ("QUEUED", "RUNNING"):
+            break
+        time.sleep(wait)
     return execution
 
 

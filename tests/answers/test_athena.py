@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain, repeat
@@ -151,18 +152,25 @@ def test_options_that_do_not_go_together_are_refused(capsys, options, reported):
     assert reported in capsys.readouterr().err
 
 
-def test_ctrl_c_stops_the_query_in_athena(server):
+@pytest.fixture
+def endless(server):
+    """A server of which no query ends."""
     post(server, "state-manager/set-transition", model_name="athena::execution", transition=NEVER)
+    yield server
+    post(server, "state-manager/unset-transition", model_name="athena::execution")
+
+
+def test_ctrl_c_stops_the_query_in_athena(endless):
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from dicom_udf.cli import main; sys.exit(main(sys.argv[1:]))"
     )
-    athena = server.client("athena")
-    before = set(athena.list_query_executions()["QueryExecutionIds"])
-    words = [sys.executable, "-c", code, "query", "SELECT 1", *GLUE, "--aws-endpoint", server.endpoint]
-    process = subprocess.Popen(words, env=os.environ | server.environment, stderr=subprocess.PIPE, text=True)
+    client = endless.client("athena")
+    before = executions(client)
+    words = [sys.executable, "-c", code, "query", "SELECT 1", *GLUE, "--aws-endpoint", endless.endpoint]
+    process = subprocess.Popen(words, env=os.environ | endless.environment, stderr=subprocess.PIPE, text=True)
     try:
-        while not (started := set(athena.list_query_executions()["QueryExecutionIds"]) - before):
+        while not (started := executions(client) - before):
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
@@ -170,11 +178,66 @@ def test_ctrl_c_stops_the_query_in_athena(server):
     finally:
         process.kill()
         process.wait()
-        post(server, "state-manager/unset-transition", model_name="athena::execution")
     assert (process.returncode, reported.startswith("dicom-lake: error: interrupted")) == (130, True)
-    [name] = started
-    state = athena.get_query_execution(QueryExecutionId=name)["QueryExecution"]["Status"]["State"]
-    assert state == "CANCELLED"
+    assert [state_of(client, name) for name in started] == ["CANCELLED"]
+
+
+@pytest.mark.parametrize("event", ["before-send", "response-received"])
+def test_ctrl_c_while_the_query_starts_stops_it(endless, interrupts, event):
+    """The signal comes when Athena has not yet begun the query, and when its answer is not yet read."""
+    client = interrupts(event)
+    before = executions(client)
+    with pytest.raises(KeyboardInterrupt):
+        ask(output="s3://answers/here/")
+    assert [state_of(client, name) for name in executions(client) - before] == ["CANCELLED"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_start(endless, interrupts):
+    client = interrupts("before-send", times=2)
+    before = executions(client)
+    with pytest.raises(KeyboardInterrupt):
+        ask(output="s3://answers/here/")
+    assert executions(client) == before
+
+
+def test_ctrl_c_counts_where_the_start_is_refused(endless, interrupts):
+    interrupts("before-send")
+    with pytest.raises(KeyboardInterrupt):
+        ask(output="no URL", workgroup="nowhere")
+
+
+def test_a_thread_starts_a_query_without_handlers(fake):
+    with ThreadPoolExecutor(1) as pool:
+        assert list(pool.submit(ask).result().rows) == [(1,)]
+
+
+def executions(client) -> set[str]:
+    return set(client.list_query_executions()["QueryExecutionIds"])
+
+
+def state_of(client, name: str) -> str:
+    return client.get_query_execution(QueryExecutionId=name)["QueryExecution"]["Status"]["State"]
+
+
+@pytest.fixture
+def interrupts(endless, monkeypatch):
+    """Give the query a client that raises SIGINT in its own process at an event of botocore; return the client."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def make(event: str, *, times: int = 1):
+        client = endless.client("athena")
+
+        def interrupt(**_):
+            for _ in range(times):
+                signal.raise_signal(signal.SIGINT)
+
+        client.meta.events.register(f"{event}.athena.StartQueryExecution", interrupt)
+        monkeypatch.setattr(athena, "get_client", lambda *_, **__: client)
+        return client
+
+    yield make
+    signal.signal(signal.SIGINT, before)
 
 
 NEVER = {"progression": "manual", "times": 10**9}
@@ -271,8 +334,8 @@ def fake(monkeypatch):
     return client
 
 
-def ask(sql="SELECT n"):
-    return run_on_athena(sql, "dicom", AthenaAccess("eu-central-1"))
+def ask(sql="SELECT n", *, output=None, workgroup=None):
+    return run_on_athena(sql, "dicom", AthenaAccess("eu-central-1", workgroup, output))
 
 
 def test_it_waits_longer_and_longer_while_the_query_runs(fake):
