@@ -24,6 +24,7 @@ locals {
     ["header", "header_file_meta", "invalid_values", "source_member", "source_uri"],
     # Made from attributes with an action.
     ["derived_patient_age_years", "derived_study_datetime", "derived_series_datetime", "derived_acquisition_datetime"],
+    ["derived_suv_bw_factor", "derived_suv_reason"],
     ["frame_acquisition_datetime_max"],
   ))
 }

@@ -11,6 +11,7 @@ from dicom_udf.columns.items import CODE_TYPE, wanted_sequences
 from dicom_udf.columns.lifted import grouped
 from dicom_udf.columns.lines import read_lines
 from dicom_udf.columns.links import HOLDING
+from dicom_udf.columns.suv import WANTED as WANTED_FOR_SUV
 from dicom_udf.header import VRS, Selection, Wanted
 
 __all__ = ["CODES_TYPE", "column_type", "declared_attributes", "merge_places", "selection"]
@@ -53,11 +54,14 @@ def selection(further: tuple[Wanted, ...] = ()) -> Selection:
         for attribute in declared_attributes()
         for number, place in enumerate(attribute.further)
     )
-    return Selection((*declared, *elsewhere, *further), grouped(), wanted_sequences(), HOLDING)
+    wanted = (*declared, *elsewhere, *WANTED_FOR_SUV, *further)
+    return Selection(wanted, grouped(), wanted_sequences(), HOLDING)
 
 
 def merge_places(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return values by column: of a column with several places, that of the first place that has one.
+
+    Values that columns are only made from are left out.
 
     Args:
         values: Values by the names of :func:`selection`, read from a file or from its stored header.
@@ -67,20 +71,26 @@ def merge_places(values: Mapping[str, Any]) -> Mapping[str, Any]:
         >>> merge_places({"modality": "SR", "referenced_series_instance_uid/1": "1.2.3"})
         {'modality': 'SR', 'referenced_series_instance_uid': '1.2.3'}
     """
-    places = _columns_of_places()
-    if places.keys().isdisjoint(values.keys()):
+    if values.keys().isdisjoint(_names_of_places()):
         return values
+    places = _columns_of_places()
     merged = {name: value for name, value in values.items() if name not in places}
     for name, column in places.items():
-        if name in values:
+        if column is not None and name in values:
             merged.setdefault(column, values[name])
     return merged
 
 
 @cache
-def _columns_of_places() -> Mapping[str, str]:
-    """Return the column of each further place by the place's name in a selection."""
-    return {
+def _names_of_places() -> frozenset[str]:
+    return frozenset(_columns_of_places())
+
+
+@cache
+def _columns_of_places() -> Mapping[str, str | None]:
+    """Return the column of each further place by the place's name in a selection; None of a value without a column."""
+    places: dict[str, str | None] = {want.name: None for want in WANTED_FOR_SUV}
+    return places | {
         _name_of_place(attribute, number): attribute.column
         for attribute in declared_attributes()
         for number in range(len(attribute.further))

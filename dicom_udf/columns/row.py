@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
-from functools import lru_cache
+from datetime import date
 from typing import Any
 
 from dicom_udf.columns.attributes import merge_places
 from dicom_udf.columns.item_values import read_item_cells
 from dicom_udf.columns.lifting import lift, slice_columns
+from dicom_udf.columns.moments import moment
+from dicom_udf.columns.suv import suv_columns
 from dicom_udf.header import Header
 
 __all__ = ["DEFAULT_STUDY_DATE", "fill_row"]
@@ -47,17 +48,21 @@ def fill_row(header: Header) -> dict[str, Any]:
         )
         row.update(cells.columns)
         reasons, omitted = {**cells.reasons, **reasons}, [*omitted, *cells.omitted]
-    row["study_date_is_default"] = "study_date" not in values
-    row.setdefault("study_date", DEFAULT_STUDY_DATE)
+    study_date = values.get("study_date")
+    row["study_date_is_default"] = study_date is None
+    if study_date is None:
+        row["study_date"] = DEFAULT_STUDY_DATE
     age, faults = _age_in_years(values)
     if faults:
         reasons = {**faults, **reasons}
     row["derived_patient_age_years"] = age
-    row["derived_study_datetime"] = _moment(values.get("study_date"), values.get("study_time"))
-    row["derived_series_datetime"] = _moment(values.get("series_date"), values.get("series_time"))
-    row["derived_acquisition_datetime"] = row.get("acquisition_datetime") or _moment(
+    row["derived_study_datetime"] = moment(study_date, values.get("study_time"))
+    row["derived_series_datetime"] = moment(values.get("series_date"), values.get("series_time"))
+    row["derived_acquisition_datetime"] = row.get("acquisition_datetime") or moment(
         values.get("acquisition_date"), values.get("acquisition_time")
     )
+    if values.get("modality") == "PT" or "units" in values:  # as is_pet, without a call
+        row.update(suv_columns(header.values))
     row["pixel_data_offset"] = header.pixel_data_offset
     row["pixel_data_length"] = header.pixel_data_length
     row["pixel_data_is_encapsulated"] = header.pixel_data_is_encapsulated
@@ -87,19 +92,3 @@ def _age_in_years(values: Mapping[str, Any]) -> tuple[float | None, dict[str, st
     if 0 <= age <= _OLDEST:
         return age, {}
     return None, {attribute: TOO_OLD if age > 0 else UNBORN}
-
-
-@lru_cache(maxsize=1024)  # the slices of a series share two of three
-def _moment(day: date | None, time: str | None) -> datetime | None:
-    """Return date and time as one wall-clock timestamp; None without either: midnight would be invented."""
-    if day is None or time is None:
-        return None
-    whole, _, fraction = time.partition(".")
-    hour, minute, second = (int(part) for part in [*whole.split(":"), "0", "0"][:3])
-    midnight = datetime(day.year, day.month, day.day)
-    micros = int(fraction.ljust(6, "0")) if fraction else 0
-    try:
-        # By addition, so that a leap second (23:59:60) is the first moment of the next day.
-        return midnight + timedelta(hours=hour, minutes=minute, seconds=second, microseconds=micros)
-    except OverflowError:
-        return None

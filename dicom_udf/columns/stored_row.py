@@ -11,6 +11,7 @@ from dicom_udf.columns.item_values import item_cells
 from dicom_udf.columns.items import ItemColumn, item_columns
 from dicom_udf.columns.lifted import grouped, lifted_attributes
 from dicom_udf.columns.lifting import FRAME_COLUMNS, THOUSANDTHS, lift
+from dicom_udf.columns.suv import SUV_COLUMNS, WANTED, is_pet, suv_columns
 from dicom_udf.header import Wanted
 from dicom_udf.header.dictionary import keyword_of
 from dicom_udf.header.selection import FRAME_GROUPS, FRAME_SEQUENCE, GROUP_SEQUENCES, SHARED_GROUPS
@@ -33,7 +34,8 @@ def row_columns(columns: tuple[str, ...]) -> tuple[str, ...]:
     finer = (name for names in THOUSANDTHS.values() for name in names)
     wanted = merge_places(dict.fromkeys((want.name for want in wanted_among(columns)), True))
     items = (column.name for column in items_among(columns))
-    return tuple(dict.fromkeys((*wanted, *items, *lifted, *finer, *FRAME_COLUMNS, OVERRIDDEN)))
+    suv = (name for name in SUV_COLUMNS if name in columns)
+    return tuple(dict.fromkeys((*wanted, *items, *lifted, *finer, *FRAME_COLUMNS, OVERRIDDEN, *suv)))
 
 
 @cache
@@ -90,13 +92,15 @@ def fill_from_stored(
         file_meta: The stored file meta information, likewise.
         omitted: Its ``header_omitted``.
         present: Columns that have a value already; these stay.
-        known: The values among them that :data:`~dicom_udf.columns.lifting.FROM_VALUES` names.
+        known: The values among them that :data:`~dicom_udf.columns.lifting.FROM_VALUES` and
+            :data:`~dicom_udf.columns.suv.INPUTS` name.
         broken: Keywords of sequences that could not be read to their ends.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError: A text is not a header.
     """
     filled: dict[str, Any] = {}
+    for_suv: dict[str, Any] = {}
     reasons: dict[str, str] = {}
     for text, is_meta in ((header, False), (file_meta, True)):
         if text is not None:
@@ -107,6 +111,7 @@ def fill_from_stored(
             filled.update(
                 (name, value) for name, value in found.items() if name not in present and roots.get(name) not in broken
             )
+            for_suv.update((want.name, stored[want.name]) for want in WANTED if want.name in stored)
             reasons.update(why)
     groups, why = stored_groups(grouped(), header or "", omitted=omitted)
     reasons.update(why)
@@ -123,6 +128,9 @@ def fill_from_stored(
     values = {**dict.fromkeys(present, True), **filled, **known}
     result = lift(values, groups.get(SHARED_GROUPS), groups.get(FRAME_GROUPS))
     filled.update(result.columns)
+    for_suv |= {**filled, **known}
+    if SUV_COLUMNS[0] in columns and is_pet(for_suv):
+        filled.update(suv_columns(for_suv))
     filled[OVERRIDDEN] = result.columns.get("acquisition_datetime")
     is_cut = any(path.startswith(f"{FRAME_SEQUENCE:08X}") for path in omitted)
     cut = ["column:frame_slice_positions"] if is_cut and "frame_slice_positions" not in present else []

@@ -38,6 +38,17 @@ _DERIVED = (
         "timestamp_ntz",
         "AcquisitionDateTime, else AcquisitionDate and AcquisitionTime, wall clock.",
     ),
+    Field(
+        "derived_suv_bw_factor",
+        "double",
+        "PET, g/ml: SUV by body weight = factor x (slope x pixel + intercept). derived_suv_reason has why it is null.",
+    ),
+    Field(
+        "derived_suv_reason",
+        "string",
+        "PET: why the factor is null, or the assumption that it rests on (assumed_bw, assumed_series_time). Null where "
+        "it is certain. A closed list: docs/how_to/suv.md.",
+    ),
 )
 
 _FRAMES = (

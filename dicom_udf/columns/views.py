@@ -29,6 +29,8 @@ _DERIVED: dict[str, AttributeLevel] = {
     "derived_patient_age_years": "study",
     "derived_study_datetime": "study",
     "derived_series_datetime": "series",
+    "derived_suv_bw_factor": "series",
+    "derived_suv_reason": "series",
 }
 """Levels of columns that are not attributes."""
 

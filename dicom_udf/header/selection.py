@@ -124,7 +124,7 @@ def compile_selection(selection: Selection) -> tuple[WantedLevel, WantedLevel]:
 
 
 def with_blocks(level: WantedLevel | None, creators: Mapping[int, str]) -> WantedLevel | None:
-    """Return the level with its private elements where the blocks of a data set put them.
+    """Return the level with its private elements where the blocks of a data set put them; itself without any.
 
     Args:
         level: The values wanted.
@@ -132,13 +132,17 @@ def with_blocks(level: WantedLevel | None, creators: Mapping[int, str]) -> Wante
     """
     if level is None or not level.private or not creators:
         return level
-    placed = WantedLevel(level)
-    placed.holding = level.holding
-    for block, creator in creators.items():
-        for (tag, name), wants in level.private.items():
-            if name == creator and tag >> 16 == block >> 8:
-                placed[tag | (block & 0xFF) << 8] = wants
-    return placed
+    placed = {
+        tag | (block & 0xFF) << 8: wants
+        for block, creator in creators.items()
+        for (tag, name), wants in level.private.items()
+        if name == creator and tag >> 16 == block >> 8
+    }
+    if not placed:
+        return level
+    with_private = WantedLevel({**level, **placed})
+    with_private.holding = level.holding
+    return with_private
 
 
 def first_code(codes: Iterable[dict[str, str | None] | None]) -> dict[str, str | None] | None:

@@ -20,6 +20,7 @@ from dicom_udf.lake import upgrade as upgrading
 from dicom_udf.lake.tables import connect_lake
 from dicom_udf.lake.upgrade import upgrade
 from dicom_udf.pipeline import ingest
+from tests.columns.pet import PHILIPS, pet, with_private
 from tests.header.files import encode, minimal
 from tests.lake.old_lakes.make_lake import unpack
 
@@ -27,7 +28,8 @@ pytestmark = pytest.mark.spark
 
 NEW = ("slice_position", "frame_slice_positions", "echo_times", "diffusion_b_values", "temporal_positions", "stacks",
        "temporal_position_index", "frame_acquisition_datetime_max", "frames_described", "lifted_attributes",
-       "frame_attributes_vary", "segments_count", "rois_count", "kvp")  # fmt: skip
+       "frame_attributes_vary", "segments_count", "rois_count", "kvp",
+       "derived_suv_bw_factor", "derived_suv_reason")  # fmt: skip
 LIFTED = ("pixel_spacing", "slice_thickness", "echo_time", "image_position_patient", "image_orientation_patient")
 
 
@@ -67,6 +69,12 @@ def write_source(folder: Path) -> None:
         (folder / f"enhanced_{number}.dcm").write_bytes(encode(enhanced(number, 2 + number)))
     plane = {"ImagePositionPatient": [0, 0, "2.5"], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
     (folder / "slice.dcm").write_bytes(encode(minimal(KVP="120", EchoTime="7", StudyDate="20240102", **plane)))
+    suv_ready = pet(StudyDate="20240402", RadiopharmaceuticalStartDateTime="20240402090000+0200")
+    of_philips = pet(StudyDate="20240402", Units="CNTS")
+    of_philips.SOPInstanceUID = "1.2.7"
+    with_private(of_philips, PHILIPS, {0x00: ("DS", "0.5")}, blocks=1)
+    (folder / "pet_1.dcm").write_bytes(encode(suv_ready))
+    (folder / "pet_2.dcm").write_bytes(encode(of_philips))
     (folder / "notes.txt").write_text("no header")
 
 
@@ -117,11 +125,13 @@ def test_an_upgraded_lake_has_what_a_new_one_has(lakes, tmp_path, capsys):
 
     shutil.rmtree(tmp_path / "source")  # it is not needed
     assert main(["upgrade", "--lake", old.root, "--wait", "0"]) == 0
-    assert "columns filled for 6 rows" in capsys.readouterr().out
+    assert "columns filled for 8 rows" in capsys.readouterr().out
     assert sorted(columns_of(old)) == names
     ordered = ", ".join(name for name in names if not name.startswith(("ingest_", "source_")))
     sql = f"SELECT {ordered} FROM instances ORDER BY sop_instance_uid"
     assert list(run_query(sql, old).rows) == list(run_query(sql, fresh).rows)
+    factors = run_query("SELECT derived_suv_bw_factor FROM instances WHERE modality = 'PT' ORDER BY 1", old).rows
+    assert list(factors) == [(pytest.approx(3.45466e-4),), (0.5,)]
     assert lake_status(old).columns_to_fill == ()
     assert main(["upgrade", "--lake", old.root, "--wait", "0"]) == 0
     assert "nothing to do" in capsys.readouterr().out
