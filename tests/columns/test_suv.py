@@ -16,6 +16,7 @@ from dicom_udf.columns.lifting import FROM_VALUES
 from dicom_udf.columns.stored_row import fill_from_stored, markers
 from dicom_udf.columns.suv import INPUTS, REASONS, SUV_COLUMNS, WANTED, is_pet, suv_columns
 from dicom_udf.header import HeaderReader
+from dicom_udf.header.scanner import BROKEN_SEQUENCE
 from tests.columns.pet import GE, PHILIPS, pet, with_private
 from tests.each import for_each
 from tests.header.files import BIG_ENDIAN, EXPLICIT, IMPLICIT, encode
@@ -26,22 +27,28 @@ RIGHT = 71.5 * 1000 / 3.12e8 * 2 ** (3900 / 6586.2)
 
 
 def row_of(image: Dataset, *, syntax: str = EXPLICIT, spelled: dict[bytes, bytes] | None = None) -> dict[str, object]:
-    """Return the row of an image; the same comes from its stored header, with the other columns known or not."""
+    """Return the row of an image, some of whose values are spelled otherwise."""
     content = encode(image, syntax)
     for old, new in (spelled or {}).items():
         assert content.count(old) == 1
         assert len(old) == len(new)
         content = content.replace(old, new)
+    return row_from(content)
+
+
+def row_from(content: bytes) -> dict[str, object]:
+    """Return the row of a file; the same comes from its stored header, with the other columns known or not."""
     reader = HeaderReader(selection())
     headers = [reader.read(io.BytesIO(content)) for _ in range(3)]
     assert headers[0] == headers[1] == headers[2]
     header = headers[0]
     row = fill_row(header)
     assert row.keys() <= COLUMNS
+    broken = [name for name, reason in header.invalid_values.items() if reason == BROKEN_SEQUENCE]
     known = {name: row[name] for name in (*FROM_VALUES, *INPUTS) if row.get(name) is not None}
     for columns, present in ((SUV_COLUMNS, known), ((*SUV_COLUMNS, *INPUTS), {})):
         text = header.json if any(one in header.json for one in markers(columns, is_meta=False)) else None
-        stored, reasons, _ = fill_from_stored(columns, text, None, header.omitted, present, present)
+        stored, reasons, _ = fill_from_stored(columns, text, None, header.omitted, present, present, broken)
         assert [stored.get(name) for name in SUV_COLUMNS] == [row.get(name) for name in SUV_COLUMNS]
         assert reasons.items() <= dict(header.invalid_values).items()
         assert stored.keys() <= COLUMNS
@@ -261,10 +268,16 @@ def test_without_a_tracer_there_is_no_dose():
     assert suv_of(image) == (None, "no_dose")
 
 
-def test_a_tracer_whose_sequence_is_not_whole_is_doubtful():
-    values = {**typed(), "radiopharmaceuticals_count": None}
-    del values["radiopharmaceuticals_count"]
-    assert suv_columns(values) == dict(zip(SUV_COLUMNS, (None, "radiopharmaceuticals_unknown"), strict=True))
+def test_of_a_sequence_that_is_not_whole_the_number_of_tracers_is_not_known():
+    image = pet()
+    image.RadiopharmaceuticalInformationSequence.append(Dataset())
+    image.RadiopharmaceuticalInformationSequence[1].RadionuclideHalfLife = "99"
+    content = encode(image)
+    at = content.rindex(b"\x18\x00\x75\x10DS") + 6
+    row = row_from(content[:at] + b"\xf0\xff" + content[at + 2 :])
+    assert "RadiopharmaceuticalInformationSequence" in dict(row["invalid_values"])
+    assert row["radionuclide_total_dose"] == 3.12e8
+    assert [row[name] for name in SUV_COLUMNS] == [None, "radiopharmaceuticals_unknown"]
 
 
 # --- Private elements
