@@ -55,7 +55,7 @@ def slides(dialect: Dialect, own: dict[str, Field], joined: str, kept: str) -> V
     )
     over = f"OVER (PARTITION BY {keys})"
     counted = (
-        f"SELECT placed.*, count(*) {over} AS instances, coalesce(max(level) {over}, 0) AS levels, "
+        f"SELECT placed.*, count(*) {over} AS instances, CAST(coalesce(max(level) {over}, 0) AS bigint) AS levels, "
         f"max(CASE WHEN flavor = 'LABEL' THEN 1 ELSE 0 END) {over} AS labels, "
         f"max(CASE WHEN flavor = 'OVERVIEW' THEN 1 ELSE 0 END) {over} AS overviews FROM ({placed}) placed"
     )
