@@ -14,7 +14,7 @@ _KEYS = ("study_date", "study_instance_uid", "series_instance_uid", "container_i
 _OF_BASE = (
     "study_date_is_default", "patient_id", "transfer_syntax_uid", "total_pixel_matrix_columns",
     "total_pixel_matrix_rows", "imaged_volume_width", "imaged_volume_height", "pixel_spacing",
-    "objective_lens_power", "optical_paths_count",
+    "objective_lens_power", "optical_paths_count", "illumination_type_codes",
 )  # fmt: skip
 _COLUMNS = (*_KEYS, *_OF_BASE, "sop_instance_uid", "source_uri", "source_member", "image_type", "specimen_steps")
 

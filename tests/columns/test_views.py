@@ -188,29 +188,29 @@ def item_rows(table, name):
 
 @pytest.mark.parametrize("name", [name for name in ITEM_COLUMNS if name != "links"])
 def test_a_row_for_each_item_of_the_images_that_are_unique(name):
-    table = table_of(rows_of(5, 60))
+    rows = rows_of(5, 30)
+    rows[3][name] = VALUES[ITEM_COLUMNS[name].type][2]
+    table = table_of(rows)
     found = item_rows(table, name)
     assert found
     assert answers(table, name) == ordered(found)
 
 
 def test_links_have_what_the_lake_knows_of_their_targets():
-    rows = rows_of(5, 30)
-    for row in rows:
-        row["modality"] = "CT"
-        row["series_instance_uid"] = "2.1"
-        for number, link in enumerate(row["links"] or ()):
-            link["kind"] = ("SOURCE", "STUDY")[number]
-        if len(row["links"] or ()) == 2:
-            row["links"] = [*row["links"], row["links"][0] | {"referenced_sop_instance_uid": "9.9"}]
+    rows = rows_of(5, 6)
+    empty = dict.fromkeys(field.name for field in ITEM_COLUMNS["links"].fields)
+    targets = [("SOURCE", "1.1"), ("SOURCE", "9.9"), ("SOURCE", None), ("STUDY", "1.1"), ("PROCEDURE_STEP", "9.9")]
+    for number, row in enumerate(rows):
+        row |= {"modality": "CT", "series_instance_uid": "2.1", "sop_instance_uid": f"1.{number}"}
+        row["links"] = [empty | {"kind": kind, "referenced_sop_instance_uid": uid} for kind, uid in targets]
     table = table_of(rows)
-    known = {row["sop_instance_uid"] for row in rows}
     found = item_rows(table, "links")
     for link in found:
         uid = link["referenced_sop_instance_uid"]
-        link["target_modality"], link["target_series_instance_uid"] = ("CT", "2.1") if uid in known else (None, None)
-        link["is_in_lake"] = None if uid is None or link["kind"] == "STUDY" else uid in known
-    assert {link["is_in_lake"] for link in found} == {True, False, None}
+        target = ("CT", "2.1") if uid == "1.1" else (None, None)
+        link["target_modality"], link["target_series_instance_uid"] = target
+        link["is_in_lake"] = uid == "1.1" if link["kind"] == "SOURCE" and uid else None
+    assert len(found) == 30
     assert answers(table, "links") == ordered(found)
 
 
