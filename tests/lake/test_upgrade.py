@@ -23,14 +23,19 @@ from dicom_udf.pipeline import ingest
 from tests.columns.pet import PHILIPS, pet, with_private
 from tests.header.files import encode, minimal
 from tests.lake.old_lakes.make_lake import unpack
+from tests.sample import SAMPLE
 
 pytestmark = pytest.mark.spark
 
 NEW = ("slice_position", "frame_slice_positions", "echo_times", "diffusion_b_values", "temporal_positions", "stacks",
        "temporal_position_index", "frame_acquisition_datetime_max", "frames_described", "lifted_attributes",
        "frame_attributes_vary", "segments_count", "rois_count", "kvp",
-       "derived_suv_bw_factor", "derived_suv_reason")  # fmt: skip
-LIFTED = ("pixel_spacing", "slice_thickness", "echo_time", "image_position_patient", "image_orientation_patient")
+       "derived_suv_bw_factor", "derived_suv_reason", "rois", "annotation_groups", "rt_beams", "specimen_steps",
+       "links")  # fmt: skip
+OF_THE_SAMPLE = ("ct_abdomen/structures.dcm", "ct_abdomen/segmentation.dcm", "ct_abdomen/plan.dcm",
+                 "ct_abdomen/dose.dcm", "ct_abdomen/report.dcm", "slide/annotations.dcm")  # fmt: skip
+LIFTED = ("pixel_spacing", "slice_thickness", "spacing_between_slices", "echo_time", "image_position_patient",
+          "image_orientation_patient")  # fmt: skip
 
 
 def of(**values: object) -> Dataset:
@@ -75,6 +80,8 @@ def write_source(folder: Path) -> None:
     with_private(of_philips, PHILIPS, {0x00: ("DS", "0.5")}, blocks=1)
     (folder / "pet_1.dcm").write_bytes(encode(suv_ready))
     (folder / "pet_2.dcm").write_bytes(encode(of_philips))
+    for name in OF_THE_SAMPLE:
+        shutil.copy(SAMPLE / name, folder)
     (folder / "notes.txt").write_text("no header")
 
 
@@ -83,15 +90,18 @@ def make_old(lake: LakeLocation) -> None:
     connected = connect_lake(lake)
     name = connected.name("instances")
     nulls = ", ".join(f"{column} = NULL" for column in LIFTED)
-    acquired = "acquisition_datetime = NULL, derived_acquisition_datetime = TIMESTAMP_NTZ '2024-01-01 08:00:00'"
-    connected.spark.sql(f"UPDATE {name} SET {nulls}, {acquired} WHERE number_of_frames IS NOT NULL")
+    earliest = (
+        "CASE WHEN modality IS NULL THEN TIMESTAMP_NTZ '2024-01-01 08:00:00' ELSE derived_acquisition_datetime END"
+    )
+    acquired = f"acquisition_datetime = NULL, derived_acquisition_datetime = {earliest}"
+    connected.spark.sql(f"UPDATE {name} SET {nulls}, {acquired} WHERE frames_described IS NOT NULL")
     counts = [field.name for field in instances_table().fields if field.name.endswith("_count")]
     connected.spark.sql(f"ALTER TABLE {name} DROP COLUMNS ({', '.join(dict.fromkeys((*NEW, *counts)))})")
 
 
 def rows(lake: LakeLocation) -> list[tuple[object, ...]]:
     columns = "* EXCLUDE (ingest_run_id, ingest_time, source_uri, source_etag, source_last_modified)"
-    return list(run_query(f"SELECT {columns} FROM instances ORDER BY sop_instance_uid", lake).rows)
+    return list(run_query(f"SELECT {columns} FROM instances ORDER BY sop_instance_uid, modality", lake).rows)
 
 
 def columns_of(lake: LakeLocation) -> list[str]:
@@ -125,11 +135,17 @@ def test_an_upgraded_lake_has_what_a_new_one_has(lakes, tmp_path, capsys):
 
     shutil.rmtree(tmp_path / "source")  # it is not needed
     assert main(["upgrade", "--lake", old.root, "--wait", "0"]) == 0
-    assert "columns filled for 8 rows" in capsys.readouterr().out
+    assert "columns filled for 14 rows" in capsys.readouterr().out
     assert sorted(columns_of(old)) == names
     ordered = ", ".join(name for name in names if not name.startswith(("ingest_", "source_")))
-    sql = f"SELECT {ordered} FROM instances ORDER BY sop_instance_uid"
-    assert list(run_query(sql, old).rows) == list(run_query(sql, fresh).rows)
+    sql = f"SELECT {ordered} FROM instances ORDER BY sop_instance_uid, modality"
+    for ours, theirs in zip(run_query(sql, old).rows, run_query(sql, fresh).rows, strict=True):
+        different = [(name, x, y) for name, x, y in zip(ordered.split(", "), ours, theirs, strict=True) if x != y]
+        assert different == []
+    kinds = run_query("SELECT kind FROM links GROUP BY 1 ORDER BY 1", old).rows
+    assert [kind for (kind,) in kinds] == [
+        "CONTOUR_IMAGE", "EVIDENCE", "IMAGE", "PLAN", "SERIES", "SOURCE", "STRUCTURE_SET", "STUDY"
+    ]  # fmt: skip
     factors = run_query("SELECT derived_suv_bw_factor FROM instances WHERE modality = 'PT' ORDER BY 1", old).rows
     assert list(factors) == [(pytest.approx(3.45466e-4),), (0.5,)]
     assert lake_status(old).columns_to_fill == ()
@@ -160,7 +176,7 @@ def test_an_upgrade_that_was_killed_is_finished_by_the_next_one(lakes, monkeypat
     again = connect_lake(old).spark.sql(f"SELECT * FROM lake.{old.database}.instances.snapshots").count()
     assert again == snapshots
     ordered = ", ".join(name for name in sorted(columns_of(fresh)) if not name.startswith(("ingest_", "source_")))
-    sql = f"SELECT {ordered} FROM instances ORDER BY sop_instance_uid"
+    sql = f"SELECT {ordered} FROM instances ORDER BY sop_instance_uid, modality"
     assert list(run_query(sql, old).rows) == list(run_query(sql, fresh).rows)
 
 
