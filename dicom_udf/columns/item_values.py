@@ -59,13 +59,15 @@ def read_item_cells(
         shared: As :attr:`dicom_udf.header.Header.shared_groups`.
         frames: As :attr:`dicom_udf.header.Header.frame_groups`.
     """
-    if shared is None and frames is None and sum(len(text or "") for text in members.values()) <= _SMALL:
-        return _remembered(tuple(members.items()), uid if _names(members, uid) else None)
+    if shared is None and frames is None:
+        size, is_named = 0, False
+        for text in members.values():
+            if text is not None:
+                size += len(text)
+                is_named = is_named or (uid is not None and uid in text)
+        if size <= _SMALL:
+            return _remembered(tuple(members.items()), uid if is_named else None)
     return item_cells(parse_sequences(members), uid, shared, frames)
-
-
-def _names(members: Mapping[int, str | None], uid: str | None) -> bool:
-    return uid is not None and any(uid in text for text in members.values() if text is not None)
 
 
 @lru_cache(maxsize=64)

@@ -47,7 +47,8 @@ def fill_row(header: Header) -> dict[str, Any]:
             header.sequences, values.get("sop_instance_uid"), header.shared_groups, header.frame_groups
         )
         row.update(cells.columns)
-        reasons, omitted = {**cells.reasons, **reasons}, [*omitted, *cells.omitted]
+        if cells.reasons or cells.omitted:
+            reasons, omitted = {**cells.reasons, **reasons}, [*omitted, *cells.omitted]
     study_date = values.get("study_date")
     row["study_date_is_default"] = study_date is None
     if study_date is None:
