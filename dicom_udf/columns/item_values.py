@@ -98,34 +98,37 @@ def item_cells(
     """
     cells = ItemCells()
     for column in item_columns():
-        if names is None or column.name in names:
-            rows = _links(sequences, uid, frames, cells.reasons) if column.tag is None else []
-            if column.tag is None and rows == []:
-                continue  # no reference
-            if column.tag is not None:
-                if column.tag not in sequences:
-                    continue
-                items = sequences[column.tag]
-                rows = None if items is None else _rows(column, items, sequences, cells.reasons)
-            if rows is None or len(rows) > MOST_STRUCTS:
-                cells.omitted.append(f"column:{column.name}")
-            else:
-                cells.columns[column.name] = rows
+        if names is not None and column.name not in names:
+            continue
+        if column.tag is None:
+            rows = _links(sequences, uid, frames, cells.reasons)
+            if rows == []:
+                continue
+        elif column.tag in sequences:
+            rows = _rows(column, column.tag, sequences, cells.reasons)
+        else:
+            continue
+        if rows is None or len(rows) > MOST_STRUCTS:
+            cells.omitted.append(f"column:{column.name}")
+        else:
+            cells.columns[column.name] = rows
     if "segments" in cells.columns:
         _count_frames(cells, shared, frames)
     return cells
 
 
 def _rows(
-    column: ItemColumn, items: Items, sequences: Mapping[int, Items | None], reasons: dict[str, str]
-) -> list[Row]:
-    """Return a struct for each item of the column's sequence, or below it."""
-    assert column.tag is not None
+    column: ItemColumn, tag: int, sequences: Mapping[int, Items | None], reasons: dict[str, str]
+) -> list[Row] | None:
+    """Return a struct for each item of the column's sequence, or below it; None where the sequence was left out."""
+    items = sequences[tag]
+    if items is None:
+        return None
     if column.name == "specimen_steps":
         rows = list(specimen_steps(column, items, reasons))
     else:
-        wanted = column.wanted((column.tag,))
-        rows = [item_values(wanted, item, f"{column.tag:08X}[{number}].", reasons) for number, item in enumerate(items)]
+        wanted = column.wanted((tag,))
+        rows = [item_values(wanted, item, f"{tag:08X}[{number}].", reasons) for number, item in enumerate(items)]
     fill = _FILL.get(column.name)
     if fill is not None:
         fill(column, rows, items, sequences, reasons)
