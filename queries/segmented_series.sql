@@ -1,43 +1,27 @@
--- Nested sequences: series that segmentations, structure sets and reports refer to
--- The series that each of these objects refers to, from its own place in the header, and whether the lake has it
+-- Series that segmentations, structure sets and reports refer to
+-- The series that each of these objects refers to, with its modality and its instances where the lake has it
 WITH referring AS (
-  SELECT modality, sop_instance_uid, header
+  SELECT sop_instance_uid AS referring_uid, modality
   FROM unique_instances
   WHERE study_date BETWEEN DATE '1900-01-01' AND DATE '2100-12-31' -- the period: replace both dates
+    AND modality IN ('SEG', 'RTSTRUCT', 'SR', 'KO')
 ),
-items AS (
-  SELECT modality, sop_instance_uid, item -- ReferencedSeriesSequence
-  FROM referring
-  CROSS JOIN UNNEST(CAST(json_extract(header, '$.00081115.Value') AS array(json))) AS t (item)
-  WHERE modality = 'SEG'
-  UNION ALL
-  SELECT modality, sop_instance_uid, item -- each frame of reference: its studies: their series
-  FROM referring
-  CROSS JOIN UNNEST(CAST(json_extract(header, '$.30060010.Value') AS array(json))) AS f (frame)
-  CROSS JOIN UNNEST(CAST(json_extract(frame, '$.30060012.Value') AS array(json))) AS s (study)
-  CROSS JOIN UNNEST(CAST(json_extract(study, '$.30060014.Value') AS array(json))) AS t (item)
-  WHERE modality = 'RTSTRUCT'
-  UNION ALL
-  SELECT modality, sop_instance_uid, item -- each study that is the evidence: its series
-  FROM referring
-  CROSS JOIN UNNEST(CAST(json_extract(header, '$.0040A375.Value') AS array(json))) AS s (study)
-  CROSS JOIN UNNEST(CAST(json_extract(study, '$.00081115.Value') AS array(json))) AS t (item)
-  WHERE modality IN ('SR', 'KO')
-),
-links AS (
+targets AS (
   SELECT DISTINCT
-    modality,
-    sop_instance_uid,
-    json_extract_scalar(item, '$.0020000E.Value[0]') AS referenced_series_uid
-  FROM items
+    referring.modality,
+    referring.referring_uid AS sop_instance_uid,
+    coalesce(links.referenced_series_instance_uid, links.target_series_instance_uid) AS referenced_series_uid
+  FROM referring
+  JOIN links ON links.sop_instance_uid = referring.referring_uid
 )
 SELECT
-  links.modality,
-  links.sop_instance_uid,
-  links.referenced_series_uid,
+  targets.modality,
+  targets.sop_instance_uid,
+  targets.referenced_series_uid,
   series.modality AS referenced_modality,
   series.instances AS referenced_instances,
   series.series_instance_uid IS NOT NULL AS is_in_the_lake
-FROM links
-LEFT JOIN series ON series.series_instance_uid = links.referenced_series_uid
-ORDER BY links.modality, links.sop_instance_uid, links.referenced_series_uid
+FROM targets
+LEFT JOIN series ON series.series_instance_uid = targets.referenced_series_uid
+WHERE targets.referenced_series_uid IS NOT NULL
+ORDER BY targets.modality, targets.sop_instance_uid, targets.referenced_series_uid

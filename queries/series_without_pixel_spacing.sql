@@ -12,5 +12,5 @@ FROM unique_instances
 WHERE "rows" IS NOT NULL
 GROUP BY series_instance_uid, modality, manufacturer_model_name
 HAVING count(pixel_spacing) = 0
-  AND count_if(contains(frame_attributes_vary, 'pixel_spacing')) = 0
+  AND count(*) FILTER (WHERE contains(frame_attributes_vary, 'pixel_spacing')) = 0
 ORDER BY modality, series_instance_uid

@@ -1,7 +1,7 @@
 -- Studies per month
 -- How many studies of each modality were made in each month of a period
 SELECT
-  date_trunc('month', study_date) AS month,
+  CAST(date_trunc('month', study_date) AS date) AS month,
   modality,
   count(DISTINCT study_instance_uid) AS studies
 FROM instances

@@ -15,9 +15,9 @@ SELECT
   END AS encoding,
   modality,
   count(*) AS files,
-  count_if(source_member_size IS NULL) AS files_of_unknown_size,
+  count(*) FILTER (WHERE source_member_size IS NULL) AS files_of_unknown_size,
   sum(source_member_size) AS bytes,
-  count_if(lossy_image_compression = '01') AS lossy
+  count(*) FILTER (WHERE lossy_image_compression = '01') AS lossy
 FROM instances
 GROUP BY transfer_syntax_uid, modality
 ORDER BY transfer_syntax_uid, modality

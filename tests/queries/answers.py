@@ -36,22 +36,27 @@ class Run:
 
 def answers(run: Run) -> dict[str, list[tuple[Any, ...]]]:
     """Return the rows of each query, by the name of its file."""
-    return _cohorts() | _equipment() | _header_json() | _quality() | _storage() | _operation(run)
+    parts = (_cohorts(), _equipment(), _header_json(), _items(), _references(), _quality(), _storage(), _operation(run))
+    return {name: rows for part in parts for name, rows in part.items()}
 
 
 def _cohorts() -> dict[str, list[tuple[Any, ...]]]:
     march, april, may, june, september = (date(2024, month, 1) for month in (3, 4, 5, 6, 9))
     return {
         "modality_mix": [
-            ("CT", 4, 6, 16, date(2024, 3, 15), date(2024, 9, 2)),
+            ("CT", 6, 9, 30, date(2024, 3, 15), date(2025, 5, 5)),
             ("MG", 2, 2, 7, date(2024, 6, 10), date(2024, 6, 11)),
             ("MR", 2, 3, 5, date(2024, 5, 5), date(2024, 9, 1)),
+            ("PT", 2, 3, 5, date(2024, 6, 1), date(2025, 4, 2)),
             ("CR", 2, 3, 4, date(2023, 12, 1), date(2024, 8, 1)),
-            ("PT", 1, 1, 2, date(2024, 6, 1), date(2024, 6, 1)),
+            ("SM", 1, 3, 4, date(2025, 3, 10), date(2025, 3, 10)),
+            ("ANN", 1, 2, 2, date(2025, 3, 10), date(2025, 3, 10)),
+            ("RTPLAN", 2, 2, 2, date(2025, 2, 10), date(2025, 3, 3)),
+            ("RTSTRUCT", 2, 2, 2, date(2024, 3, 15), date(2025, 2, 10)),
+            ("SEG", 2, 2, 2, date(2024, 3, 15), date(2024, 9, 2)),
             ("DX", 1, 1, 1, None, None),
             ("NM", 1, 1, 1, date(2024, 9, 3), date(2024, 9, 3)),
-            ("RTSTRUCT", 1, 1, 1, date(2024, 3, 15), date(2024, 3, 15)),
-            ("SEG", 1, 1, 1, date(2024, 3, 15), date(2024, 3, 15)),
+            ("RTDOSE", 1, 1, 1, date(2025, 2, 10), date(2025, 2, 10)),
             ("SR", 1, 1, 1, date(2024, 3, 15), date(2024, 3, 15)),
             ("US", 1, 1, 1, None, None),
         ],
@@ -69,6 +74,11 @@ def _cohorts() -> dict[str, list[tuple[Any, ...]]]:
             (september, "CT", 1),
             (september, "MR", 1),
             (september, "NM", 1),
+            (september, "SEG", 1),
+            *((date(2025, 2, 1), modality, 1) for modality in ("CT", "RTDOSE", "RTPLAN", "RTSTRUCT")),
+            *((date(2025, 3, 1), modality, 1) for modality in ("ANN", "RTPLAN", "SM")),
+            (date(2025, 4, 1), "PT", 1),
+            (date(2025, 5, 1), "CT", 1),
         ],
         "chest_ct_thin_slices": [
             ("P1", date(2024, 3, 15), "1.2.3.1.1", "1.2.3.1.1.1", 5, 1.0, 0, "B60f", None),
@@ -78,7 +88,9 @@ def _cohorts() -> dict[str, list[tuple[Any, ...]]]:
         ],
         "age_at_study": [("F", 0, 1, 1), ("F", 40, 1, 1), ("F", 50, 3, 3), ("F", 60, 2, 2), ("M", 60, 1, 2)],
         "pet_dose": [
-            ("1.2.3.4.1.1", "P4", date(2024, 6, 1), "Fluorine-18", 350.0, 5.0, 109.8, "BQML", "START", "09:00:00", 2)
+            ("1.2.3.4.1.1", "P4", date(2024, 6, 1), "Fluorine-18", 350.0, 5.0, 109.8, "BQML", "START", "09:00:00", 2),
+            ("1.2.3.19.1.1", "P19", date(2025, 4, 2), None, 350.0, 5.0, 109.8, "BQML", "ADMIN", None, 2),
+            ("1.2.3.19.1.2", "P19", date(2025, 4, 2), None, 350.0, 5.0, 109.8, "CNTS", "ADMIN", None, 1),
         ],
         "mammography_views": [
             ("1.2.3.6.1", "P6", date(2024, 6, 11), ["L CC", "L MLO", "R CC"], ["R MLO"]),
@@ -124,17 +136,106 @@ def _header_json() -> dict[str, list[tuple[Any, ...]]]:
             ("EXAMPLE OTHER", "Example Imaging", "MR", 1),
         ],
         "private_b_values": [("1.2.3.2.2.1", 1, 0), ("1.2.3.2.2.1", 2, 500), ("1.2.3.2.2.1", 3, 1000)],
+    }
+
+
+def _items() -> dict[str, list[tuple[Any, ...]]]:
+    """Of the views that have a row for each item of a sequence, and of ``series_geometry``."""
+    jane, rita = "1.2.3.1.1.3.1", "1.2.3.14.1.3.1"
+    lungs = [(1, "Left lung", "Lung", 2), (2, "Right lung", "Lung", 1)]
+    thorax = [(1, "Heart", "Heart", 2), (2, "Lung, left", "Lung", 1), (3, "Lung, right", "Lung", 1)]
+    structures = ("P16", date(2025, 2, 10), "1.2.3.16.1.2.1")
+    he = ["Hematoxylin stain", "Water soluble eosin stain"]
+    return {
         "segments": [
-            ("P1", "1.2.3.1.1.3.1", 1, "Left lung", "AUTOMATIC", "Lung"),
-            ("P1", "1.2.3.1.1.3.1", 2, "Right lung", "AUTOMATIC", "Lung"),
+            *(("P1", jane, number, label, "AUTOMATIC", *rest) for number, label, *rest in lungs),
+            *(
+                ("P14", rita, number, label, "MANUAL" if number == 2 else "AUTOMATIC", *rest)
+                for number, label, *rest in thorax
+            ),
         ],
+        "segments_by_type": [
+            ("SCT", "39607008", "Lung", "AUTOMATIC", 3, 2, 4),
+            ("SCT", "39607008", "Lung", "MANUAL", 1, 1, 1),
+            ("SCT", "80891009", "Heart", "AUTOMATIC", 1, 1, 2),
+        ],
+        "chest_ct_segmentations": [
+            *(("P1", date(2024, 3, 15), "1.2.3.1.1.1", 5, 1.0, jane, *segment) for segment in lungs),
+            *(("P14", date(2024, 9, 2), "1.2.3.14.1.1", 4, 1.0, rita, *segment) for segment in thorax),
+        ],
+        "series_in_4d": [
+            ("echo_time", "MR", "1.2.3.13.1.1", 2, 2, 2, True),
+            ("temporal_position_identifier", "CT", "1.2.3.20.1.1", 3, 2, 2, True),
+            ("temporal_position_identifier", "CT", "1.2.3.20.1.2", 3, 1, 2, False),
+        ],
+        "hearts": [
+            (*structures, 1, "Heart", "ORGAN", 2, False),
+            (*structures, 3, "Cor", "ORGAN", 1, False),
+            (*structures, 6, "Pump", "ORGAN", 1, True),
+            (*structures, 8, "Corazón", None, 1, False),
+        ],
+        "incomplete_structure_sets": [(*structures, 9, 2, 0, 2, ["Corazón", "Cuore+2cm ring", "PTV"])],
+        "suv_ready_pet": [
+            ("P19", date(2025, 4, 2), "1.2.3.19.1.1", "BQML", 2, 2, 0.0002, 0.0002, None),  # 70,000 g / 350,000,000 Bq
+            ("P4", date(2024, 6, 1), "1.2.3.4.1.1", "BQML", 2, 0, None, None, ["not_attenuation_corrected"]),
+            ("P19", date(2025, 4, 2), "1.2.3.19.1.2", "CNTS", 1, 0, None, None, ["no_philips_factor"]),
+        ],
+        "slides_by_magnification": [
+            (20.0, he, 1, 1, 2, 2, 0.5, 64),
+            (40.0, None, 1, 1, 1, 1, 0.5, 200),
+            (40.0, he, 1, 1, 1, 1, 0.5, 100),
+        ],
+        "specimen_preparation": [
+            ("Processing type", "Specimen processing", 1, 1, 2),
+            ("Tissue fixative", "Formalin", 1, 1, 2),
+            ("Processing type", "Staining", 2, 1, 2),
+            *(("Using substance", substance, 2, 1, 2) for substance in he),
+        ],
+    }
+
+
+def _references() -> dict[str, list[tuple[Any, ...]]]:
+    """Of the view ``links``."""
+    groups = [(1, "Nuclei", "AUTOMATIC", "POINT", "Nucleus", 12), (2, "Tumor", "MANUAL", "POLYGON", "Neoplasm", 1)]
+    structures, plan = "1.2.3.16.1.2", "1.2.3.16.1.3"
+    return {
         "segmented_series": [
             ("RTSTRUCT", "1.2.3.1.1.4.1", "1.2.3.1.1.1", "CT", 7, True),
             ("RTSTRUCT", "1.2.3.1.1.4.1", "1.2.3.99.1.1", None, None, False),
+            ("RTSTRUCT", f"{structures}.1", "1.2.3.16.1.1", "CT", 3, True),
             ("SEG", "1.2.3.1.1.3.1", "1.2.3.1.1.1", "CT", 7, True),
+            ("SEG", "1.2.3.14.1.3.1", "1.2.3.14.1.1", "CT", 1, True),
             ("SR", "1.2.3.1.1.5.1", "1.2.3.1.1.1", "CT", 7, True),
         ],
-    }
+        "references_between_series": [
+            ("ANN", "1.2.3.18.1.4", "SM", "1.2.3.18.1.1", ["IMAGE"], 1, 1),
+            ("ANN", "1.2.3.18.1.5", None, None, ["IMAGE"], 1, 0),
+            ("RTDOSE", "1.2.3.16.1.4", "RTSTRUCT", structures, ["STRUCTURE_SET"], 1, 1),
+            ("RTDOSE", "1.2.3.16.1.4", "RTPLAN", plan, ["PLAN"], 1, 1),
+            ("RTPLAN", plan, "RTSTRUCT", structures, ["STRUCTURE_SET"], 1, 1),
+            ("RTPLAN", "1.2.3.17.1.1", None, None, ["STRUCTURE_SET"], 1, 0),
+            ("RTSTRUCT", "1.2.3.1.1.4", "CT", "1.2.3.1.1.1", ["CONTOUR_IMAGE"], 5, 5),
+            ("RTSTRUCT", "1.2.3.1.1.4", None, "1.2.3.99.1.1", ["CONTOUR_IMAGE"], 2, 0),
+            ("RTSTRUCT", structures, "CT", "1.2.3.16.1.1", ["CONTOUR_IMAGE"], 3, 3),
+            ("SEG", "1.2.3.1.1.3", "CT", "1.2.3.1.1.1", ["SERIES"], 5, 5),
+            ("SEG", "1.2.3.14.1.3", "CT", "1.2.3.14.1.1", ["SERIES"], 1, 1),
+            ("SR", "1.2.3.1.1.5", "CT", "1.2.3.1.1.1", ["EVIDENCE"], 1, 1),
+        ],
+        "orphans": [
+            ("P1", "RTSTRUCT", "1.2.3.1.1.4.1", "CONTOUR_IMAGE", "1.2.3.99.1.1", 2),
+            ("P17", "RTPLAN", "1.2.3.17.1.1.1", "STRUCTURE_SET", None, 1),
+            ("P18", "ANN", "1.2.3.18.1.5.1", "IMAGE", None, 1),
+        ],
+        "radiotherapy": [
+            ("P16", date(2025, 2, 10), f"{plan}.1", 2, 25, 300.75, f"{structures}.1", True, "1.2.3.16.1.1",
+             "1.2.3.16.1.4.1"),
+            ("P17", date(2025, 3, 3), "1.2.3.17.1.1.1", 1, 5, 80.0, "1.2.3.17.8.1.1", False, None, None),
+        ],
+        "slide_annotations": [
+            *(("P18", "1.2.3.18.1.4.1", *group, "S25-1", 20.0, 2) for group in groups),
+            *(("P18", "1.2.3.18.1.5.1", *group, None, None, None) for group in groups),
+        ],
+    }  # fmt: skip
 
 
 def _quality() -> dict[str, list[tuple[Any, ...]]]:
@@ -143,6 +244,8 @@ def _quality() -> dict[str, list[tuple[Any, ...]]]:
     return {
         "slice_spacing": [
             ("1.2.3.2.1.1", "CT", 4, 1.0, 2.0, 1, 0),
+            ("1.2.3.19.1.1", "PT", 0, None, None, None, 2),
+            ("1.2.3.19.1.2", "PT", 0, None, None, None, 1),
             ("1.2.3.2.2.1", "MR", 0, None, None, None, 3),
             ("1.2.3.2.2.2", "MR", 0, None, None, None, 1),
             ("1.2.3.4.1.1", "PT", 0, None, None, None, 2),
@@ -171,15 +274,19 @@ def _quality() -> dict[str, list[tuple[Any, ...]]]:
         "uids_of_two_patients": [("1.2.3.10.1", ["P10", "P11"], 2, 2)],
         "cut_headers": [("TRUNCATED", f"{B}import/cut/", 1, ["CR"])],
         "identifying_instances": [
-            ("CT", 16, 16, 0, 0, 16, 11, 0),
+            ("CT", 30, 30, 0, 0, 30, 11, 0),
             ("MG", 7, 7, 0, 0, 7, 0, 0),
             ("MR", 5, 5, 0, 0, 5, 4, 0),
+            ("PT", 5, 5, 0, 0, 5, 0, 0),
+            ("SM", 4, 4, 0, 0, 4, 0, 0),
+            ("ANN", 2, 2, 0, 0, 2, 0, 0),
             ("CR", 4, 2, 0, 0, 4, 1, 0),
-            ("PT", 2, 2, 0, 0, 2, 0, 0),
+            ("RTPLAN", 2, 2, 0, 0, 2, 0, 0),
+            ("RTSTRUCT", 2, 2, 0, 0, 2, 1, 0),
+            ("SEG", 2, 2, 0, 0, 2, 1, 0),
             ("DX", 1, 1, 0, 0, 1, 0, 0),
             ("NM", 1, 1, 0, 0, 1, 0, 0),
-            ("RTSTRUCT", 1, 1, 0, 0, 1, 1, 0),
-            ("SEG", 1, 1, 0, 0, 1, 1, 0),
+            ("RTDOSE", 1, 1, 0, 0, 1, 0, 0),
             ("SR", 1, 1, 0, 0, 1, 1, 0),
             ("US", 1, 1, 1, 0, 1, 0, 0),
         ],
@@ -191,7 +298,7 @@ def _storage() -> dict[str, list[tuple[Any, ...]]]:
     for modality, syntax, size in _instances():
         sizes[modality].append(size)
         sizes[syntax, modality].append(size)
-    of = {modality: sizes[modality] for modality in ("CT", "MG", "CR", "MR", "PT", "DX", "RTSTRUCT", "SEG", "SR", "US")}
+    of = {modality: sizes[modality] for modality, _, _ in _instances()}
     everything = sum(map(sum, of.values()))
     by_size = sorted(of.items(), key=lambda one: -sum(one[1]))
 
@@ -199,7 +306,8 @@ def _storage() -> dict[str, list[tuple[Any, ...]]]:
         of_one = sizes[NORMAL, modality]
         return (NORMAL, "uncompressed", modality, len(of_one), 0, sum(of_one), 0)
 
-    before_nm, after_nm = ("CR", "CT", "DX", "MR"), ("PT", "RTSTRUCT", "SEG", "SR")
+    before_nm = ("ANN", "CR", "CT", "DX", "MR")
+    after_nm = ("PT", "RTDOSE", "RTPLAN", "RTSTRUCT", "SEG", "SM", "SR")
     head, bones = (next(file for file in files() if file.key.endswith(name)) for name in ("head.zip", "bones.dcm.gz"))
     slices = [f"hospital_a/ct/P1/{n}.dcm" for n in range(5)]
     slices[1] = "import/copies/1.dcm"  # the newest of two
@@ -260,7 +368,7 @@ def _operation(run: Run) -> dict[str, list[tuple[Any, ...]]]:
     return {
         "failures_by_prefix": [(f"{B}{prefix}", code, severity, 1, 1, run.began) for prefix, code, severity in faults],
         "ingest_lag": [(run.run_id, run.began, len(listed), hours, hours, hours)],
-        "runs": [(run.run_id, run.began, len(listed), sum(len(one.content) for one in listed), 42, 6, 1)],
+        "runs": [(run.run_id, run.began, len(listed), sum(len(one.content) for one in listed), 70, 6, 1)],
         "objects_to_retry": [(f"{B}{DENIED}", _size(DENIED), "ACCESS_DENIED", denied, run.began)],
     }
 

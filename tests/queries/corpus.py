@@ -33,11 +33,15 @@ SOP_CLASSES = {
     "MG": "1.2.840.10008.5.1.4.1.1.1.2",
     "CT": "1.2.840.10008.5.1.4.1.1.2",
     "MR": "1.2.840.10008.5.1.4.1.1.4",
+    "ANN": "1.2.840.10008.5.1.4.1.1.91.1",
     "US": "1.2.840.10008.5.1.4.1.1.6.1",
     "SEG": "1.2.840.10008.5.1.4.1.1.66.4",
     "NM": "1.2.840.10008.5.1.4.1.1.20",
     "PT": "1.2.840.10008.5.1.4.1.1.128",
+    "RTDOSE": "1.2.840.10008.5.1.4.1.1.481.2",
+    "RTPLAN": "1.2.840.10008.5.1.4.1.1.481.5",
     "RTSTRUCT": "1.2.840.10008.5.1.4.1.1.481.3",
+    "SM": "1.2.840.10008.5.1.4.1.1.77.1.6",
     "SR": "1.2.840.10008.5.1.4.1.1.88.22",
 }
 ENHANCED_CT, ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.4.1"
@@ -55,6 +59,11 @@ TWIN = {"PatientID": "P10", "PatientName": "Twin^Two", "PatientSex": "O"}
 KIM = {"PatientID": "P13", "PatientName": "Koe^Kim", "PatientSex": "O"}
 RITA = {"PatientID": "P14", "PatientName": "Roe^Rita", "PatientSex": "F", "PatientAge": "050Y"}
 SAGE = {"PatientID": "P15", "PatientName": "Soe^Sage", "PatientSex": "M", "PatientAge": "199Y"}
+THEO = {"PatientID": "P16", "PatientName": "Toe^Theo", "PatientSex": "M"}
+ULI = {"PatientID": "P17", "PatientName": "Uoe^Uli", "PatientSex": "M"}
+VERA = {"PatientID": "P18", "PatientName": "Voe^Vera", "PatientSex": "F"}
+WIM = {"PatientID": "P19", "PatientName": "Woe^Wim", "PatientSex": "M", "PatientWeight": "70"}
+XENIA = {"PatientID": "P20", "PatientName": "Xoe^Xenia", "PatientSex": "F"}
 OTHER_TWIN = {"PatientID": "P11", "PatientName": "Twin^One", "PatientSex": "O"}
 
 CT_1 = {
@@ -90,7 +99,8 @@ class File:
 def files() -> list[File]:
     """Return the bucket's objects."""
     whole = [*_thorax(), *_head(), *_brain(), *_enhanced(), *_pet(), *_breast(), *_plain(), *_derived(), *_twice()]
-    return [*whole, *_unreadable()]
+    linked = [*_radiotherapy(), *_slides(), *_uptake(), *_breathing()]
+    return [*whole, *linked, *_unreadable()]
 
 
 def replaced() -> File:
@@ -248,28 +258,197 @@ def _plain() -> Iterator[File]:
 def _derived() -> Iterator[File]:
     """Two segments, a structure set and a report on Jane's thin slices; the structure set also names another series.
 
-    Each names its series where an object of its kind does: the structure set below its frame of reference, the report
-    below the study that is its evidence.
+    Each refers to its images where an object of its kind does: the structure set below its frame of reference, the
+    report below the study that is its evidence. And three segments on Rita's thorax.
     """
-    here, elsewhere = Dataset(), Dataset()
-    here.SeriesInstanceUID, elsewhere.SeriesInstanceUID = "1.2.3.1.1.1", "1.2.3.99.1.1"
-    segments = []
-    for number, label in enumerate(("Left lung", "Right lung"), start=1):
-        kind, segment = Dataset(), Dataset()
-        kind.CodeValue, kind.CodingSchemeDesignator, kind.CodeMeaning = "39607008", "SCT", "Lung"
-        segment.SegmentNumber, segment.SegmentLabel, segment.SegmentAlgorithmType = number, label, "AUTOMATIC"
-        segment.SegmentedPropertyTypeCodeSequence = [kind]
-        segments.append(segment)
+    slices = [f"1.2.3.1.1.1.{number}" for number in range(1, 6)]
+    elsewhere = _refers("CT", "1.2.3.99.1.1.1", "1.2.3.99.1.1.2")
     study = JANE | {"StudyDate": "20240315"}
+    lung = _code("39607008", "Lung")
+    segments = [_segment(1, "Left lung", lung), _segment(2, "Right lung", lung)]
+    here = _filled({"SeriesInstanceUID": "1.2.3.1.1.1", "ReferencedInstanceSequence": _refers("CT", *slices)})
     values = {"SegmentSequence": segments, "ReferencedSeriesSequence": [here], "PixelSpacing": ["0.7", "0.7"]}
+    values |= _frames_of_segments(1, 1, 2)
     yield File("hospital_a/ct/P1/seg.dcm", dicom("SEG", "1.1.3", 1, **study | values))
-    of_study = _filled({"ReferencedSOPInstanceUID": "1.2.3.1.1", "RTReferencedSeriesSequence": [here, elsewhere]})
+    contoured = [
+        _filled({"SeriesInstanceUID": uid, "ContourImageSequence": images})
+        for uid, images in (("1.2.3.1.1.1", _refers("CT", *slices)), ("1.2.3.99.1.1", elsewhere))
+    ]
+    of_study = _filled({"ReferencedSOPInstanceUID": "1.2.3.1.1", "RTReferencedSeriesSequence": contoured})
     frame = _filled({"FrameOfReferenceUID": "1.2.3.1.9", "RTReferencedStudySequence": [of_study]})
     links = {"ReferencedFrameOfReferenceSequence": [frame], "PixelData": None}
     yield File("hospital_a/ct/P1/rtstruct.dcm", dicom("RTSTRUCT", "1.1.4", 1, **study | links))
-    of_study = _filled({"StudyInstanceUID": "1.2.3.1.1", "ReferencedSeriesSequence": [here]})
+    shown = _filled({"SeriesInstanceUID": "1.2.3.1.1.1", "ReferencedSOPSequence": _refers("CT", slices[2])})
+    of_study = _filled({"StudyInstanceUID": "1.2.3.1.1", "ReferencedSeriesSequence": [shown]})
     evidence = {"CurrentRequestedProcedureEvidenceSequence": [of_study], "PixelData": None}
     yield File("hospital_a/ct/P1/report.dcm", dicom("SR", "1.1.5", 1, **study | evidence))
+    segments = [
+        _segment(1, "Heart", _code("80891009", "Heart")),
+        _segment(2, "Lung, left", lung, made="MANUAL"),
+        _segment(3, "Lung, right", lung, made="AUTOMATIC"),
+    ]
+    volume = _refers("CT", "1.2.3.14.1.1.1", of_class=ENHANCED_CT)
+    here = _filled({"SeriesInstanceUID": "1.2.3.14.1.1", "ReferencedInstanceSequence": volume})
+    values = {"SegmentSequence": segments, "ReferencedSeriesSequence": [here], "PixelSpacing": ["0.6", "0.6"]}
+    values |= _frames_of_segments(1, 1, 2, 3)
+    yield File("hospital_a/ct/P14/seg.dcm", dicom("SEG", "14.1.3", 1, **RITA | {"StudyDate": "20240902"} | values))
+
+
+def _segment(number: int, label: str, kind: Dataset, *, made: str = "AUTOMATIC") -> Dataset:
+    """Return an item of SegmentSequence."""
+    return _filled({"SegmentNumber": number, "SegmentLabel": label, "SegmentAlgorithmType": made,
+                    "SegmentedPropertyTypeCodeSequence": [kind]})  # fmt: skip
+
+
+def _frames_of_segments(*numbers: int) -> dict[str, Any]:
+    """Return the frames of a segmentation: the number of the segment that each one shows."""
+    identified = [_groups({"SegmentIdentificationSequence": {"ReferencedSegmentNumber": one}}) for one in numbers]
+    return {"NumberOfFrames": len(numbers), "PixelData": bytes(128 * len(numbers)),
+            "PerFrameFunctionalGroupsSequence": identified}  # fmt: skip
+
+
+def _code(value: str, meaning: str, scheme: str = "SCT") -> Dataset:
+    """Return an item of a code sequence."""
+    return _filled({"CodeValue": value, "CodingSchemeDesignator": scheme, "CodeMeaning": meaning})
+
+
+def _refers(modality: str, *uids: str, of_class: str | None = None) -> list[Dataset]:
+    """Return items that refer to instances."""
+    kind = of_class or SOP_CLASSES[modality]
+    return [_filled({"ReferencedSOPClassUID": kind, "ReferencedSOPInstanceUID": uid}) for uid in uids]
+
+
+def _radiotherapy() -> Iterator[File]:
+    """Theo's planning CT with its structure set, plan and dose. Uli's plan, whose structure set nobody sent."""
+    study = THEO | {"StudyDate": "20250210"}
+    axial = {"ImageOrientationPatient": ["1", "0", "0", "0", "1", "0"], "PixelSpacing": ["1", "1"]}
+    for number in (1, 2, 3):
+        place = axial | {"SliceThickness": "3", "ImagePositionPatient": ["0", "0", str(3 * number)]}
+        yield File(f"hospital_a/rt/P16/ct{number}.dcm", dicom("CT", "16.1.1", number, **study | place))
+    images = _refers("CT", *(f"1.2.3.16.1.1.{number}" for number in (1, 2, 3)))
+    contoured = _filled({"SeriesInstanceUID": "1.2.3.16.1.1", "ContourImageSequence": images})
+    of_study = _filled({"ReferencedSOPInstanceUID": "1.2.3.16.1", "RTReferencedSeriesSequence": [contoured]})
+    frame = _filled({"FrameOfReferenceUID": "1.2.3.16.9", "RTReferencedStudySequence": [of_study]})
+    of_heart = {"RTROIIdentificationCodeSequence": [_code("80891009", "Heart")]}
+    regions = [
+        ("Heart", 2, {}), ("Herz_PRV5", 1, {}), ("Cor", 1, {}), ("heart_avoid", 1, {}), ("A_Coronary_L", 1, {}),
+        ("Pump", 1, of_heart), ("PTV", 0, {"RTROIInterpretedType": "PTV"}), ("Coraz\xf3n", 1, None),
+        ("Cuore+2cm ring", 0, None),
+    ]  # fmt: skip
+    structures = {
+        "SpecificCharacterSet": "ISO_IR 100", "PixelData": None, "ReferencedFrameOfReferenceSequence": [frame],
+        "StructureSetROISequence": [
+            _filled({"ROINumber": number, "ROIName": name}) for number, (name, _, _) in enumerate(regions, start=1)
+        ],
+        "ROIContourSequence": [
+            _filled({
+                "ReferencedROINumber": number,
+                "ContourSequence": [
+                    _filled({"ContourGeometricType": "POINT", "NumberOfContourPoints": 1, "ContourData": [0, 0, 3]})
+                ] * contours,
+            })
+            for number, (_, contours, _) in enumerate(regions, start=1) if contours
+        ],
+        "RTROIObservationsSequence": [
+            _filled({"ReferencedROINumber": number, "RTROIInterpretedType": "ORGAN"} | more)
+            for number, (_, _, more) in enumerate(regions, start=1) if more is not None
+        ],
+    }  # fmt: skip
+    yield File("hospital_a/rt/P16/structures.dcm", dicom("RTSTRUCT", "16.1.2", 1, **study | structures))
+    of_structures = {"ReferencedStructureSetSequence": _refers("RTSTRUCT", "1.2.3.16.1.2.1")}
+    plan = dicom("RTPLAN", "16.1.3", 1, **study | _plan((100.5, 200.25), 25) | of_structures)
+    yield File("hospital_a/rt/P16/plan.dcm", plan)
+    of_plan = {"ReferencedRTPlanSequence": _refers("RTPLAN", "1.2.3.16.1.3.1"), "PixelSpacing": ["3", "3"]}
+    yield File("hospital_a/rt/P16/dose.dcm", dicom("RTDOSE", "16.1.4", 1, **study | of_plan | of_structures))
+    of_structures = {"ReferencedStructureSetSequence": _refers("RTSTRUCT", "1.2.3.17.8.1.1")}
+    plan = dicom("RTPLAN", "17.1.1", 1, **ULI | {"StudyDate": "20250303"} | _plan((80.0,), 5) | of_structures)
+    yield File("hospital_b/rt/P17/plan.dcm", plan)
+
+
+def _plan(metersets: tuple[float, ...], fractions: int) -> dict[str, Any]:
+    """Return what a plan has beside its references: a beam for each meterset."""
+    beams = [
+        _filled({"BeamNumber": n, "BeamName": f"Beam {n}", "RadiationType": "PHOTON", "TreatmentMachineName": "LINAC"})
+        for n in range(1, len(metersets) + 1)
+    ]
+    used = [_filled({"ReferencedBeamNumber": n, "BeamMeterset": str(m)}) for n, m in enumerate(metersets, start=1)]
+    group = {"FractionGroupNumber": 1, "NumberOfFractionsPlanned": fractions, "ReferencedBeamSequence": used}
+    return {"BeamSequence": beams, "FractionGroupSequence": [_filled(group)], "PixelData": None}
+
+
+def _slides() -> Iterator[File]:
+    """Three slides of Vera: two levels of one at 20x, with its preparation, and two at 40x, of which one has no stains.
+
+    Annotations of the first one, and of one that the lake does not have.
+    """
+    study = VERA | {"StudyDate": "20250310"}
+    using, processing = _code("424361007", "Using substance"), _code("111701", "Processing type", "DCM")
+    named = {"ValueType": "TEXT", "ConceptNameCodeSequence": [_code("121041", "Specimen Identifier", "DCM")]}
+
+    def step(kind: Dataset, concept: Dataset, *substances: Dataset) -> Dataset:
+        items = [named | {"TextValue": "S25-1-1"}]
+        for name, value in ((processing, kind), *((concept, substance) for substance in substances)):
+            items.append({"ValueType": "CODE", "ConceptNameCodeSequence": [name], "ConceptCodeSequence": [value]})
+        return _filled({"SpecimenPreparationStepContentItemSequence": [_filled(item) for item in items]})
+
+    stains = (_code("12710003", "Hematoxylin stain"), _code("36879007", "Water soluble eosin stain"))
+    fixed = step(
+        _code("9265001", "Specimen processing"), _code("430864009", "Tissue fixative"), _code("431510009", "Formalin")
+    )
+    stained = step(_code("127790008", "Staining"), using, *stains)
+    tissue = {"SpecimenIdentifier": "S25-1-1", "SpecimenUID": "1.2.3.18.7.1"}
+    tissue |= {"SpecimenPreparationSequence": [fixed, stained]}
+    specimen = {"SpecimenDescriptionSequence": [_filled(tissue)]}
+    for level in (1, 2):
+        image = _slide("S25-1", 20, 64 // level, 48 // level) | specimen
+        yield File(f"lab/P18/1_{level}.dcm", dicom("SM", "18.1.1", level, **study | image))
+    yield File("lab/P18/2.dcm", dicom("SM", "18.1.2", 1, **study | _slide("S25-2", 40, 100, 80) | specimen))
+    yield File("lab/P18/3.dcm", dicom("SM", "18.1.3", 1, **study | _slide("S25-3", 40, 200, 80)))
+    for series, annotated in (("18.1.4", "1.2.3.18.1.1.1"), ("18.1.5", "1.2.3.18.9.9.1")):
+        groups = [
+            _filled({
+                "AnnotationGroupNumber": number, "AnnotationGroupUID": f"1.2.3.{series}.8.{number}",
+                "AnnotationGroupLabel": label, "AnnotationGroupGenerationType": made, "NumberOfAnnotations": count,
+                "GraphicType": form, "AnnotationPropertyTypeCodeSequence": [kind],
+            })
+            for number, label, made, count, form, kind in (
+                (1, "Nuclei", "AUTOMATIC", 12, "POINT", _code("84640000", "Nucleus")),
+                (2, "Tumor", "MANUAL", 1, "POLYGON", _code("108369006", "Neoplasm")),
+            )
+        ]  # fmt: skip
+        values = {"AnnotationGroupSequence": groups, "ReferencedImageSequence": _refers("SM", annotated)}
+        yield File(f"lab/P18/{series}.dcm", dicom("ANN", series, 1, **study | values | {"PixelData": None}))
+
+
+def _slide(container: str, power: int, columns: int, rows: int) -> dict[str, Any]:
+    """Return a level of a slide of one tile."""
+    return {
+        "ContainerIdentifier": container, "ImageType": ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"],
+        "TotalPixelMatrixColumns": columns, "TotalPixelMatrixRows": rows, "PixelSpacing": ["0.0005", "0.0005"],
+        "OpticalPathSequence": [_filled({"OpticalPathIdentifier": "1", "ObjectiveLensPower": str(power)})],
+    }  # fmt: skip
+
+
+def _uptake() -> Iterator[File]:
+    """PET of Wim in Bq/ml, corrected to the time of injection; and in counts, without the maker's factor."""
+    given = _filled({"RadionuclideTotalDose": "350000000", "RadionuclideHalfLife": "6588"})
+    study = WIM | {"StudyDate": "20250402", "PixelSpacing": ["4", "4"], "CorrectedImage": ["ATTN", "DECY"],
+                   "DecayCorrection": "ADMIN", "RadiopharmaceuticalInformationSequence": [given]}  # fmt: skip
+    for number in (1, 2):
+        yield File(f"hospital_b/pt/P19/{number}.dcm", dicom("PT", "19.1.1", number, **study | {"Units": "BQML"}))
+    yield File("hospital_b/pt/P19/counts.dcm", dicom("PT", "19.1.2", 1, **study | {"Units": "CNTS"}))
+
+
+def _breathing() -> Iterator[File]:
+    """Three slices of Xenia at two times; and again, where one slice of the second time is missing."""
+    study = XENIA | {"StudyDate": "20250505", "ImageOrientationPatient": ["1", "0", "0", "0", "1", "0"],
+                     "PixelSpacing": ["1", "1"], "SliceThickness": "3"}  # fmt: skip
+    for series, images in (("20.1.1", 6), ("20.1.2", 5)):
+        for image in range(images):
+            place = {"ImagePositionPatient": ["0", "0", str(3 * (image % 3))]}
+            time = {"TemporalPositionIdentifier": image // 3 + 1}
+            content = dicom("CT", series, image + 1, **study | place | time)
+            yield File(f"hospital_a/ct/P20/{series}_{image}.dcm", content)
 
 
 def _twice() -> Iterator[File]:
