@@ -35,7 +35,7 @@ class Phrase(NamedTuple):
 PHRASES = (
     # Code returns, sends, compares; it doesn't talk.
     Phrase("tell", r"tell|tells|told|telling", "return, send, print, report", 0),
-    Phrase("ask", r"ask|asks|asked|asking", "request, query, call; 'takes' of a parameter", 2),
+    Phrase("ask", r"ask|asks|asked|asking", "request, query, call; 'takes' of a parameter", 3),
     Phrase("say", r"say|says|said|saying", "name, report, state, contain", 0),
     Phrase("hear", r"hear|hears|heard", "receive", 0),
     Phrase("know", r"know|knows|knew", "have, record, import, accept", 0),

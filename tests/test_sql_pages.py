@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dicom_udf.answers.local import run_query
+from dicom_udf.columns.views import DUCKDB, make_views
 from dicom_udf.config import IngestConfig, LakeLocation
 from dicom_udf.errors import DicomLakeError
 from dicom_udf.pipeline import ingest
@@ -13,6 +14,7 @@ from tests.queries.test_files import FUNCTIONS, QUERIES, calls
 
 ROOT = Path(__file__).parent.parent
 COOKBOOK = (ROOT / "docs/how_to/cookbook.md").read_text(encoding="utf-8")
+KINDS = (ROOT / "docs/how_to/ask_about.md").read_text(encoding="utf-8")
 DIALECTS = (ROOT / "docs/reference/sql_dialects.md").read_text(encoding="utf-8")
 
 RECIPES = {
@@ -20,9 +22,12 @@ RECIPES = {
     for title, body in re.findall(r"^### (.+?)\n(.*?)(?=^##|\Z)", COOKBOOK, re.DOTALL | re.MULTILINE)
 }
 """Texts by title of a recipe; the key is `` athena`` for Athena's own, which not every recipe has."""
+QUESTIONS = dict(re.findall(r"^## (.+?)\n.*?^```sql\n(.*?)^```", KINDS, re.DOTALL | re.MULTILINE))
+"""Texts by kind of object; each runs in both engines."""
 LINES = re.findall(r"^\| [^|]+ \| `(.+?)` \| `(.+?)` \|$", DIALECTS, re.MULTILINE)
 IN_ATHENA = [
     *(texts.get(" athena", texts[""]) for texts in RECIPES.values()),
+    *QUESTIONS.values(),
     *(line if line.startswith("SELECT") else f"SELECT {line} FROM instances" for _, line in LINES),
 ]
 """All texts that Athena has to answer."""
@@ -49,6 +54,29 @@ def test_each_recipe_has_one_text_and_at_most_one_more_for_athena() -> None:
 @pytest.mark.parametrize("title", RECIPES)
 def test_a_recipe_has_rows_on_the_sample(sample_lake: LakeLocation, title: str) -> None:
     assert list(run_query(RECIPES[title][""], sample_lake).rows)
+
+
+def test_each_kind_of_object_has_one_text() -> None:
+    assert list(QUESTIONS) == re.findall(r"^## (.+)$", KINDS, re.MULTILINE)
+    assert KINDS.count("```sql") == len(QUESTIONS) == 7
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("kind", QUESTIONS)
+def test_a_question_about_a_kind_has_rows_on_the_sample(sample_lake: LakeLocation, kind: str) -> None:
+    assert list(run_query(QUESTIONS[kind], sample_lake).rows)
+
+
+COLUMNS = {view.name: {field.name for field in view.fields} for view in make_views(DUCKDB)}
+
+
+@pytest.mark.parametrize(("columns", "views"), re.findall(r"^\| [^|]+\? \| (.+?) \| (.+?) \|$", KINDS, re.MULTILINE))
+def test_the_columns_of_a_question_are_in_its_views(columns: str, views: str) -> None:
+    of_views = [COLUMNS[view] for view in re.findall(r"`(\w+)`", views)]
+    named = set(re.findall(r"`(\w+)`", columns))
+    assert of_views
+    assert named
+    assert named <= set().union(*of_views)
 
 
 @pytest.mark.spark
