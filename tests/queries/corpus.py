@@ -268,7 +268,7 @@ def _derived() -> Iterator[File]:
     segments = [_segment(1, "Left lung", lung), _segment(2, "Right lung", lung)]
     here = _filled({"SeriesInstanceUID": "1.2.3.1.1.1", "ReferencedInstanceSequence": _refers("CT", *slices)})
     values = {"SegmentSequence": segments, "ReferencedSeriesSequence": [here], "PixelSpacing": ["0.7", "0.7"]}
-    values |= _frames_of_segments(1, 1, 2)
+    values |= _frames_of_segments((1, 0), (1, 1), (2, 1))
     yield File("hospital_a/ct/P1/seg.dcm", dicom("SEG", "1.1.3", 1, **study | values))
     contoured = [
         _filled({"SeriesInstanceUID": uid, "ContourImageSequence": images})
@@ -290,7 +290,7 @@ def _derived() -> Iterator[File]:
     volume = _refers("CT", "1.2.3.14.1.1.1", of_class=ENHANCED_CT)
     here = _filled({"SeriesInstanceUID": "1.2.3.14.1.1", "ReferencedInstanceSequence": volume})
     values = {"SegmentSequence": segments, "ReferencedSeriesSequence": [here], "PixelSpacing": ["0.6", "0.6"]}
-    values |= _frames_of_segments(1, 1, 2, 3)
+    values |= _frames_of_segments((1, 0), (1, 1), (2, 2), (3, 3))
     yield File("hospital_a/ct/P14/seg.dcm", dicom("SEG", "14.1.3", 1, **RITA | {"StudyDate": "20240902"} | values))
 
 
@@ -300,11 +300,21 @@ def _segment(number: int, label: str, kind: Dataset, *, made: str = "AUTOMATIC")
                     "SegmentedPropertyTypeCodeSequence": [kind]})  # fmt: skip
 
 
-def _frames_of_segments(*numbers: int) -> dict[str, Any]:
-    """Return the frames of a segmentation: the number of the segment that each one shows."""
-    identified = [_groups({"SegmentIdentificationSequence": {"ReferencedSegmentNumber": one}}) for one in numbers]
-    return {"NumberOfFrames": len(numbers), "PixelData": bytes(128 * len(numbers)),
-            "PerFrameFunctionalGroupsSequence": identified}  # fmt: skip
+def _frames_of_segments(*frames: tuple[int, int]) -> dict[str, Any]:
+    """Return the frames of a segmentation: the number of the segment that each one shows, and its z in mm."""
+    return {
+        "NumberOfFrames": len(frames), "PixelData": bytes(128 * len(frames)),
+        "SharedFunctionalGroupsSequence": [
+            _groups({"PlaneOrientationSequence": {"ImageOrientationPatient": ["1", "0", "0", "0", "1", "0"]}})
+        ],
+        "PerFrameFunctionalGroupsSequence": [
+            _groups({
+                "SegmentIdentificationSequence": {"ReferencedSegmentNumber": number},
+                "PlanePositionSequence": {"ImagePositionPatient": ["0", "0", str(z)]},
+            })
+            for number, z in frames
+        ],
+    }  # fmt: skip
 
 
 def _code(value: str, meaning: str, scheme: str = "SCT") -> Dataset:
