@@ -34,6 +34,9 @@ BATCH_BYTES = 16 << 20
 """A batch is cut at whichever comes first. Headers reach 8 MiB, and an Arrow string array ends at 2 GiB (design.md,
 "Reading a header"). A row of 250 values is some 50 kB as a Python dict."""
 
+FRAME_BYTES = 256
+"""Of one frame in the column ``frames`` as Python values: a slide of 100,000 tiles has a header of some kB."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -80,12 +83,12 @@ def cut_rows(rows: Iterable[Row]) -> Iterator[list[Row]]:
     A list is cleared when the next one is taken.
     """
     pending: dict[bool, list[Row]] = {True: [], False: []}
-    size = 0  # of the instances' headers; other rows have none
+    size = 0  # of the instances' headers and frames; other rows have none
     for row in rows:
         is_instance = row["kind"] is RowKind.INSTANCE
         alike = pending[is_instance]
         alike.append(row)
-        size += len(row.get("header") or ())
+        size += len(row.get("header") or ()) + FRAME_BYTES * len(row.get("frames") or ())
         if len(alike) >= BATCH_ROWS or (is_instance and size >= BATCH_BYTES):
             yield alike
             alike.clear()
@@ -184,7 +187,7 @@ def _read_files(
                 if isinstance(member, MemberFault):
                     yield _failure(source, member.path, member.fault)
                 else:
-                    yield _read_member(source, member, reader)
+                    yield _read_member(source, member, reader, reads_offset_table=settings.frame_offsets)
     except FileFault as fault:
         yield _failure(source, None, fault)
     except RunFailedError:
@@ -193,10 +196,11 @@ def _read_files(
         yield _failure(source, None, _internal_error(error, "object"))
 
 
-def _read_member(source: Row, member: Member, reader: HeaderReader) -> Row:
+def _read_member(source: Row, member: Member, reader: HeaderReader, *, reads_offset_table: bool) -> Row:
     base = _bulk_data_base(source["source_uri"], member.path)
     try:
-        row = fill_row(reader.read(member.file, bulk_data_base=base))
+        header = reader.read(member.file, bulk_data_base=base, reads_offset_table=reads_offset_table)
+        row = fill_row(header, start=member.offset, size=member.size)
     except FileFault as fault:
         if fault.code.is_curable:
             raise  # the store's fault, not the member's: the object is read again by the next run
@@ -209,9 +213,6 @@ def _read_member(source: Row, member: Member, reader: HeaderReader) -> Row:
     row["kind"] = RowKind.INSTANCE
     row["source_member"] = member.path
     row["source_member_size"] = member.size
-    offset = row.get("pixel_data_offset")
-    if offset is not None:
-        row["pixel_data_offset"] = None if member.offset is None else member.offset + offset
     return row
 
 

@@ -72,12 +72,14 @@ class ReadSettings:
         access: How S3 is reached.
         limits: Bounds for archives.
         splitting: When a zip becomes several tasks.
+        frame_offsets: True to read offset tables that lie behind the header's bytes.
     """
 
     stamp: Stamp
     access: S3Access = field(default_factory=S3Access)
     limits: Limits = field(default_factory=Limits)
     splitting: Splitting = Splitting()
+    frame_offsets: bool = False
 
     @classmethod
     def of(cls, config: IngestConfig, stamp: Stamp) -> ReadSettings:
@@ -93,7 +95,7 @@ class ReadSettings:
         splitting = Splitting(
             probe_bytes=config.split_probe_bytes, members=config.split_members, packed_bytes=config.split_bytes
         )
-        return cls(stamp, config.access, limits, splitting)
+        return cls(stamp, config.access, limits, splitting, config.frame_offsets)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ STAMP = Stamp("run-1", datetime(2024, 5, 6))
 # What depends on where a file lies, and nothing else may.
 PLACE = {
     *("source_uri", "source_member", "source_size", "source_etag", "source_last_modified", "source_member_size"),
-    *("bytes_read", "requests", "part", "pixel_data_offset"),
+    *("bytes_read", "requests", "part", "pixel_data_offset", "frame_offsets_reason"),
 }
 
 
@@ -75,7 +75,8 @@ def rows(source: str, access: S3Access) -> dict[str, dict[str, object]]:
             name = row["source_member"] or row["source_uri"]
             key = "/".join(name.replace("!", "/").split("/")[-2:])
             header = re.sub('"BulkDataURI":"[^"]*"', "", row["header"] or "")
-            found[key] = {k: v for k, v in row.items() if k not in PLACE} | {"header": header}
+            frames = [frame | {"offset": None, "length": None} for frame in row["frames"] or ()]
+            found[key] = {k: v for k, v in row.items() if k not in PLACE} | {"header": header, "frames": frames}
     return found
 
 

@@ -18,6 +18,7 @@ KEYS = (
 _GRAIN = {
     "specimen_steps": "content item of the steps in which specimens were prepared",
     "links": "reference to another instance, and whether that one is in the lake",
+    "frames": "frame",
 }
 """The grain of views whose rows are not items of a sequence at top level."""
 

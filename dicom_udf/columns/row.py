@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from dicom_udf.columns.attributes import merge_places
+from dicom_udf.columns.frames import PixelBytes, has_frames, make_frames
 from dicom_udf.columns.item_values import read_item_cells
 from dicom_udf.columns.lifting import lift, slice_columns
 from dicom_udf.columns.moments import moment
@@ -27,10 +28,15 @@ TOO_OLD = "an age over 150 years; not derived"
 UNBORN = "a birth after the study; no age derived"
 
 
-def fill_row(header: Header) -> dict[str, Any]:
+def fill_row(header: Header, *, start: int | None = 0, size: int | None = None) -> dict[str, Any]:
     """Return the columns of ``instances`` that come from the header; the caller adds source_ and ingest_ columns.
 
     Attributes without a value are left out: an absent key is null.
+
+    Args:
+        header: As the reader returns it.
+        start: Offset of the file in the stored object; None where the object doesn't hold its bytes as they are.
+        size: Bytes of the file; None where that is not known.
     """
     values = merge_places(header.values)
     row: dict[str, Any] = dict(values)
@@ -49,6 +55,10 @@ def fill_row(header: Header) -> dict[str, Any]:
         row.update(cells.columns)
         if cells.reasons or cells.omitted:
             reasons, omitted = {**cells.reasons, **reasons}, [*omitted, *cells.omitted]
+    if has_frames(values.get("number_of_frames"), is_encapsulated=header.pixel_data_is_encapsulated):
+        frames = make_frames(row, header.shared_groups, header.frame_groups, _pixel_bytes(header, start, size))
+        row.update(frames.columns)
+        reasons, omitted = {**frames.reasons, **reasons}, [*omitted, *frames.omitted]
     study_date = values.get("study_date")
     row["study_date_is_default"] = study_date is None
     if study_date is None:
@@ -64,7 +74,7 @@ def fill_row(header: Header) -> dict[str, Any]:
     )
     if values.get("modality") == "PT" or "units" in values:  # as is_pet, without a call
         row.update(suv_columns(header.values))
-    row["pixel_data_offset"] = header.pixel_data_offset
+    row["pixel_data_offset"] = _from(start, header.pixel_data_offset)
     row["pixel_data_length"] = header.pixel_data_length
     row["pixel_data_is_encapsulated"] = header.pixel_data_is_encapsulated
     row["private_creators"] = list(header.private_creators) or None
@@ -74,6 +84,22 @@ def fill_row(header: Header) -> dict[str, Any]:
     row["header"] = header.json
     row["header_file_meta"] = header.file_meta_json
     return row
+
+
+def _from(start: int | None, offset: int | None) -> int | None:
+    """Return an offset of the file as one of the stored object; None where it has none there."""
+    return None if start is None or offset is None else start + offset
+
+
+def _pixel_bytes(header: Header, start: int | None, size: int | None) -> PixelBytes:
+    return PixelBytes(
+        is_encapsulated=header.pixel_data_is_encapsulated,
+        offset=_from(start, header.pixel_data_offset),
+        length=header.pixel_data_length,
+        end=_from(start, size),
+        start=start or 0,
+        table=header.offset_table,
+    )
 
 
 def _age_in_years(values: Mapping[str, Any]) -> tuple[float | None, dict[str, str]]:

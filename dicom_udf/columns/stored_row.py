@@ -7,17 +7,21 @@ from functools import cache
 from typing import Any
 
 from dicom_udf.columns.attributes import declared_attributes, merge_places, selection
+from dicom_udf.columns.frames import FRAME_FIELDS, PixelBytes, has_frames, make_frames, stored_columns
 from dicom_udf.columns.item_values import item_cells
 from dicom_udf.columns.items import ItemColumn, item_columns
 from dicom_udf.columns.lifted import grouped, lifted_attributes
-from dicom_udf.columns.lifting import FRAME_COLUMNS, THOUSANDTHS, lift
-from dicom_udf.columns.suv import SUV_COLUMNS, WANTED, is_pet, suv_columns
+from dicom_udf.columns.lifting import FRAME_COLUMNS, FROM_VALUES, THOUSANDTHS, lift
+from dicom_udf.columns.suv import INPUTS, SUV_COLUMNS, WANTED, is_pet, suv_columns
 from dicom_udf.header import Wanted
 from dicom_udf.header.dictionary import keyword_of
 from dicom_udf.header.selection import FRAME_GROUPS, FRAME_SEQUENCE, GROUP_SEQUENCES, SHARED_GROUPS
-from dicom_udf.header.stored import marker, stored_groups, stored_sequences, stored_values
+from dicom_udf.header.stored import StoredGroups, marker, stored_groups, stored_sequences, stored_values
 
-__all__ = ["fill_from_stored", "markers", "row_columns", "wanted_among"]
+__all__ = ["KNOWN_VALUES", "fill_from_stored", "markers", "row_columns", "wanted_among"]
+
+KNOWN_VALUES = tuple(dict.fromkeys((*FROM_VALUES, *INPUTS, *stored_columns())))
+"""Columns whose values :func:`fill_from_stored` needs."""
 
 OVERRIDDEN = "derived_acquisition_datetime"
 """The column whose value changes where ``acquisition_datetime`` is lifted."""
@@ -35,7 +39,16 @@ def row_columns(columns: tuple[str, ...]) -> tuple[str, ...]:
     wanted = merge_places(dict.fromkeys((want.name for want in wanted_among(columns)), True))
     items = (column.name for column in items_among(columns))
     suv = (name for name in SUV_COLUMNS if name in columns)
-    return tuple(dict.fromkeys((*wanted, *items, *lifted, *finer, *FRAME_COLUMNS, OVERRIDDEN, *suv)))
+    frames = (*FRAME_COLUMNS, *_frames_among(columns))
+    return tuple(dict.fromkeys((*wanted, *items, *lifted, *finer, *frames, OVERRIDDEN, *suv)))
+
+
+def _frames_among(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns of frames, where rows lack them."""
+    return (_FRAMES, *(field.name for field in FRAME_FIELDS)) if _FRAMES in columns else ()
+
+
+_FRAMES = "frames"
 
 
 @cache
@@ -92,8 +105,7 @@ def fill_from_stored(
         file_meta: The stored file meta information, likewise.
         omitted: Its ``header_omitted``.
         present: Columns that have a value already; these stay.
-        known: The values among them that :data:`~dicom_udf.columns.lifting.FROM_VALUES` and
-            :data:`~dicom_udf.columns.suv.INPUTS` name.
+        known: The values among them that :data:`KNOWN_VALUES` names.
         broken: Keywords of sequences that could not be read to their ends.
 
     Raises:
@@ -132,7 +144,28 @@ def fill_from_stored(
     if SUV_COLUMNS[0] in columns and is_pet(for_suv):
         filled.update(suv_columns(for_suv))
     filled[OVERRIDDEN] = result.columns.get("acquisition_datetime")
+    of_frames = _fill_frames(columns, filled, reasons, values, known, groups)
     is_cut = any(path.startswith(f"{FRAME_SEQUENCE:08X}") for path in omitted)
     cut = ["column:frame_slice_positions"] if is_cut and "frame_slice_positions" not in present else []
-    gained = [name for name in (*result.omitted, *cut, *cells.omitted) if name not in omitted]
+    gained = [name for name in (*result.omitted, *cut, *cells.omitted, *of_frames) if name not in omitted]
     return filled, {**result.reasons, **reasons}, gained
+
+
+def _fill_frames(
+    columns: tuple[str, ...],
+    filled: dict[str, Any],
+    reasons: dict[str, str],
+    values: Mapping[str, Any],
+    known: Mapping[str, Any],
+    groups: StoredGroups,
+) -> list[str]:
+    """Fill the columns of frames; return what ``header_omitted`` gains."""
+    number, is_encapsulated = known.get("number_of_frames"), known.get("pixel_data_is_encapsulated")
+    if _FRAMES not in columns or _FRAMES in values or not has_frames(number, is_encapsulated=is_encapsulated):
+        return []
+    frames = make_frames(
+        {**filled, **known}, groups.get(SHARED_GROUPS), groups.get(FRAME_GROUPS), PixelBytes.stored(known)
+    )
+    filled.update(frames.columns)
+    reasons.update(frames.reasons)
+    return frames.omitted

@@ -8,7 +8,9 @@ from pydicom.datadict import keyword_for_tag
 
 from dicom_udf.columns.attributes import column_type, declared_attributes
 from dicom_udf.columns.fields import Attribute, Field, Table, path_text
-from dicom_udf.columns.items import ItemColumn, item_columns
+from dicom_udf.columns.frames import FRAME_FIELDS
+from dicom_udf.columns.items import ItemColumn
+from dicom_udf.columns.struct_columns import struct_columns
 from dicom_udf.errors import FailureCode
 
 __all__ = ["attribute_comment", "failures_table", "instances_table", "objects_table"]
@@ -156,7 +158,8 @@ def instances_table(further: tuple[Field, ...] = ()) -> Table:
             member_size,
             *_HEADER,
             *_FRAMES,
-            *(_item_field(column) for column in item_columns()),
+            *FRAME_FIELDS,
+            *(_item_field(column) for column in struct_columns()),
             *further,
         ),
     )

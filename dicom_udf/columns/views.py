@@ -12,7 +12,7 @@ from dicom_udf.columns import geometry, item_views, slides
 from dicom_udf.columns.attributes import declared_attributes
 from dicom_udf.columns.dialects import DUCKDB, TRINO, Dialect, View
 from dicom_udf.columns.fields import AttributeLevel, Field
-from dicom_udf.columns.items import item_columns
+from dicom_udf.columns.struct_columns import struct_columns
 from dicom_udf.columns.tables import instances_table
 
 __all__ = ["DUCKDB", "TRINO", "Dialect", "View", "make_views"]
@@ -92,8 +92,8 @@ def make_views(
         views.append(geometry.series_geometry(dialect, source, _with_duplicates(source), _IS_UNIQUE))
     if has_identity and set(slides.NEEDED) <= fields.keys():
         views.append(slides.slides(dialect, declared, _with_duplicates(source), _IS_UNIQUE))
-    for column in item_columns():
-        needed = {column.name, *item_views.KEYS, *(item_views.KEYS_OF_TARGETS if column.tag is None else ())}
+    for column in struct_columns():
+        needed = {column.name, *item_views.KEYS, *(item_views.KEYS_OF_TARGETS if column.name == "links" else ())}
         if has_identity and needed <= fields.keys():
             views.append(item_views.item_view(column, dialect, source, _with_duplicates(source), _IS_UNIQUE))
     return tuple(views)

@@ -156,6 +156,14 @@ class IngestConfig(WriterOptions):
     """Never guessed, since most names are valid in several encodings. Names that an archive marks as UTF-8 are read as
     UTF-8: by the flag or the Unicode Path field of a zip's entry, or by the pax header of a tar's."""
 
+    frame_offsets: bool = option(
+        "true reads offset tables of frames that lie behind the bytes of the header, by one more request each",
+        False,
+        parse=switch,
+    )
+    """A Basic Offset Table has 4 bytes a frame and is in front of the frames. One that was read with the header costs
+    nothing in any case."""
+
     metrics_namespace: str | None = option(
         "CloudWatch namespace for the run's counts; without it, none are sent",
         None,

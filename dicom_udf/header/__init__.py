@@ -1,7 +1,7 @@
 """Bytes to :class:`Header`: DICOM only, without stores, archives or Spark."""
 
 from dicom_udf.header.groups import GroupValues
-from dicom_udf.header.header import Header, Part, Selection, Wanted
+from dicom_udf.header.header import Header, OffsetTable, Part, Selection, Wanted
 from dicom_udf.header.reader import HeaderReader, read_header, thread_reader
 from dicom_udf.header.vr import VR, VRS
 
@@ -11,6 +11,7 @@ __all__ = [
     "GroupValues",
     "Header",
     "HeaderReader",
+    "OffsetTable",
     "Part",
     "Selection",
     "Wanted",

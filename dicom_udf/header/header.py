@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from dicom_udf.header.groups import GroupValues
 
-__all__ = ["Header", "Part", "Selection", "Wanted"]
+__all__ = ["Header", "OffsetTable", "Part", "Selection", "Wanted"]
 
 Part = Literal["value", "codes", "count", "ideographic", "phonetic"]
 
@@ -82,6 +82,23 @@ _PARTS_OF_SELECTION = ("wanted", "grouped", "sequences", "holding")
 
 
 @dataclass(frozen=True, slots=True)
+class OffsetTable:
+    """The offset table as the file has it; its numbers are not checked.
+
+    Attributes:
+        start: Bytes from the start of the file to the first fragment's item head; None where it is not known.
+        offsets: Of each frame, bytes from ``start`` to the item head of its first fragment; empty without a table.
+        lengths: Of each frame, bytes of its one fragment without the item head; None of a Basic Offset Table.
+        reason: The reason why there are no offsets; None where there are.
+    """
+
+    start: int | None = None
+    offsets: Sequence[int] = ()
+    lengths: Sequence[int] | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """One DICOM file without its pixels.
 
@@ -104,6 +121,7 @@ class Header:
             there is none or the data set is deflated.
         pixel_data_length: Its length in bytes; None where undefined or absent.
         pixel_data_is_encapsulated: True where fragments follow; None where there is no pixel data.
+        offset_table: Of encapsulated pixel data; None of any other, and of a deflated data set.
     """
 
     json: str
@@ -119,3 +137,4 @@ class Header:
     pixel_data_offset: int | None = None
     pixel_data_length: int | None = None
     pixel_data_is_encapsulated: bool | None = None
+    offset_table: OffsetTable | None = None

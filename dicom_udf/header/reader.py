@@ -13,6 +13,7 @@ from dicom_udf.header.detect import DEFLATED, Encoding, behind_group_zero, detec
 from dicom_udf.header.file_meta import MEDIA_STORAGE_DIRECTORY, FileMeta, read_file_meta
 from dicom_udf.header.header import Header, Selection
 from dicom_udf.header.memo import Context, Memo
+from dicom_udf.header.offset_tables import read_offset_table
 from dicom_udf.header.scanner import Scanner
 from dicom_udf.header.scope import Found
 from dicom_udf.header.selection import (
@@ -62,13 +63,15 @@ class HeaderReader:
         self._memo = Memo() if memo is None else memo
         self._meta_level, self._level = compile_selection(selection)
 
-    def read(self, file: Reads, *, bulk_data_base: str = "") -> Header:
+    def read(self, file: Reads, *, bulk_data_base: str = "", reads_offset_table: bool = False) -> Header:
         """Read the header of one DICOM file: everything before the pixel data.
 
         Args:
             file: A binary file at its start. It is read forward: 64 KiB first, then doubling; the reader seeks ahead
                 where it skips a long binary value. Only a broken file meta group makes it seek back.
             bulk_data_base: The beginning of each BulkDataURI, e.g. ``s3://bucket/key?member=x``.
+            reads_offset_table: True to read the Basic Offset Table of encapsulated pixel data too, where it lies
+                behind the bytes that the header needs.
 
         Returns:
             The header; with a ``fault`` where the file is cut or corrupt behind a UID that identifies its instance,
@@ -92,6 +95,9 @@ class HeaderReader:
         _check(scanner, found, json, meta.json)
         cut, omitted = cap_json(json)
         pixels = scanner.pixel_data
+        table = None
+        if pixels is not None and pixels.length is None and inflater is None:
+            table = read_offset_table(scanner.window, pixels, scanner.offset_tables, reads_on=reads_offset_table)
         shared, frames = found.values.pop(SHARED_GROUPS, None), found.values.pop(FRAME_GROUPS, None)
         return Header(
             json=cut,
@@ -107,6 +113,7 @@ class HeaderReader:
             pixel_data_offset=None if pixels is None or inflater else pixels.offset,
             pixel_data_length=None if pixels is None or inflater else pixels.length,
             pixel_data_is_encapsulated=None if pixels is None else pixels.length is None,
+            offset_table=table,
         )
 
     def _context(self, encoding: Encoding, level: WantedLevel) -> Context:

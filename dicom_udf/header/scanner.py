@@ -40,6 +40,7 @@ class Scanner:
     Attributes:
         fault: Code and offset of what ended the scan; None where nothing did.
         pixel_data: Where the top-level pixel data is.
+        offset_tables: As of :class:`~dicom_udf.header.values.ValueReader`.
     """
 
     def __init__(self, window: Window, *, bulk_data_base: str = "") -> None:
@@ -47,6 +48,7 @@ class Scanner:
         self.fault: tuple[FailureCode, int] | None = None
         self.pixel_data: PixelData | None = None
         self._values = ValueReader(window, bulk_data_base=bulk_data_base)
+        self.offset_tables = self._values.offset_tables
         self._held = 0
 
     def data_set(

@@ -6,6 +6,7 @@ from dicom_udf.header.element import NOT_TYPED, finish, quote
 from dicom_udf.header.heads import Head, is_misnamed_sequence, is_stored_as_un
 from dicom_udf.header.leaf import STEERING, name_of, steer
 from dicom_udf.header.memo import Context, MemoEntry
+from dicom_udf.header.offset_tables import EXTENDED_TABLES, LONGEST_TABLE
 from dicom_udf.header.scope import Scope
 from dicom_udf.header.vr import VRS
 from dicom_udf.header.window import Window
@@ -26,15 +27,23 @@ class ValueReader:
     Args:
         window: Where they are read.
         bulk_data_base: The beginning of each BulkDataURI.
+
+    Attributes:
+        offset_tables: The values of the extended offset tables that were read, by tag; empty ones of too long tables.
     """
 
     def __init__(self, window: Window, *, bulk_data_base: str) -> None:
         self._window = window
+        self.offset_tables: dict[int, bytes] = {}
         self._uri = bulk_data_base + ("&" if "?" in bulk_data_base else "?")
 
     def read(self, head: Head, context: Context, scope: Scope) -> MemoEntry | None:
         """Return a finished element; None where the file ends before its value does."""
         is_bytes = VRS[head.vr].kind == "bytes"
+        if is_bytes and head.tag in EXTENDED_TABLES and not scope.depth:
+            scope.found.is_pure = False  # to be read in each file
+            if not self._keep_table(head):
+                return None
         if head.length > (INLINE_BYTES if is_bytes else LONGEST_VALUE):
             scope.found.is_pure = False
             return self._skip(head, context, scope)
@@ -55,6 +64,14 @@ class ValueReader:
             reason = reason or NOT_A_SEQUENCE
         text = f'"{head.tag:08X}":{json}' if head.tag & 0xFFFF else ""
         return MemoEntry(head.tag, text, values, _faults(head, context, reason), following)
+
+    def _keep_table(self, head: Head) -> bool:
+        """Keep the value of an extended offset table; False where the file ends before its value does."""
+        is_short = head.length <= LONGEST_TABLE
+        if is_short and not self._window.has(head.start, head.length):
+            return False
+        self.offset_tables.setdefault(head.tag, self._window.at(head.start, head.length) if is_short else b"")
+        return True
 
     def _skip(self, head: Head, context: Context, scope: Scope) -> MemoEntry | None:
         """Pass over a long value: a binary one is named by its place in the file, another is left out."""

@@ -69,6 +69,10 @@ class Window:
         self.data = b"".join(chunks)
         return end <= held
 
+    def holds(self, offset: int, length: int) -> bool:
+        """Return whether ``length`` bytes from ``offset`` are in memory already."""
+        return self.base <= offset and offset + length <= self.base + len(self.data)
+
     def skip_to(self, offset: int) -> bool:
         """Go on at ``offset`` without reading what lies before it; False where the file ends before."""
         if offset <= self.base + len(self.data):

@@ -17,9 +17,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dicom_udf.columns import instances_table
-from dicom_udf.columns.lifting import FROM_VALUES
-from dicom_udf.columns.stored_row import OVERRIDDEN, fill_from_stored, markers, row_columns
-from dicom_udf.columns.suv import INPUTS
+from dicom_udf.columns.stored_row import KNOWN_VALUES, OVERRIDDEN, fill_from_stored, markers, row_columns
 from dicom_udf.config import UpgradeConfig, check_lake
 from dicom_udf.header.scanner import BROKEN_SEQUENCE
 from dicom_udf.lake import iceberg
@@ -106,7 +104,7 @@ def fill_rows(rows: DataFrame, columns: tuple[str, ...]) -> DataFrame:
     result = "upgraded values"
     made = rows.withColumn(
         result,
-        read(header, file_meta, "header_omitted", "invalid_values", present, F.struct(*FROM_VALUES, *INPUTS)),
+        read(header, file_meta, "header_omitted", "invalid_values", present, F.struct(*KNOWN_VALUES)),
     )
 
     def column(name: str) -> Column:

@@ -11,8 +11,10 @@ from pydicom.datadict import keyword_for_tag
 
 from dicom_udf.columns import Attribute, Table, column_type, declared_attributes
 from dicom_udf.columns.attributes import CODES_TYPE
-from dicom_udf.columns.items import CODE_TYPE, ItemColumn, item_columns
+from dicom_udf.columns.frames import OFFSET_REASONS
+from dicom_udf.columns.items import CODE_TYPE, ItemColumn
 from dicom_udf.columns.lifted import lifted_attributes
+from dicom_udf.columns.struct_columns import struct_columns
 from dicom_udf.lake import layout
 
 __all__ = ["columns_page", "escape_type"]
@@ -43,7 +45,7 @@ def columns_page() -> str:
         table = declared.columns()
         parts.append(f"\n## {table.name}\n\n{table.comment[0].upper()}{table.comment[1:]}.\n\n")
         if declared.name == layout.INSTANCES.name:
-            parts += [_instances(table, attributes), _lifted(), *map(_items, item_columns())]
+            parts += [_instances(table, attributes), _lifted(), *map(_items, struct_columns()), _offset_reasons()]
         else:
             parts.append(_plain(table))
     return "".join(parts)
@@ -99,6 +101,19 @@ def _items(column: ItemColumn) -> str:
             f"| `{field.name}` | {kind} | {field.place} "
             f"| {f'{field.vr}, {field.vm}' if field.path else ''} | {field.action} | {field.description} |"
         )
+    return "\n".join(rows) + "\n"
+
+
+def _offset_reasons() -> str:
+    """Return the reasons why frames have no place."""
+    rows = [
+        "\n### Values of `frame_offsets_reason`\n",
+        "Where the bytes of a frame are not certain, `offset` and `length` of all frames are null, and this column has "
+        "one of these.\n",
+        "| value | meaning |",
+        "|---|---|",
+    ]
+    rows += [f"| `{reason}` | {meaning} |" for reason, meaning in OFFSET_REASONS.items()]
     return "\n".join(rows) + "\n"
 
 

@@ -20,8 +20,9 @@ from dicom_udf.columns import (
     selection,
     spark_ddl,
 )
-from dicom_udf.columns.items import item_columns
+from dicom_udf.columns.frames import FRAME_FIELDS
 from dicom_udf.columns.schema import arrow_type
+from dicom_udf.columns.struct_columns import struct_columns
 from dicom_udf.header import VRS, Header
 from dicom_udf.lake.layout import LAKE_TABLES
 from release.pages.columns_page import columns_page
@@ -119,7 +120,7 @@ def test_what_the_standard_does_not_define_has_a_prefix():
         "temporal_position_index", "frame_acquisition_datetime_max", "frames_described", "lifted_attributes",
         "frame_attributes_vary",
     }  # fmt: skip
-    named |= {column.name for column in item_columns()}
+    named |= {column.name for column in struct_columns()} | {field.name for field in FRAME_FIELDS}
     prefixes = ("source_", "ingest_", "header_", "pixel_data_", "derived_")
     for field in instances_table().fields:
         assert field.name in declared or field.name in named or field.name.startswith(prefixes)

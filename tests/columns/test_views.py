@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dicom_udf.columns import arrow_schema, declared_attributes, instances_table, item_views
-from dicom_udf.columns.items import CODE_TYPE, item_columns
+from dicom_udf.columns.items import CODE_TYPE
 from dicom_udf.columns.schema import arrow_type
+from dicom_udf.columns.struct_columns import struct_columns
 from dicom_udf.columns.views import DUCKDB, TRINO, make_views
 from dicom_udf.lake.layout import VIEWS
 from tests.columns.plans import scan_filters
@@ -66,7 +67,7 @@ def item_value(type_: str, number: int):
     }[type_]
 
 
-ITEM_COLUMNS = {column.name: column for column in item_columns()}
+ITEM_COLUMNS = {column.name: column for column in struct_columns()}
 for column in ITEM_COLUMNS.values():
     VALUES[column.type] = [
         [],

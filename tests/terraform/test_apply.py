@@ -6,7 +6,7 @@ import time
 import pytest
 
 from dicom_udf.columns import declared_attributes, instances_table
-from dicom_udf.columns.items import item_columns
+from dicom_udf.columns.struct_columns import struct_columns
 from dicom_udf.config import IngestConfig, LakeLocation, MaintainConfig, PromoteConfig, parse_job
 from tests.terraform.program import ROOT
 
@@ -59,7 +59,7 @@ def test_objects_have_none_of_the_default_tags(installation) -> None:
 
 def test_identifying_columns_are_those_with_an_action_in_ps315(installation) -> None:
     attributes = {attribute.column for attribute in declared_attributes() if attribute.action}
-    attributes |= {column.name for column in item_columns() if any(field.action for field in column.fields)}
+    attributes |= {column.name for column in struct_columns() if any(field.action for field in column.fields)}
     derived = {field.name for field in instances_table().fields if field.name.startswith("derived_")}
     others = {"header", "header_file_meta", "invalid_values", "source_member", "source_uri"}
     others |= {*derived, "frame_acquisition_datetime_max"}
