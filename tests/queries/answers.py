@@ -159,6 +159,12 @@ def _items() -> dict[str, list[tuple[Any, ...]]]:
             ("SCT", "39607008", "Lung", "MANUAL", 1, 1, 1),
             ("SCT", "80891009", "Heart", "AUTOMATIC", 1, 1, 2),
         ],
+        "frames_of_segments": [
+            *_frames("P1", jane, [(1, "Left lung", 0.0), (1, "Left lung", 1.0), (2, "Right lung", 1.0)]),
+            *_frames(
+                "P14", rita, [(1, "Heart", 0.0), (1, "Heart", 1.0), (2, "Lung, left", 2.0), (3, "Lung, right", 3.0)]
+            ),
+        ],
         "chest_ct_segmentations": [
             *(("P1", date(2024, 3, 15), "1.2.3.1.1.1", 5, 1.0, jane, *segment) for segment in lungs),
             *(("P14", date(2024, 9, 2), "1.2.3.14.1.1", 4, 1.0, rita, *segment) for segment in thorax),
@@ -192,6 +198,14 @@ def _items() -> dict[str, list[tuple[Any, ...]]]:
             *(("Using substance", substance, 2, 1, 2) for substance in he),
         ],
     }
+
+
+def _frames(patient: str, uid: str, frames: list[tuple[int, str, float]]) -> Iterator[tuple[Any, ...]]:
+    """Yield frames of 128 bytes each, with which the object ends."""
+    key = f"hospital_a/ct/{patient}/seg.dcm"
+    begin = _size(key) - 128 * len(frames)
+    for n, (segment, label, z) in enumerate(frames):
+        yield patient, uid, n + 1, segment, label, z, f"{B}{key}", begin + 128 * n, 128
 
 
 def _references() -> dict[str, list[tuple[Any, ...]]]:
