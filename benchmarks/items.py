@@ -11,12 +11,14 @@ turns, and the least time of each counts.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import resource
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,13 +32,14 @@ from benchmarks.series_on_disk import encoded as encoded_template
 from benchmarks.series_on_disk import uid
 from dicom_udf.collector import collect_rarely
 from dicom_udf.columns import arrow_schema, fill_row, instances_table, selection
-from dicom_udf.columns.items import item_columns
+from dicom_udf.columns import row as row_making
+from dicom_udf.columns.struct_columns import struct_columns
 from dicom_udf.header import HeaderReader, Selection
 from dicom_udf.read import to_batch
 
 __all__ = ["measure"]
 
-SLICES, FRAMES, TILES, REGIONS, CONTOURS = 400, 17_000, 10_000, 40, 100
+SLICES, FRAMES, SEGMENTS, TILES, REGIONS, CONTOURS = 400, 17_000, 60, 10_000, 40, 100
 _ONLY_FOR_ITEMS = (
     "SegmentIdentificationSequence", "SourceImageSequence", "PlanePositionSlideSequence",
     "OpticalPathIdentificationSequence", "FrameContentSequence.DimensionIndexValues",
@@ -70,13 +73,13 @@ def reference(number: int) -> Dataset:
 
 
 def segmentation(frames: int) -> bytes:
-    """Return a segmentation of three segments, each frame with a place and a source image."""
+    """Return a segmentation of sixty segments over the same slices; a frame has a place and a source image."""
     groups = [
         item(
-            FrameContentSequence=[item(DimensionIndexValues=[number % 3 + 1, number // 3 + 1])],
-            PlanePositionSequence=[item(ImagePositionPatient=[-180, -170, number // 3])],
-            SegmentIdentificationSequence=[item(ReferencedSegmentNumber=number % 3 + 1)],
-            DerivationImageSequence=[item(SourceImageSequence=[reference(number // 3)])],
+            FrameContentSequence=[item(DimensionIndexValues=[number % SEGMENTS + 1, number // SEGMENTS + 1])],
+            PlanePositionSequence=[item(ImagePositionPatient=[-180, -170, number // SEGMENTS])],
+            SegmentIdentificationSequence=[item(ReferencedSegmentNumber=number % SEGMENTS + 1)],
+            DerivationImageSequence=[item(SourceImageSequence=[reference(number // SEGMENTS)])],
         )
         for number in range(frames)
     ]
@@ -87,7 +90,7 @@ def segmentation(frames: int) -> bytes:
     return encoded(
         SOPClassUID="1.2.840.10008.5.1.4.1.1.66.4", Modality="SEG", NumberOfFrames=frames, Rows=64, Columns=64,
         SamplesPerPixel=1, BitsAllocated=1,
-        SegmentSequence=[item(SegmentNumber=number, SegmentLabel=f"part {number}") for number in (1, 2, 3)],
+        SegmentSequence=[item(SegmentNumber=n, SegmentLabel=f"part {n}") for n in range(1, SEGMENTS + 1)],
         SharedFunctionalGroupsSequence=[shared], PerFrameFunctionalGroupsSequence=groups,
     )  # fmt: skip
 
@@ -181,7 +184,10 @@ def _line(name: str, files: Sequence[bytes], rounds: int) -> str:
 
 def _batch(files: Sequence[bytes], wanted: Selection) -> pa.RecordBatch:
     reader = HeaderReader(wanted)
-    rows = [fill_row(reader.read(io.BytesIO(content))) for content in files]
+    with contextlib.ExitStack() as stack:
+        if not wanted.sequences:
+            stack.enter_context(patch.object(row_making, "has_frames", lambda *_, **__: False))
+        rows = [fill_row(reader.read(io.BytesIO(content))) for content in files]
     for row in rows:
         row["kind"] = "instance"
     names = set().union(*rows)
@@ -197,7 +203,7 @@ def _bytes_a_row(batch: pa.RecordBatch) -> int:
 
 
 _SCHEMA = arrow_schema(instances_table())
-_ITEMS = {column.name for column in item_columns()}
+_ITEMS = {column.name for column in struct_columns()}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="benchmarks.items", description="The cost of item columns.")

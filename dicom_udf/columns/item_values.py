@@ -5,6 +5,7 @@ Reading a file and upgrading a row take the same way: only where the sequences c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -170,16 +171,8 @@ def _count_frames(cells: ItemCells, shared: GroupValues | None, frames: GroupVal
     of_frames = frames is not None and not frames.is_cut and frames.has(SEGMENT)
     if frames is None or not (of_frames or (shared is not None and shared.has(SEGMENT))):
         return
-    if of_frames:
-        numbers = [None if value is None else value[1] for value in frames.of_each(SEGMENT)]
-    else:
-        assert shared is not None
-        value = shared.constant.get(SEGMENT)
-        numbers = [None if value is None else value[1]] * frames.count
-    counts: dict[Any, int] = {}
-    for number in numbers:
-        counts[number] = counts.get(number, 0) + 1
-    counts.pop(None, None)
+    spelled = frames.of_each(SEGMENT) if of_frames or shared is None else [shared.constant.get(SEGMENT)] * frames.count
+    counts = {value[1]: count for value, count in Counter(spelled).items() if value is not None}
     for row in cells.columns["segments"]:
         row["frames"] = counts.pop(row.get("segment_number"), 0)
     if counts:

@@ -123,9 +123,8 @@ def frame_links(frames: GroupValues | None) -> list[Link]:
     """Return the images that frames were made from, each once; only the first one of a frame is known."""
     if frames is None or not frames.has(SOURCE_IMAGE) or frames.is_cut:
         return []
-    classes = frames.of_each(SOURCE_CLASS)
     found: dict[str, Link] = {}
-    for uid, of_class in zip(frames.of_each(SOURCE_IMAGE), classes, strict=True):
+    for uid, of_class in dict.fromkeys(zip(frames.of_each(SOURCE_IMAGE), frames.of_each(SOURCE_CLASS), strict=True)):
         if uid is not None and uid not in found:
             found[uid] = {"kind": "SOURCE", "referenced_sop_instance_uid": uid}
             if of_class is not None:

@@ -30,6 +30,9 @@ __all__ = [
 quote: Callable[[str], str] = encode_basestring
 """Text as a JSON string, characters outside of ASCII as they are."""
 
+_WHOLE = frozenset("hHiI")
+"""Codes of struct of binary integers that every column of their VR holds as they are."""
+
 _SAFE_INTEGER = 2**53
 """Larger integers lose digits in readers that hold JSON numbers as doubles; they are written as strings."""
 
@@ -227,6 +230,8 @@ def typed(want: Wanted, vr: VR, items: Sequence[ValueItem]) -> tuple[Any, str | 
         vr: The VR in the file.
         items: The items of its bytes, or of its JSON; at least one.
     """
+    if want.multiple and vr.name == want.vr and vr.format in _WHOLE:
+        return list(items), None
     column = VRS[want.vr]
     # The spelling that the JSON has decides, where spelling matters: a column may be filled from either.
     if vr.kind == "decimal" and column.type != "double":

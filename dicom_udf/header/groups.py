@@ -54,15 +54,18 @@ class GroupValues:
             self.varying = {name: [] for name in self.varying}
         equal = 0
         for name, value in values.items():
-            known = self.constant.get(name)
-            if known is not None and known == value:
-                equal += 1
-            else:
+            of_each = self.varying.get(name)
+            if of_each is None:
+                known = self.constant.get(name)
+                if known is not None and known == value:
+                    equal += 1
+                    continue
                 self._differ(name, before)
-                if before < MOST_FRAMES:
-                    of_each = self.varying[name]
+                of_each = self.varying[name]
+            if before < MOST_FRAMES:
+                if len(of_each) < before:
                     of_each.extend([None] * (before - len(of_each)))
-                    of_each.append(value)
+                of_each.append(value)
         if equal < len(self.constant):
             for name in self.constant.keys() - values.keys():
                 self._differ(name, before)

@@ -140,11 +140,12 @@ class Context:
         known: Entries by raw bytes.
         dialect: The circumstances that readers of elements depend on, and these readers.
         runs: By the tag before them, newest first.
+        items: Contexts of items of its sequences, by the values wanted in them and whether elements carry their VR.
     """
 
     __slots__ = (
-        "creators", "dialect", "encodings", "is_explicit", "is_signed", "is_top", "known", "level", "memo", "order",
-        "runs", "unpack", "unpack_implicit", "unpack_length", "wanted",
+        "creators", "dialect", "encodings", "is_explicit", "is_signed", "is_top", "items", "known", "level", "memo",
+        "order", "runs", "unpack", "unpack_implicit", "unpack_length", "wanted",
     )  # fmt: skip
 
     def __init__(self, memo: Memo, key: tuple[bool, str, Encodings, bool, WantedLevel | None, bool, Any]) -> None:
@@ -155,6 +156,7 @@ class Context:
         self.known: dict[bytes, MemoEntry] = {}
         self.dialect = memo.dialect(self.is_explicit, self.order, self.encodings, self.level)
         self.runs: dict[int, list[Run]] = {}
+        self.items: dict[tuple[WantedLevel | None, bool], Context] = {}
         self.unpack_implicit = _IMPLICIT[self.order]
         self.unpack = _EXPLICIT[self.order]
         self.unpack_length = _LENGTH[self.order]
@@ -181,14 +183,18 @@ class Context:
 
     def inside(self, level: WantedLevel | None, *, is_explicit: bool) -> Context:
         """Return the context that an item of a sequence begins in: private blocks are its own (PS3.5 §7.8.1)."""
-        return self.memo.context(
-            is_explicit=is_explicit,
-            order=self.order,
-            encodings=self.encodings,
-            is_signed=self.is_signed,
-            level=level,
-            is_top=False,
-        )
+        key = (level, is_explicit)
+        context = self.items.get(key)
+        if context is None:
+            context = self.items[key] = self.memo.context(
+                is_explicit=is_explicit,
+                order=self.order,
+                encodings=self.encodings,
+                is_signed=self.is_signed,
+                level=level,
+                is_top=False,
+            )
+        return context
 
 
 Step = tuple[MemoEntry, int, Context, int]
