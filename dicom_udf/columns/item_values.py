@@ -105,10 +105,11 @@ def item_cells(
             rows = _links(sequences, uid, frames, cells.reasons)
             if rows == []:
                 continue
-        elif column.tag in sequences:
-            rows = _rows(column, column.tag, sequences, cells.reasons)
         else:
-            continue
+            tag = next((tag for tag in (column.tag, column.instead) if tag in sequences), None)
+            if tag is None:
+                continue
+            rows = _rows(column, column.tag, tag, sequences, cells.reasons)
         if rows is None or len(rows) > MOST_STRUCTS:
             cells.omitted.append(f"column:{column.name}")
         else:
@@ -119,7 +120,7 @@ def item_cells(
 
 
 def _rows(
-    column: ItemColumn, tag: int, sequences: Mapping[int, Items | None], reasons: dict[str, str]
+    column: ItemColumn, root: int, tag: int, sequences: Mapping[int, Items | None], reasons: dict[str, str]
 ) -> list[Row] | None:
     """Return a struct for each item of the column's sequence, or below it; None where the sequence was left out."""
     items = sequences[tag]
@@ -128,11 +129,11 @@ def _rows(
     if column.name == "specimen_steps":
         rows = list(specimen_steps(column, items, reasons))
     else:
-        wanted = column.wanted((tag,))
+        wanted = column.wanted((root,))
         rows = [item_values(wanted, item, f"{tag:08X}[{number}].", reasons) for number, item in enumerate(items)]
     fill = _FILL.get(column.name)
     if fill is not None:
-        fill(column, rows, items, sequences, reasons)
+        fill(column, rows, tag, sequences, reasons)
     for one in column.fields:
         if one.vr == "SQ":
             _take_codes(rows, one.name, is_list=one.vm != "1")

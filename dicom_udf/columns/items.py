@@ -77,6 +77,7 @@ class ItemColumn:
         name: Name of the column and of the view.
         keyword: Keyword of the sequence; empty where its structs are made from several.
         tag: Its tag; it is at top level. None where there are several.
+        instead: Tag of a sequence with the same fields that other kinds of objects have in its place; None without one.
         description: One sentence.
         fields: In the order of the struct.
     """
@@ -86,15 +87,26 @@ class ItemColumn:
     tag: int | None
     description: str
     fields: tuple[ItemField, ...]
+    instead: int | None = None
 
     @property
     def type(self) -> str:
         """Its Spark SQL type."""
         return f"array<struct<{','.join(f'{field.name}:{field.type}' for field in self.fields)}>>"
 
+    @property
+    def sequences(self) -> tuple[int, ...]:
+        """Tags of the sequences at top level that it is made from; empty where any may have a struct."""
+        roots = (field.root[0] for field in self.fields if field.root)
+        return tuple(dict.fromkeys((*roots, *(() if self.instead is None else (self.instead,)))))
+
     def wanted(self, root: tuple[int, ...]) -> tuple[Wanted, ...]:
         """Return what a reader converts of an item of a sequence, by names of fields."""
         return tuple(field.wanted for field in self.fields if field.root == root and field.path)
+
+
+_INSTEAD = {"rt_beams": 0x300A03A2}
+"""IonBeamSequence of plans with ions (PS3.3 C.8.8.25)."""
 
 
 @cache
@@ -123,12 +135,11 @@ def item_columns() -> tuple[ItemColumn, ...]:
             for line in lines
         )
         tag = head["path"][0] if head["path"] else None
-        found.append(ItemColumn(name, head["keyword"], tag, head["description"], fields))
+        found.append(ItemColumn(name, head["keyword"], tag, head["description"], fields, _INSTEAD.get(name)))
     return tuple(found)
 
 
 @cache
 def wanted_sequences() -> tuple[int, ...]:
     """Return the tags of the sequences at top level that item columns are made from."""
-    roots = (field.root[0] for column in item_columns() for field in column.fields if field.root)
-    return tuple(dict.fromkeys(roots))
+    return tuple(dict.fromkeys(tag for column in item_columns() for tag in column.sequences))

@@ -22,15 +22,17 @@ _FRACTION_GROUPS, _REFERENCED_BEAMS = 0x300A0070, 0x300C0004
 _REGION = Wanted("number", (0x30060084,), "IS")
 _CONTOUR = (Wanted("type", (0x30060042,), "CS"), Wanted("points", (0x30060046,), "IS"))
 _POINT = (Wanted("energy", (0x300A0114,), "DS"), Wanted("angle", (0x300A011E,), "DS"))
+_CONTROL_POINTS = ("300A0111", "300A03A8")
+"""ControlPointSequence, and IonControlPointSequence of plans with ions."""
 _BEAM = Wanted("number", (0x300C0006,), "IS")
 _GROUP = (Wanted("fraction_group", (0x300A0071,), "IS"), Wanted("fractions_planned", (0x300A0078,), "IS"))
 
 
 def fill_rois(
-    column: ItemColumn, rows: list[Row], _items: Items, sequences: Mapping[int, Items | None], reasons: Reasons
+    column: ItemColumn, rows: list[Row], tag: int, sequences: Mapping[int, Items | None], reasons: Reasons
 ) -> None:
     """Fill the fields of observations, contours and references of regions of interest."""
-    numbers = _by_number(rows, "roi_number", "30060020[{}].30060022", reasons)
+    numbers = _by_number(rows, "roi_number", f"{tag:08X}[{{}}].30060022", reasons)
     wanted = column.wanted((_OBSERVATIONS,))
     for place, item in _found(sequences, _OBSERVATIONS, reasons):
         row = _named(item, _REGION, place, numbers, reasons)
@@ -90,12 +92,12 @@ def _series_by_frame_of_reference(sequences: Mapping[int, Items | None], reasons
 
 
 def fill_beams(
-    column: ItemColumn, rows: list[Row], items: Items, sequences: Mapping[int, Items | None], reasons: Reasons
+    column: ItemColumn, rows: list[Row], tag: int, sequences: Mapping[int, Items | None], reasons: Reasons
 ) -> None:
     """Fill what control points and fraction groups state of beams."""
-    for position, (beam, item) in enumerate(zip(rows, items, strict=True)):
-        _add_control_points(beam, item, f"300A00B0[{position}].", reasons)
-    numbers = _by_number(rows, "beam_number", "300A00B0[{}].300A00C0", reasons)
+    for beam, (place, item) in zip(rows, _found(sequences, tag, reasons), strict=True):
+        _add_control_points(beam, item, place, reasons)
+    numbers = _by_number(rows, "beam_number", f"{tag:08X}[{{}}].300A00C0", reasons)
     wanted = column.wanted((_FRACTION_GROUPS, _REFERENCED_BEAMS))
     for place, group in _found(sequences, _FRACTION_GROUPS, reasons):
         of_group = item_values(_GROUP, group, place, reasons)
@@ -113,9 +115,10 @@ def fill_beams(
 
 
 def _add_control_points(row: Row, item: DataSet, place: str, reasons: Reasons) -> None:
+    key = next((key for key in _CONTROL_POINTS if key in item), _CONTROL_POINTS[0])
     points = [
-        item_values(_POINT, point, f"{place}300A0111[{number}].", reasons)
-        for number, point in enumerate(item.get("300A0111", {}).get("Value", ()))
+        item_values(_POINT, point, f"{place}{key}[{number}].", reasons)
+        for number, point in enumerate(item.get(key, {}).get("Value", ()))
     ]
     row["control_points"] = len(points)
     energies = {point["energy"] for point in points if "energy" in point}

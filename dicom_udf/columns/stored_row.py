@@ -70,7 +70,7 @@ def items_among(columns: tuple[str, ...]) -> tuple[ItemColumn, ...]:
 @cache
 def _tags_among(columns: tuple[str, ...]) -> tuple[int, ...]:
     """Return the tags of the sequences, or of the elements that any sequence may hold, that fill item columns."""
-    roots = {one.root[0] for column in items_among(columns) for one in column.fields if one.root}
+    roots = {tag for column in items_among(columns) for tag in column.sequences}
     is_held = any(column.tag is None for column in items_among(columns))
     return (*sorted(roots), *(selection().holding if is_held else ()))
 

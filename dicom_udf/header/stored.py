@@ -177,12 +177,14 @@ def item_values(wanted: Iterable[Wanted], item: DataSet, path: str, reasons: dic
     """
     values: dict[str, Any] = {}
     for want in wanted:
-        for place, _, element in _find(item, want):
-            value, reason = _value(want, element)
-            if value is not None:
-                values[want.name] = (json.dumps(element["Value"]), value) if want.is_spelled else value
-            if reason is not None:
-                reasons[path + place] = reason
+        place, element = _below(item, want.path)
+        if element is None:
+            continue
+        value, reason = _value(want, element)
+        if value is not None:
+            values[want.name] = (json.dumps(element["Value"]), value) if want.is_spelled else value
+        if reason is not None:
+            reasons[path + place] = reason
     return values
 
 
@@ -217,14 +219,24 @@ def _find(data_set: DataSet, want: Wanted) -> Iterator[tuple[str, str, Element]]
     if want.creator is not None:
         yield from _find_private(data_set, want.path[0], want.creator)
         return
-    path = ""
-    for tag in want.path[:-1]:
-        items: list[DataSet] = data_set.get(f"{tag:08X}", {}).get("Value") or [{}]
+    place, element = _below(data_set, want.path)
+    if element is not None:
+        yield place, place if len(want.path) > 1 else keyword_of(want.path[-1]), element
+
+
+def _below(data_set: DataSet, path: tuple[int, ...]) -> tuple[str, Element | None]:
+    """Return the place of an element, through first items, and the element; None where it is absent."""
+    place = ""
+    for tag in path[:-1]:
+        key = _key(tag)
+        items: list[DataSet] = data_set.get(key, {}).get("Value") or [{}]
         data_set = items[0]
-        path += f"{tag:08X}[0]."
-    key = f"{want.path[-1]:08X}"
-    if key in data_set:
-        yield path + key, path + key if path else keyword_of(want.path[-1]), data_set[key]
+        place += f"{key}[0]."
+    key = _key(path[-1])
+    return place + key, data_set.get(key)
+
+
+_key = lru_cache(maxsize=4096)("{:08X}".format)
 
 
 def _find_private(data_set: DataSet, tag: int, creator: str) -> Iterator[tuple[str, str, Element]]:

@@ -164,6 +164,26 @@ def test_a_beam_has_what_its_control_points_state():
     assert (empty["control_points"], "energies" in empty, "gantry_start" in empty) == (0, False, False)
 
 
+def test_beams_of_ions_are_beams():
+    row = row_of(
+        IonBeamSequence=[
+            item(
+                BeamNumber=1,
+                BeamName="protons",
+                RadiationType="PROTON",
+                IonControlPointSequence=[point(NominalBeamEnergy=70.5, GantryAngle=90), point(NominalBeamEnergy=160)],
+            ),
+            item(BeamNumber="1"),
+        ],
+        FractionGroupSequence=[group(1, 30, (1, 5))],
+    )
+    [first, second] = row["rt_beams"]
+    assert (first["name"], first["radiation_type"], first["control_points"]) == ("protons", "PROTON", 2)
+    assert (first["energies"], first["gantry_start"], first["meterset"]) == ([70.5, 160.0], 90.0, 5.0)
+    assert (second["control_points"], second["fraction_groups"]) == (0, 0)
+    assert reasons_of(row) == {"300A03A2[1].300A00C0": "a number that another item has"}
+
+
 def group(number, fractions, *meter_sets):
     referenced = [item(ReferencedBeamNumber=beam, BeamMeterset=meter_set) for beam, meter_set in meter_sets]
     return item(FractionGroupNumber=number, NumberOfFractionsPlanned=fractions, ReferencedBeamSequence=referenced)
