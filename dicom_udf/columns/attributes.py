@@ -6,18 +6,21 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from dicom_udf.columns import content_items, suv
 from dicom_udf.columns.fields import Attribute, Place
 from dicom_udf.columns.items import CODE_TYPE, wanted_sequences
 from dicom_udf.columns.lifted import grouped
 from dicom_udf.columns.lines import read_lines
 from dicom_udf.columns.links import HOLDING
-from dicom_udf.columns.suv import WANTED as WANTED_FOR_SUV
 from dicom_udf.header import VRS, Selection, Wanted
 
-__all__ = ["CODES_TYPE", "column_type", "declared_attributes", "merge_places", "selection"]
+__all__ = ["CODES_TYPE", "WITHOUT_COLUMN", "column_type", "declared_attributes", "merge_places", "selection"]
 
 CODES_TYPE = f"array<{CODE_TYPE}>"
 """Type of a code sequence's column."""
+
+WITHOUT_COLUMN = (*suv.WANTED, *content_items.WANTED)
+"""Values that columns are made from, and that are no columns."""
 
 
 @cache
@@ -54,7 +57,7 @@ def selection(further: tuple[Wanted, ...] = ()) -> Selection:
         for attribute in declared_attributes()
         for number, place in enumerate(attribute.further)
     )
-    wanted = (*declared, *elsewhere, *WANTED_FOR_SUV, *further)
+    wanted = (*declared, *elsewhere, *WITHOUT_COLUMN, *further)
     return Selection(wanted, grouped(), wanted_sequences(), HOLDING)
 
 
@@ -89,7 +92,7 @@ def _names_of_places() -> frozenset[str]:
 @cache
 def _columns_of_places() -> Mapping[str, str | None]:
     """Return the column of each further place by the place's name in a selection; None of a value without a column."""
-    places: dict[str, str | None] = {want.name: None for want in WANTED_FOR_SUV}
+    places: dict[str, str | None] = {want.name: None for want in WITHOUT_COLUMN}
     return places | {
         _name_of_place(attribute, number): attribute.column
         for attribute in declared_attributes()

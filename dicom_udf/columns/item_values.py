@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from dicom_udf.columns.items import ItemColumn, item_columns
+from dicom_udf.columns.content_items import CONTENT, VALUE_TYPE, content_rows
+from dicom_udf.columns.items import ItemColumn, TooLargeError, item_columns
 from dicom_udf.columns.links import frame_links, links_of, merge_links
 from dicom_udf.columns.radiotherapy import fill_beams, fill_rois
 from dicom_udf.columns.specimens import specimen_steps
@@ -50,17 +51,21 @@ class ItemCells:
 
 
 def read_item_cells(
-    members: Mapping[int, str | None], uid: str | None, shared: GroupValues | None, frames: GroupValues | None
+    members: Mapping[int, str | None],
+    values: Mapping[str, Any],
+    shared: GroupValues | None,
+    frames: GroupValues | None,
 ) -> ItemCells:
     """Return the cells of a file.
 
     Args:
         members: As :attr:`dicom_udf.header.Header.sequences`.
-        uid: SOPInstanceUID.
+        values: As :attr:`dicom_udf.header.Header.values`.
         shared: As :attr:`dicom_udf.header.Header.shared_groups`.
         frames: As :attr:`dicom_udf.header.Header.frame_groups`.
     """
-    if shared is None and frames is None:
+    uid = values.get("sop_instance_uid")
+    if shared is None and frames is None and VALUE_TYPE not in values:
         size, is_named = 0, False
         for text in members.values():
             if text is not None:
@@ -68,17 +73,17 @@ def read_item_cells(
                 is_named = is_named or (uid is not None and uid in text)
         if size <= _SMALL:
             return _remembered(tuple(members.items()), uid if is_named else None)
-    return item_cells(parse_sequences(members), uid, shared, frames)
+    return item_cells(parse_sequences(members), values, shared, frames)
 
 
 @lru_cache(maxsize=64)
 def _remembered(members: tuple[tuple[int, str | None], ...], uid: str | None) -> ItemCells:
-    return item_cells(parse_sequences(dict(members)), uid, None, None)
+    return item_cells(parse_sequences(dict(members)), {} if uid is None else {"sop_instance_uid": uid}, None, None)
 
 
 def item_cells(
     sequences: Mapping[int, Items | None],
-    uid: str | None,
+    values: Mapping[str, Any],
     shared: GroupValues | None,
     frames: GroupValues | None,
     names: Collection[str] | None = None,
@@ -87,45 +92,49 @@ def item_cells(
 
     Args:
         sequences: As :func:`~dicom_udf.header.stored.parse_sequences` returns them.
-        uid: SOPInstanceUID.
+        values: ``sop_instance_uid``, and :data:`~dicom_udf.columns.content_items.VALUE_TYPE`, where they are known.
         shared: As :attr:`dicom_udf.header.Header.shared_groups`.
         frames: As :attr:`dicom_udf.header.Header.frame_groups`.
         names: The columns to make; None for all.
 
     Example:
         >>> from dicom_udf.columns.item_values import item_cells
-        >>> item_cells({0x00620002: [{"00620004": {"vr": "US", "Value": [1]}}]}, None, None, None).columns
+        >>> item_cells({0x00620002: [{"00620004": {"vr": "US", "Value": [1]}}]}, {}, None, None).columns
         {'segments': [{'segment_number': 1}]}
     """
     cells = ItemCells()
     for column in item_columns():
         if names is not None and column.name not in names:
             continue
-        if column.tag is None:
-            rows = _links(sequences, uid, frames, cells.reasons)
-            if rows == []:
-                continue
-        else:
-            tag = next((tag for tag in (column.tag, column.instead) if tag in sequences), None)
-            if tag is None:
-                continue
-            rows = _rows(column, column.tag, tag, sequences, cells.reasons)
-        if rows is None or len(rows) > MOST_STRUCTS:
+        try:
+            if column.tag is None:
+                rows = _links(sequences, values.get("sop_instance_uid"), frames, cells.reasons) or None
+            elif column.tag == CONTENT:
+                rows = content_rows(sequences, values.get(VALUE_TYPE), cells.reasons, MOST_STRUCTS)
+            else:
+                rows = _rows(column, column.tag, sequences, cells.reasons)
+            if rows is not None and len(rows) > MOST_STRUCTS:
+                raise TooLargeError
+        except TooLargeError:
             cells.omitted.append(f"column:{column.name}")
         else:
-            cells.columns[column.name] = rows
+            if rows is not None:
+                cells.columns[column.name] = rows
     if "segments" in cells.columns:
         _count_frames(cells, shared, frames)
     return cells
 
 
 def _rows(
-    column: ItemColumn, root: int, tag: int, sequences: Mapping[int, Items | None], reasons: dict[str, str]
+    column: ItemColumn, root: int, sequences: Mapping[int, Items | None], reasons: dict[str, str]
 ) -> list[Row] | None:
-    """Return a struct for each item of the column's sequence, or below it; None where the sequence was left out."""
+    """Return a struct for each item of the column's sequence, or below it; None without the sequence."""
+    tag = next((tag for tag in (root, *column.further) if tag in sequences), None)
+    if tag is None:
+        return None
     items = sequences[tag]
     if items is None:
-        return None
+        raise TooLargeError
     if column.name == "specimen_steps":
         rows = list(specimen_steps(column, items, reasons))
     else:
@@ -153,11 +162,9 @@ def _take_codes(rows: list[Row], name: str, *, is_list: bool) -> None:
 
 def _links(
     sequences: Mapping[int, Items | None], uid: str | None, frames: GroupValues | None, reasons: dict[str, str]
-) -> list[Row] | None:
-    """Return the references; None where there are too many, and an empty list without any."""
+) -> list[Row]:
+    """Return the references."""
     found = links_of(sequences, reasons)
-    if found is None:
-        return None
     of_frames = frame_links(frames)
     found = merge_links(found + of_frames) if of_frames else found
     for link in found:

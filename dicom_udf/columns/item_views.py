@@ -17,6 +17,7 @@ KEYS = (
 
 _GRAIN = {
     "specimen_steps": "content item of the steps in which specimens were prepared",
+    "content_items": "content item of a structured report, its root included",
     "links": "reference to another instance, and whether that one is in the lake",
     "frames": "frame",
 }

@@ -17,10 +17,14 @@ from dicom_udf.columns.fields import path_text
 from dicom_udf.columns.lines import read_lines, read_path
 from dicom_udf.header import VRS, Wanted
 
-__all__ = ["CODE_TYPE", "ItemColumn", "ItemField", "item_columns", "wanted_sequences"]
+__all__ = ["CODE_TYPE", "ItemColumn", "ItemField", "TooLargeError", "item_columns", "wanted_sequences"]
 
 CODE_TYPE = "struct<code_value:string,coding_scheme_designator:string,code_meaning:string>"
 """Type of one code (PS3.3 Table 8.8-1a)."""
+
+
+class TooLargeError(Exception):
+    """Something that a cell is made from was left out for its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,8 @@ class ItemColumn:
         name: Name of the column and of the view.
         keyword: Keyword of the sequence; empty where its structs are made from several.
         tag: Its tag; it is at top level. None where there are several.
-        instead: Tag of a sequence with the same fields that other kinds of objects have in its place; None without one.
+        further: Tags of further sequences at top level that it is made from: one with the same fields that other kinds
+            of objects have in its place, or those of its root.
         description: One sentence.
         fields: In the order of the struct.
     """
@@ -87,7 +92,7 @@ class ItemColumn:
     tag: int | None
     description: str
     fields: tuple[ItemField, ...]
-    instead: int | None = None
+    further: tuple[int, ...] = ()
 
     @property
     def type(self) -> str:
@@ -98,15 +103,17 @@ class ItemColumn:
     def sequences(self) -> tuple[int, ...]:
         """Tags of the sequences at top level that it is made from; empty where any may have a struct."""
         roots = (field.root[0] for field in self.fields if field.root)
-        return tuple(dict.fromkeys((*roots, *(() if self.instead is None else (self.instead,)))))
+        return tuple(dict.fromkeys((*roots, *self.further)))
 
     def wanted(self, root: tuple[int, ...]) -> tuple[Wanted, ...]:
         """Return what a reader converts of an item of a sequence, by names of fields."""
         return tuple(field.wanted for field in self.fields if field.root == root and field.path)
 
 
-_INSTEAD = {"rt_beams": 0x300A03A2}
-"""IonBeamSequence of plans with ions (PS3.3 C.8.8.25)."""
+_FURTHER = {
+    "rt_beams": (0x300A03A2,),  # IonBeamSequence of plans with ions (PS3.3 C.8.8.25)
+    "content_items": (0x0040A043, 0x0040A504),  # of the root
+}
 
 
 @cache
@@ -116,7 +123,7 @@ def item_columns() -> tuple[ItemColumn, ...]:
     Example:
         >>> from dicom_udf.columns.items import item_columns
         >>> [column.name for column in item_columns()]
-        ['segments', 'rois', 'annotation_groups', 'rt_beams', 'specimen_steps', 'links']
+        ['segments', 'rois', 'annotation_groups', 'rt_beams', 'specimen_steps', 'content_items', 'links']
     """
     found = []
     for name, group in groupby(read_lines("items.tsv"), itemgetter("column")):
@@ -135,7 +142,7 @@ def item_columns() -> tuple[ItemColumn, ...]:
             for line in lines
         )
         tag = head["path"][0] if head["path"] else None
-        found.append(ItemColumn(name, head["keyword"], tag, head["description"], fields, _INSTEAD.get(name)))
+        found.append(ItemColumn(name, head["keyword"], tag, head["description"], fields, _FURTHER.get(name, ())))
     return tuple(found)
 
 

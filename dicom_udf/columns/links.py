@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dicom_udf.columns.items import TooLargeError
 from dicom_udf.columns.lifted import SOURCE_CLASS, SOURCE_IMAGE
 from dicom_udf.header import GroupValues, Wanted
 from dicom_udf.header.stored import DataSet, Items, item_values
@@ -60,15 +61,15 @@ _AT = {
 """Kind of the references in a sequence's own items, by its tag."""
 
 
-def links_of(sequences: Mapping[int, Items | None], reasons: dict[str, str]) -> list[Link] | None:
+def links_of(sequences: Mapping[int, Items | None], reasons: dict[str, str]) -> list[Link]:
     """Return the references in sequences at top level, each once, in the order of the file.
 
     Args:
         sequences: As :func:`~dicom_udf.header.stored.parse_sequences` returns them.
         reasons: Gains why a value is null, by its place.
 
-    Returns:
-        None where a sequence that may have some was left out; an empty list without any.
+    Raises:
+        TooLargeError: A sequence that may have some was left out.
 
     Example:
         >>> from dicom_udf.columns.links import links_of
@@ -79,7 +80,7 @@ def links_of(sequences: Mapping[int, Items | None], reasons: dict[str, str]) -> 
     found: list[Link] = []
     for tag, items in sorted(sequences.items()):
         if items is None:
-            return None
+            raise TooLargeError
         found += _of_items(tag, items, f"{tag:08X}", _AROUND.get(tag), {}, reasons)
     return merge_links(found)
 

@@ -49,9 +49,7 @@ def fill_row(header: Header, *, start: int | None = 0, size: int | None = None) 
         row.update(lifted.columns)
         reasons, omitted = {**lifted.reasons, **reasons}, [*omitted, *lifted.omitted]
     if header.sequences or header.frame_groups is not None:
-        cells = read_item_cells(
-            header.sequences, values.get("sop_instance_uid"), header.shared_groups, header.frame_groups
-        )
+        cells = read_item_cells(header.sequences, header.values, header.shared_groups, header.frame_groups)
         row.update(cells.columns)
         if cells.reasons or cells.omitted:
             reasons, omitted = {**cells.reasons, **reasons}, [*omitted, *cells.omitted]

@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from dicom_udf.columns.attributes import declared_attributes, merge_places, selection
+from dicom_udf.columns.attributes import WITHOUT_COLUMN, declared_attributes, merge_places, selection
 from dicom_udf.columns.frames import FRAME_FIELDS, PixelBytes, has_frames, make_frames, stored_columns
 from dicom_udf.columns.item_values import item_cells
 from dicom_udf.columns.items import ItemColumn, item_columns
 from dicom_udf.columns.lifted import grouped, lifted_attributes
 from dicom_udf.columns.lifting import FRAME_COLUMNS, FROM_VALUES, THOUSANDTHS, lift
-from dicom_udf.columns.suv import INPUTS, SUV_COLUMNS, WANTED, is_pet, suv_columns
+from dicom_udf.columns.suv import INPUTS, SUV_COLUMNS, is_pet, suv_columns
 from dicom_udf.header import Wanted
 from dicom_udf.header.dictionary import keyword_of
 from dicom_udf.header.selection import FRAME_GROUPS, FRAME_SEQUENCE, GROUP_SEQUENCES, SHARED_GROUPS
@@ -112,7 +112,7 @@ def fill_from_stored(
         ValueError, KeyError, TypeError, AttributeError: A text is not a header.
     """
     filled: dict[str, Any] = {}
-    for_suv: dict[str, Any] = {}
+    further: dict[str, Any] = {}
     reasons: dict[str, str] = {}
     for text, is_meta in ((header, False), (file_meta, True)):
         if text is not None:
@@ -123,14 +123,14 @@ def fill_from_stored(
             filled.update(
                 (name, value) for name, value in found.items() if name not in present and roots.get(name) not in broken
             )
-            for_suv.update((want.name, stored[want.name]) for want in WANTED if want.name in stored)
+            further.update((want.name, stored[want.name]) for want in WITHOUT_COLUMN if want.name in stored)
             reasons.update(why)
     groups, why = stored_groups(grouped(), header or "", omitted=omitted)
     reasons.update(why)
     sequences = stored_sequences(selection(), header or "", omitted=omitted, broken=broken)
     cells = item_cells(
         sequences,
-        known.get("sop_instance_uid"),
+        {**further, **known},
         groups.get(SHARED_GROUPS),
         groups.get(FRAME_GROUPS),
         [column.name for column in items_among(columns)],
@@ -140,7 +140,7 @@ def fill_from_stored(
     values = {**dict.fromkeys(present, True), **filled, **known}
     result = lift(values, groups.get(SHARED_GROUPS), groups.get(FRAME_GROUPS))
     filled.update(result.columns)
-    for_suv |= {**filled, **known}
+    for_suv = {**further, **filled, **known}
     if SUV_COLUMNS[0] in columns and is_pet(for_suv):
         filled.update(suv_columns(for_suv))
     filled[OVERRIDDEN] = result.columns.get("acquisition_datetime")

@@ -112,7 +112,7 @@ def test_points_that_a_contour_does_not_state_are_null(points):
 
 def test_contours_that_are_too_large_cost_their_counts_alone():
     sequences = {0x30060020: [{"30060022": {"vr": "IS", "Value": ["1"]}}], 0x30060039: None}
-    cells = item_cells(sequences, None, None, None)
+    cells = item_cells(sequences, {}, None, None)
     assert cells.columns["rois"] == [{"roi_number": 1, "observations": 0}]
     assert cells.reasons == {"30060039": "left out of the stored header for its size"}
 
