@@ -20,7 +20,7 @@ CODES_TYPE = f"array<{CODE_TYPE}>"
 """Type of a code sequence's column."""
 
 WITHOUT_COLUMN = (*suv.WANTED, *content_items.WANTED)
-"""Values that columns are made from, and that are no columns."""
+"""Values without a column, which columns are made from."""
 
 
 @cache

@@ -14,6 +14,7 @@ from dicom_udf.columns.items import TooLargeError
 from dicom_udf.header import Wanted
 from dicom_udf.header.selection import first_code
 from dicom_udf.header.stored import DataSet, Element, Items, item_values
+from dicom_udf.header.vr import to_double
 
 __all__ = ["CONTENT", "ROOT_SEQUENCES", "VALUE_TYPE", "WANTED", "content_rows"]
 
@@ -26,7 +27,7 @@ ROOT_SEQUENCES = (CONTENT, 0x0040A043, 0x0040A504)
 
 VALUE_TYPE = "content_items/value_type"
 WANTED = (Wanted(VALUE_TYPE, (0x0040A040,), "CS"),)
-"""ValueType of the root, which is no column."""
+"""ValueType of the root, which has no column."""
 
 MOST_NUMBERS = 1000
 TOO_MANY_NUMBERS = "more than 1,000 numbers"
@@ -155,26 +156,22 @@ def _first_code(element: Element) -> dict[str, str | None] | None:
     if element["vr"] != "SQ" or not items:
         return None
     item = items[0]
-    parts = [item[key]["Value"] if key in item and "Value" in item[key] else () for key in _PARTS]
-    if len(items) == 1 and all(len(part) < 2 for part in parts):
-        return _code_of(*(part[0] if part else None for part in parts))
-    return _slow_code(element)
-
-
-_PARTS = ("00080100", "00080102", "00080104", "00080119", "00080120")
+    try:
+        [value], [scheme] = item["00080100"]["Value"], item["00080102"]["Value"]
+        [meaning] = item["00080104"]["Value"]
+    except (KeyError, ValueError):
+        return _read_code(element)
+    return _code_of(value, scheme, meaning) if len(items) == 1 else _read_code(element)
 
 
 @lru_cache(maxsize=4096)
-def _code_of(*texts: Any) -> dict[str, str | None] | None:
-    item = {
-        key: {"vr": vr, "Value": [text]}
-        for key, vr, text in zip(_PARTS, ("SH", "SH", "LO", "UC", "UR"), texts, strict=True)
-        if text is not None
-    }
-    return _slow_code({"vr": "SQ", "Value": [item]})
+def _code_of(value: str | None, scheme: str | None, meaning: str | None) -> dict[str, str | None] | None:
+    texts = {"00080100": ("SH", value), "00080102": ("SH", scheme), "00080104": ("LO", meaning)}
+    item = {key: {"vr": vr, "Value": [text]} for key, (vr, text) in texts.items()}
+    return _read_code({"vr": "SQ", "Value": [item]})
 
 
-def _slow_code(element: Element) -> dict[str, str | None] | None:
+def _read_code(element: Element) -> dict[str, str | None] | None:
     codes = item_values(_CODES, {"0040A043": element}, "", {}).get("codes")
     return None if codes is None else first_code(codes)
 
@@ -189,6 +186,12 @@ def _take_numbers(row: Row, element: Element, place: str, reasons: Reasons) -> N
         code = _first_code(unit)
         if code is not None:
             row["unit"] = code
+    decimal = measured.get("0040A30A", _NOTHING)
+    if decimal["vr"] == "DS" and "0040A161" not in measured and len(decimal.get("Value", ())) == 1:
+        number = to_double(decimal["Value"][0])
+        if isinstance(number, float):  # as most are
+            row["numeric_value"] = number
+            return
     numbers = item_values(_NUMBERS, measured, f"{place}0040A300[0].", reasons)
     values = numbers.get("floats") or numbers.get("decimals")
     if values is None:
@@ -200,6 +203,7 @@ def _take_numbers(row: Row, element: Element, place: str, reasons: Reasons) -> N
         row["numeric_values"] = values
 
 
+_NOTHING: Element = {"vr": ""}
 _NUMBERS = (
     Wanted("floats", (0x0040A161,), "FD", multiple=True),
     Wanted("decimals", (0x0040A30A,), "DS", multiple=True),
@@ -230,7 +234,7 @@ _graphic = _value("graphic_data", 0x00700022, "FL", multiple=True)
 
 
 def _take_identifier(row: Row, element: Element, _place: str, _reasons: Reasons) -> None:
-    """Take the place of the item that one by reference stands for, e.g. ``1.2.7``."""
+    """Take the path of the item that one by reference has in its place, e.g. ``1.2.7``."""
     if element["vr"] == "UL":
         row["referenced_content_item"] = ".".join(map(str, element["Value"]))
 

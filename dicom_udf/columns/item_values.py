@@ -13,7 +13,7 @@ from typing import Any
 
 from dicom_udf.columns.content_items import CONTENT, VALUE_TYPE, content_rows
 from dicom_udf.columns.items import ItemColumn, TooLargeError, item_columns
-from dicom_udf.columns.links import frame_links, links_of, merge_links
+from dicom_udf.columns.links import frame_links, has_references, links_of, merge_links
 from dicom_udf.columns.radiotherapy import fill_beams, fill_rois
 from dicom_udf.columns.specimens import specimen_steps
 from dicom_udf.header import GroupValues
@@ -73,12 +73,22 @@ def read_item_cells(
                 is_named = is_named or (uid is not None and uid in text)
         if size <= _SMALL:
             return _remembered(tuple(members.items()), uid if is_named else None)
-    return item_cells(parse_sequences(members), values, shared, frames)
+    return _item_cells(members, values, shared, frames)
+
+
+def _item_cells(
+    members: Mapping[int, str | None],
+    values: Mapping[str, Any],
+    shared: GroupValues | None,
+    frames: GroupValues | None,
+) -> ItemCells:
+    without = [tag for tag, member in members.items() if not has_references(member)]
+    return item_cells(parse_sequences(members), values, shared, frames, without_references=without)
 
 
 @lru_cache(maxsize=64)
 def _remembered(members: tuple[tuple[int, str | None], ...], uid: str | None) -> ItemCells:
-    return item_cells(parse_sequences(dict(members)), {} if uid is None else {"sop_instance_uid": uid}, None, None)
+    return _item_cells(dict(members), {} if uid is None else {"sop_instance_uid": uid}, None, None)
 
 
 def item_cells(
@@ -87,6 +97,8 @@ def item_cells(
     shared: GroupValues | None,
     frames: GroupValues | None,
     names: Collection[str] | None = None,
+    *,
+    without_references: Collection[int] = (),
 ) -> ItemCells:
     """Return the cells of an instance.
 
@@ -96,6 +108,7 @@ def item_cells(
         shared: As :attr:`dicom_udf.header.Header.shared_groups`.
         frames: As :attr:`dicom_udf.header.Header.frame_groups`.
         names: The columns to make; None for all.
+        without_references: Tags of sequences that are known to have no references, so that these need no walk.
 
     Example:
         >>> from dicom_udf.columns.item_values import item_cells
@@ -108,7 +121,8 @@ def item_cells(
             continue
         try:
             if column.tag is None:
-                rows = _links(sequences, values.get("sop_instance_uid"), frames, cells.reasons) or None
+                referring = {tag: items for tag, items in sequences.items() if tag not in without_references}
+                rows = _links(referring, values.get("sop_instance_uid"), frames, cells.reasons) or None
             elif column.tag == CONTENT:
                 rows = content_rows(sequences, values.get(VALUE_TYPE), cells.reasons, MOST_STRUCTS)
             else:

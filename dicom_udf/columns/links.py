@@ -14,7 +14,7 @@ from dicom_udf.columns.lifted import SOURCE_CLASS, SOURCE_IMAGE
 from dicom_udf.header import GroupValues, Wanted
 from dicom_udf.header.stored import DataSet, Items, item_values
 
-__all__ = ["HOLDING", "Link", "frame_links", "links_of", "merge_links"]
+__all__ = ["HOLDING", "Link", "frame_links", "has_references", "links_of", "merge_links"]
 
 Link = dict[str, Any]
 
@@ -59,6 +59,14 @@ _AT = {
     0x30060016: "CONTOUR_IMAGE",
 }
 """Kind of the references in a sequence's own items, by its tag."""
+
+
+def has_references(member: str | None) -> bool:
+    """Return whether a sequence may have references, by its JSON; True where that was left out."""
+    return member is None or _MARKER in member
+
+
+_MARKER = f'"{REFERENCE:08X}":'
 
 
 def links_of(sequences: Mapping[int, Items | None], reasons: dict[str, str]) -> list[Link]:

@@ -155,23 +155,25 @@ def test_a_broken_sequence_is_null_and_named():
 
 
 @pytest.mark.parametrize(
-    ("module", "bound", "value", "omitted"),
-    [
-        (making, "MOST_STRUCTS", 3, ["column:segments"]),
-        (stored, "MOST_TEXT", 160, ["column:segments", "column:links"]),  # nobody knows whether it has references
-    ],
-    ids=["structs", "text"],
+    ("module", "bound", "value"), [(making, "MOST_STRUCTS", 3), (stored, "MOST_TEXT", 160)], ids=["structs", "text"]
 )
-def test_past_its_bounds_a_cell_is_null_and_named(monkeypatch, module, bound, value, omitted):
+def test_past_its_bounds_a_cell_is_null_and_named(monkeypatch, module, bound, value):
     monkeypatch.setattr(module, bound, value)
     making._remembered.cache_clear()
     for count in (3, 4):
         header = read(segments(*[number(one) for one in range(count)]))
         row = fill_row(header)
         assert (row.get("segments") is None) == (count == 4)
-        assert row["header_omitted"] == (omitted if count == 4 else None)
+        assert row["header_omitted"] == (["column:segments"] if count == 4 else None)
         assert row["segments_count"] == count
     making._remembered.cache_clear()
+
+
+def test_links_are_null_where_a_sequence_that_may_have_some_was_left_out():
+    cells = making.item_cells({0x00620002: None}, {}, None, None)
+    assert (cells.columns, cells.omitted) == ({}, ["column:segments", "column:links"])
+    cells = making.item_cells({0x00620002: None}, {}, None, None, without_references=[0x00620002])
+    assert (cells.columns, cells.omitted) == ({}, ["column:segments"])
 
 
 def test_what_the_stored_header_lacks_is_null_and_named():
