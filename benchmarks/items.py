@@ -3,8 +3,8 @@
     python -m benchmarks.items [--rounds 5]
 
 Kinds of files: slices of CT and MR series (``benchmarks.corpus``), each with references to three other images; a
-segmentation of 17,000 frames; a structure set of 3 MB; a level of a slide of 10,000 tiles. A file
-is read, made a row, and rows become an Arrow batch. "Without" reads the same columns but the item columns. Both take
+segmentation of 17,000 frames; a structure set of 3 MB; a level of a slide of 10,000 tiles; a dose report. A file is
+read, made a row, and rows become an Arrow batch. "Without" reads the same columns but the item columns. Both take
 turns, and the least time of each counts.
 """
 
@@ -39,7 +39,7 @@ from dicom_udf.read import to_batch
 
 __all__ = ["measure"]
 
-SLICES, FRAMES, SEGMENTS, TILES, REGIONS, CONTOURS = 400, 17_000, 60, 10_000, 40, 100
+SLICES, FRAMES, SEGMENTS, TILES, REGIONS, CONTOURS, EVENTS = 400, 17_000, 60, 10_000, 40, 100, 500
 _ONLY_FOR_ITEMS = (
     "SegmentIdentificationSequence", "SourceImageSequence", "PlanePositionSlideSequence",
     "OpticalPathIdentificationSequence", "FrameContentSequence.DimensionIndexValues",
@@ -139,6 +139,29 @@ def slide() -> bytes:
     )  # fmt: skip
 
 
+def report() -> bytes:
+    """Return a dose report: each event is a container of 28 items, most of them numbers."""
+
+    def code(value: str) -> list[Dataset]:
+        return [item(CodeValue=value, CodingSchemeDesignator="DCM", CodeMeaning=f"Meaning of {value}")]
+
+    def content(kind: str, concept: str, **values: Any) -> Dataset:
+        return item(RelationshipType="CONTAINS", ValueType=kind, ConceptNameCodeSequence=code(concept), **values)
+
+    def event(number: int) -> Dataset:
+        measured = [[item(NumericValue=f"{n}.{number}", MeasurementUnitsCodeSequence=code("mGy"))] for n in range(20)]
+        numbers = [content("NUM", f"1137{n:02}", MeasuredValueSequence=value) for n, value in enumerate(measured)]
+        codes = [content("CODE", "113764", ConceptCodeSequence=code(f"11362{n}")) for n in range(5)]
+        started = content("DATETIME", "111526", DateTime="20240315101530")
+        texts = [content("UIDREF", "113769", UID=f"1.2.{number}"), content("TEXT", "121106", TextValue=f"{number}")]
+        return content("CONTAINER", "113706", ContentSequence=[*numbers, *codes, started, *texts])
+
+    return encoded(
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.88.67", Modality="SR", ValueType="CONTAINER",
+        ConceptNameCodeSequence=code("113701"), ContentSequence=[event(number) for number in range(EVENTS)],
+    )  # fmt: skip
+
+
 def without_items() -> Selection:
     """Return what is read for all columns but the item columns."""
     everything = selection()
@@ -154,6 +177,7 @@ def measure(rounds: int) -> None:
         f"SEG, {FRAMES:,} frames": [segmentation(FRAMES)],
         "RTSTRUCT, 40 regions": [structure_set()],
         f"SM, {TILES:,} tiles": [slide()],
+        f"SR, {29 * EVENTS + 1:,} items": [report()],
     }
     collect_rarely()
     print(f"{machine()}, {versions()}\n")

@@ -1,13 +1,19 @@
 """Content trees: every kind of item, every depth, and what reports get wrong."""
 
+import io
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
+from dicom_udf.columns import fill_row, selection
 from dicom_udf.columns.content_items import MOST_NUMBERS, content_rows
 from dicom_udf.columns.items import TooLargeError
+from dicom_udf.columns.stored_row import fill_from_stored
+from dicom_udf.header import HeaderReader
 from tests.columns.item_rows import code, item, reasons_of, row_of
+from tests.header.files import encode, minimal
 
 GROUP = code("125007", "DCM", "Measurement Group")
 
@@ -192,7 +198,7 @@ def expected_paths(one: Dataset, path: str):
         yield from expected_paths(child, f"{path}.{place}")
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.lists(TREES, max_size=12))
 def test_any_tree_comes_back_item_by_item(children):
     found = items(*children)
@@ -223,3 +229,13 @@ def test_a_tree_that_was_left_out_is_named():
 def test_rows_end_past_the_bound():
     leaves = [{"0040A040": {"vr": "CS", "Value": ["TEXT"]}}] * 50
     assert len(content_rows({0x0040A730: leaves}, "CONTAINER", {}, 10) or ()) == 11
+
+
+def test_a_report_that_the_header_cuts_is_whole_and_an_upgrade_names_it():
+    texts = [node("TEXT", concept=code("c"), TextValue=f"{place:9000}") for place in range(1000)]
+    header = HeaderReader(selection()).read(io.BytesIO(encode(minimal(ValueType="CONTAINER", ContentSequence=texts))))
+    row = fill_row(header)
+    assert [one["text"].strip() for one in row["content_items"][1:]] == [str(place) for place in range(1000)]
+    assert row["header_omitted"] == ["0040A730[100:]"]
+    made, _, gained = fill_from_stored(("content_items",), header.json, None, header.omitted, (), {})
+    assert (made.get("content_items"), gained) == (None, ["column:content_items"])

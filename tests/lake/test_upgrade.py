@@ -31,7 +31,7 @@ NEW = ("slice_position", "frame_slice_positions", "echo_times", "diffusion_b_val
        "temporal_position_index", "frame_acquisition_datetime_max", "frames_described", "lifted_attributes",
        "frame_attributes_vary", "segments_count", "rois_count", "kvp",
        "derived_suv_bw_factor", "derived_suv_reason", "rois", "annotation_groups", "rt_beams", "specimen_steps",
-       "links", "frames", "frame_offsets_reason", "frame_bits")  # fmt: skip
+       "links", "content_items", "frames", "frame_offsets_reason", "frame_bits")  # fmt: skip
 OF_THE_SAMPLE = ("ct_abdomen/structures.dcm", "ct_abdomen/segmentation.dcm", "ct_abdomen/plan.dcm",
                  "ct_abdomen/dose.dcm", "ct_abdomen/report.dcm", "slide/annotations.dcm")  # fmt: skip
 LIFTED = ("pixel_spacing", "slice_thickness", "spacing_between_slices", "echo_time", "image_position_patient",
