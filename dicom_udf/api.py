@@ -37,7 +37,7 @@ def ingest(source: str | os.PathLike[str] | None = None, *, lake: str | os.PathL
         >>> import dicom_udf
         >>> report = dicom_udf.ingest("sample_dcm", lake="lake")
         >>> report.instances
-        60
+        66
     """
     from dicom_udf.pipeline import ingest as run  # noqa: PLC0415 - loads Spark
 
@@ -68,7 +68,7 @@ def query(sql: str, *, lake: str | os.PathLike[str], **settings: Any) -> Answer:
         >>> import dicom_udf
         >>> answer = dicom_udf.query("SELECT count(*) AS instances FROM instances", lake="lake")
         >>> answer.columns, list(answer.rows)
-        (('instances',), [(60,)])
+        (('instances',), [(66,)])
     """
     from dicom_udf.answers.engines import answer_query  # noqa: PLC0415 - loads DuckDB
 

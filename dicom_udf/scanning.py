@@ -67,7 +67,7 @@ def scan(
         >>> from dicom_udf import scan
         >>> table = scan("sample_dcm").read_all()
         >>> table.num_rows, table.column("failure_code").null_count
-        (72, 60)
+        (78, 66)
     """
     access = S3Access(service_endpoint("S3", None)) if access is None else access
     store = open_store(

@@ -12,9 +12,11 @@ import zipfile
 import zlib
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
+from pydicom import config
 from pydicom.dataset import Dataset
 from pydicom.encaps import parse_basic_offsets
 
@@ -326,7 +328,189 @@ def test_one_pet_is_corrected_for_attenuation_and_the_other_is_not(rows: dict[st
     assert (corrected["units"], other["units"]) == ("BQML", "BQML")
 
 
-@pytest.mark.parametrize("name", ["structures.dcm", "segmentation.dcm", "report.dcm"])
+def below(tree: Dataset, concept: str, value_type: str | None = None) -> list[Dataset]:
+    """Content items at any depth whose concept has this code value."""
+    found = []
+    for item in tree.get("ContentSequence", []):
+        named = item.get("ConceptNameCodeSequence")
+        if named and named[0].CodeValue == concept and value_type in {None, item.ValueType}:
+            found.append(item)
+        found += below(item, concept, value_type)
+    return found
+
+
+def value(tree: Dataset, concept: str) -> Any:
+    """Value of the one item with this concept: a number, a UID, a text, a code value."""
+    (item,) = below(tree, concept)
+    match item.ValueType:
+        case "NUM":
+            return float(item.MeasuredValueSequence[0].NumericValue)
+        case "CODE":
+            return item.ConceptCodeSequence[0].CodeValue
+        case "UIDREF":
+            return item.UID
+    return item.TextValue
+
+
+def unit(tree: Dataset, concept: str) -> str:
+    (item,) = below(tree, concept)
+    return item.MeasuredValueSequence[0].MeasurementUnitsCodeSequence[0].CodeValue
+
+
+DOSE_REPORTS = {
+    "ct_abdomen/dose_report.dcm": 2,
+    "ct_abdomen/dose_report_repeated.dcm": 2,
+    "mg_screening/dose_report.dcm": 2,
+    "names/cyrillic_dose_report.dcm": 3,
+}
+"""Irradiation events of each dose report."""
+
+REPORTS = [*DOSE_REPORTS, "ct_abdomen/key_objects.dcm", "ct_abdomen/measurements.dcm"]
+
+
+@pytest.mark.parametrize("path", REPORTS)
+def test_a_report_is_valid_by_pydicom_and_each_of_its_items_has_a_value(path: str) -> None:
+    values = {
+        "CODE": "ConceptCodeSequence", "CONTAINER": "ContinuityOfContent", "DATETIME": "DateTime",
+        "IMAGE": "ReferencedSOPSequence", "NUM": "MeasuredValueSequence", "PNAME": "PersonName", "TEXT": "TextValue",
+        "UIDREF": "UID",
+    }  # fmt: skip
+    with config.strict_reading():
+        header = read(path)
+        items = [item for item in header.iterall() if item.VR == "SQ" and item.keyword == "ContentSequence"]
+        contents = [header, *(item for sequence in items for item in sequence.value)]
+        again = io.BytesIO()
+        pydicom.dcmwrite(again, header)
+    assert again.getvalue() == (SAMPLE / path).read_bytes()
+    for item in contents:
+        assert item[values[item.ValueType]].value
+        assert item is header or item.RelationshipType
+        assert "ConceptNameCodeSequence" in item or item.ValueType == "IMAGE"
+
+
+@pytest.mark.parametrize(("path", "events"), DOSE_REPORTS.items())
+def test_a_dose_report_has_its_irradiation_events(path: str, events: int) -> None:
+    header = read(path)
+    assert header.ConceptNameCodeSequence[0].CodeValue == "113701"
+    found = below(header, "113819") + below(header, "113706")
+    assert len(found) == len({value(event, "113769") for event in found}) == events
+    assert value(header, "110180") == header.StudyInstanceUID
+
+
+def test_the_ct_dose_is_the_sum_over_the_events_and_one_made_the_images(rows: dict[str, dict]) -> None:
+    header, image = read("ct_abdomen/dose_report.dcm"), read("ct_abdomen/IM0001.dcm")
+    acquisitions = below(header, "113819")
+    assert value(header, "113812") == len(acquisitions) == 2
+    assert (value(header, "113813"), unit(header, "113813")) == (20.62, "mGy.cm")
+    assert sum(value(acquisition, "113838") for acquisition in acquisitions) == pytest.approx(20.62)
+    for acquisition in acquisitions:
+        assert value(acquisition, "113838") == pytest.approx(
+            value(acquisition, "113830") * value(acquisition, "113825") / 10
+        )
+    assert [value(acquisition, "125203") for acquisition in acquisitions] == ["Topogram", "Abdomen"]
+    assert [value(acquisition, "113820") for acquisition in acquisitions] == ["113805", "116152004"]
+    assert value(acquisitions[1], "113769") == image.IrradiationEventUID
+    assert value(acquisitions[1], "113830") == rows["ct_abdomen/IM0001.dcm"]["ctdi_vol"]
+
+
+def test_the_repeated_dose_report_has_the_same_content_later() -> None:
+    first, again = read("ct_abdomen/dose_report.dcm"), read("ct_abdomen/dose_report_repeated.dcm")
+    assert first.ContentSequence == again.ContentSequence
+    assert first.ContentTime < again.ContentTime
+    assert first.SOPInstanceUID != again.SOPInstanceUID
+    assert first.SeriesInstanceUID == again.SeriesInstanceUID
+
+
+def test_the_totals_of_each_plane_are_the_sums_over_its_events() -> None:
+    header = read("names/cyrillic_dose_report.dcm")
+    accumulated, events = below(header, "113702"), below(header, "113706")
+    assert [value(plane, "113764") for plane in accumulated] == ["113620", "113621"]
+    assert [value(event, "113764") for event in events] == ["113620", "113620", "113621"]
+    for plane in accumulated:
+        own = [event for event in events if value(event, "113764") == value(plane, "113764")]
+        fluoroscopy = [event for event in own if value(event, "113721") == "44491008"]
+        acquired = [event for event in own if value(event, "113721") == "113611"]
+        assert len(fluoroscopy) + len(acquired) == len(own)
+        totals = [("122130", "113722", "113726", "113727"), ("113738", "113725", "113728", "113729")]
+        for concept, both, screened, filmed in totals:
+            assert unit(plane, both) == unit(own[0], concept) == {"122130": "Gy.m2", "113738": "Gy"}[concept]
+            assert value(plane, both) == pytest.approx(sum(value(event, concept) for event in own))
+            assert value(plane, screened) == pytest.approx(sum(value(event, concept) for event in fluoroscopy))
+            assert value(plane, filmed) == pytest.approx(sum(value(event, concept) for event in acquired))
+        assert value(plane, "113730") == sum(value(event, "113742") for event in fluoroscopy)
+        assert value(plane, "113855") == sum(value(event, "113742") for event in acquired)
+        assert value(plane, "113731") == sum(value(event, "113768") for event in acquired)
+    assert {value(event, "125203") for event in events} == {"Коронарография"}
+    assert len(below(events[0], "113733")) == 2
+
+
+def test_the_glandular_dose_of_each_breast_is_that_of_its_mammogram() -> None:
+    header = read("mg_screening/dose_report.dcm")
+    totals = {value(item, "272741003"): item.MeasuredValueSequence[0] for item in below(header, "111637")}
+    left, right = below(header, "113706")
+    for event, breast, name in ((left, "80248007", "left"), (right, "73056007", "right")):
+        image, total = read(f"mg_screening/{name}.dcm"), totals[breast]
+        assert total.MeasurementUnitsCodeSequence[0].CodeValue == unit(event, "111631") == "mGy"
+        assert float(total.NumericValue) == value(event, "111631") == pytest.approx(100 * image.OrganDose)  # dGy
+        assert value(event, "111633") == image.BodyPartThickness
+        assert references(event) == [(image.SOPClassUID, image.SOPInstanceUID)]
+    assert [value(event, "272741003") for event in (left, right)] == ["7771000", "24028007"]
+
+
+def test_each_measurement_is_that_of_the_pixels_of_its_segment() -> None:
+    header, segmentation = read("ct_abdomen/measurements.dcm"), read("ct_abdomen/segmentation.dcm")
+    slices = {(image := read(f"ct_abdomen/IM000{n}.dcm")).SOPInstanceUID: image for n in (1, 2, 3, 4)}
+    groups = below(header, "125007")
+    assert [value(group, "112039") for group in groups] == ["Lesion 1", "Kidney left"]
+    assert value(groups[0], "112040") == segmentation.SegmentSequence[2].TrackingUID
+    for group in groups:
+        (referenced,) = below(group, "121191", "IMAGE")[0].ReferencedSOPSequence
+        assert referenced.ReferencedSOPInstanceUID == segmentation.SOPInstanceUID
+        segment = segmentation.SegmentSequence[referenced.ReferencedSegmentNumber - 1]
+        assert value(group, "121071") == segment.SegmentedPropertyTypeCodeSequence[0].CodeValue
+        covered = []
+        for frame, mask in zip(
+            segmentation.PerFrameFunctionalGroupsSequence, segmentation.pixel_array.astype(bool), strict=True
+        ):
+            if frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber == segment.SegmentNumber:
+                source = frame.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID
+                image = slices[source]
+                covered += (image.pixel_array[mask] * image.RescaleSlope + image.RescaleIntercept).tolist()
+        rows, columns = image.PixelSpacing
+        assert value(group, "118565006") == len(covered) * rows * columns * image.SliceThickness
+        assert value(group, "112031") == sum(covered) / len(covered)
+        assert (unit(group, "118565006"), unit(group, "112031")) == ("mm3", "[hnsf'U]")
+        (attenuation,) = below(group, "112031")
+        assert value(attenuation, "121401") == "373098007"
+        assert value(group, "121232") == image.SeriesInstanceUID
+    assert [value(group, "363698007") for group in groups] == ["10200004", "64033007"]
+    assert value(groups[1], "272741003") == "7771000"
+    (observer,) = below(header, "121008")
+    assert observer.PersonName == "Reader^Rae"
+
+
+def test_the_key_object_selection_marks_two_slices() -> None:
+    header = read("ct_abdomen/key_objects.dcm")
+    marked = [references(item) for item in header.ContentSequence if item.ValueType == "IMAGE"]
+    assert [uid for ((_, uid),) in marked] == [read(f"ct_abdomen/IM000{n}.dcm").SOPInstanceUID for n in (2, 3)]
+    assert header.ConceptNameCodeSequence[0].CodeValue == "113000"
+    assert header.Modality == "KO"
+
+
+def content_references(tree: Dataset) -> set[tuple[str, str]]:
+    return {one for item in tree.get("ContentSequence", []) for one in references(item)}
+
+
+@pytest.mark.parametrize("path", REPORTS)
+def test_the_evidence_has_every_instance_that_a_report_names(path: str) -> None:
+    header = read(path)
+    evidence = {one for item in header.get("CurrentRequestedProcedureEvidenceSequence", []) for one in references(item)}
+    assert content_references(header) <= evidence
+
+
+@pytest.mark.parametrize(
+    "name", ["structures.dcm", "segmentation.dcm", "report.dcm", "measurements.dcm", "key_objects.dcm"]
+)
 def test_an_object_on_the_slices_refers_to_their_series(rows: dict[str, dict], name: str) -> None:
     slices = rows["ct_abdomen/IM0001.dcm"]
     assert rows[f"ct_abdomen/{name}"]["referenced_series_instance_uid"] == slices["series_instance_uid"]

@@ -178,7 +178,7 @@ def test_a_file_holds_the_rows_in_the_form_of_its_ending(tmp_path, capsys, form)
     status, out, err = run_scan(capsys, str(SAMPLE), "--output", str(output))
     assert (status, err) == (0, "")
     counted = [
-        "instances 60",
+        "instances 66",
         "failures 12",
         "NOT_DICOM 5 skipped",
         "CORRUPT_ARCHIVE 2 fault",
@@ -188,7 +188,7 @@ def test_a_file_holds_the_rows_in_the_form_of_its_ending(tmp_path, capsys, form)
     ]
     assert [re.sub(r" in [\d.]+ s$", "", " ".join(line.split())) for line in out.splitlines()] == counted
     found = duckdb.sql(f"SELECT count(*), count(failure_code), count(study_date) FROM '{output}'").fetchall()
-    assert found == [(72, 12, 60)]
+    assert found == [(78, 12, 66)]
     assert list(tmp_path.iterdir()) == [output]
 
 

@@ -24,6 +24,7 @@ from release.sample.modalities import (
     us,
 )
 from release.sample.radiotherapy import Roi, rtdose, rtplan, rtstruct
+from release.sample.reports import ct_dose, fluoroscopy_dose, key_objects, mammography_dose, measurements
 from release.sample.segmentation import seg
 from release.sample.slides import ann, slide_levels, sm
 
@@ -115,14 +116,20 @@ def loose_files() -> list[Sample]:
     slide = study("DEMO-019", "Sloe^Sue", "20240515", "Histology", PatientSex="F", PatientAge="059Y")
     slices, thorax, levels = list(ct(abdomen, 4)), enhanced_ct(volume, 3), list(slide_levels(slide, 32, 24, 2))
     structures = rtstruct(abdomen, slices, "PLAN", _ABDOMEN)
-    plan = rtplan(abdomen, structures)
+    plan, segmentation = rtplan(abdomen, structures), seg(abdomen, slices)
+    mammograms = [mg(breast, "L", 1), mg(breast, "R", 2)]
+    angiogram = instance(ivanov, "XA", 1, 1, PositionerPrimaryAngle=-30, **pixels())
     return [
         *numbered("ct_abdomen", iter(slices)),
         Sample("ct_abdomen/structures.dcm", structures),
         Sample("ct_abdomen/plan.dcm", plan),
         Sample("ct_abdomen/dose.dcm", rtdose(abdomen, plan, structures)),
-        Sample("ct_abdomen/segmentation.dcm", seg(abdomen, slices)),
+        Sample("ct_abdomen/segmentation.dcm", segmentation),
         Sample("ct_abdomen/report.dcm", sr(abdomen, slices)),
+        Sample("ct_abdomen/measurements.dcm", measurements(abdomen, slices, segmentation)),
+        Sample("ct_abdomen/key_objects.dcm", key_objects(abdomen, slices[1:3])),
+        Sample("ct_abdomen/dose_report.dcm", ct_dose(abdomen, slices, 1, "103000")),
+        Sample("ct_abdomen/dose_report_repeated.dcm", ct_dose(abdomen, slices, 2, "110500")),
         *[one for one in numbered("ct_missing_slice", ct(gap, 5)) if not one.path.endswith("3.dcm")],
         Sample("ct_enhanced/volume.dcm", thorax),
         Sample("ct_enhanced/structures.dcm", rtstruct(volume, [thorax], "THORAX", _THORAX)),
@@ -135,12 +142,14 @@ def loose_files() -> list[Sample]:
         Sample("slide/level_1.dcm", levels[1], RLE),
         Sample("slide/annotations.dcm", ann(slide, levels)),
         Sample("us_carotid", us(carotid), RLE),
-        Sample("mg_screening/left.dcm", mg(breast, "L", 1)),
-        Sample("mg_screening/right.dcm", mg(breast, "R", 2)),
+        Sample("mg_screening/left.dcm", mammograms[0]),
+        Sample("mg_screening/right.dcm", mammograms[1]),
+        Sample("mg_screening/dose_report.dcm", mammography_dose(breast, mammograms)),
         Sample("dx_chest_implicit_vr.dcm", dx(chest), IMPLICIT),
         Sample("names/japanese.dcm", instance(yamada, "NM", 1, 1, SeriesDescription="Whole body", **pixels())),
         Sample("names/japanese_katakana.dcm", dx(katakana, "CR")),
-        Sample("names/cyrillic.dcm", instance(ivanov, "XA", 1, 1, PositionerPrimaryAngle=-30, **pixels())),
+        Sample("names/cyrillic.dcm", angiogram),
+        Sample("names/cyrillic_dose_report.dcm", fluoroscopy_dose(ivanov, angiogram)),
         Sample(
             "odd/no_preamble", dx(study("DEMO-010", "Old^Otto", "19990517", "Chest"), "CR"), IMPLICIT, preamble=False
         ),
