@@ -5,6 +5,7 @@ import gzip
 import io
 import itertools
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -386,6 +387,17 @@ def test_a_report_is_valid_by_pydicom_and_each_of_its_items_has_a_value(path: st
         assert item[values[item.ValueType]].value
         assert item is header or item.RelationshipType
         assert "ConceptNameCodeSequence" in item or item.ValueType == "IMAGE"
+
+
+@pytest.mark.dcmtk
+@pytest.mark.skipif(shutil.which("dsrdump") is None, reason="dsrdump is not installed (Debian: dcmtk)")
+@pytest.mark.parametrize("path", REPORTS)
+def test_dcmtk_prints_each_item_of_a_report(path: str) -> None:
+    done = subprocess.run(["dsrdump", "-Ph", SAMPLE / path], capture_output=True, check=True)
+    items = sum(len(element.value) for element in read(path).iterall() if element.keyword == "ContentSequence")
+    printed = re.findall(rb"^ *<(?:contains|has) ", done.stdout, re.MULTILINE)
+    assert len(printed) == items > 0
+    assert not re.search(rb"^[EF]: ", done.stderr, re.MULTILINE)
 
 
 @pytest.mark.parametrize(("path", "events"), DOSE_REPORTS.items())
