@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from dicom_udf.columns import geometry, item_views, slides
+from dicom_udf.columns import geometry, item_views, measurements, slides
 from dicom_udf.columns.attributes import declared_attributes
 from dicom_udf.columns.dialects import DUCKDB, TRINO, Dialect, View
 from dicom_udf.columns.fields import AttributeLevel, Field
@@ -96,6 +96,8 @@ def make_views(
         needed = {column.name, *item_views.KEYS, *(item_views.KEYS_OF_TARGETS if column.name == "links" else ())}
         if has_identity and needed <= fields.keys():
             views.append(item_views.item_view(column, dialect, source, _with_duplicates(source), _IS_UNIQUE))
+        if column.name == "content_items" and has_identity and needed <= fields.keys():
+            views += measurements.report_views(column, dialect, source, _with_duplicates(source), _IS_UNIQUE)
     return tuple(views)
 
 

@@ -20,8 +20,8 @@ FUNCTIONS = {
     "array_join", "array_sort", "atan2", "avg", "cardinality", "cast", "coalesce", "contains", "count", "count_if",
     "date_diff", "date_trunc", "degrees", "dense_rank", "element_at", "floor", "greatest", "json_extract",
     "json_extract_scalar", "json_format", "json_parse", "lag", "least", "lower", "map_keys", "max", "max_by", "min",
-    "nullif", "rank", "reduce", "regexp_extract", "regexp_like", "regexp_replace", "round", "row_number", "slice",
-    "split", "split_part", "sqrt", "substr", "sum", "transform", "translate", "unnest",
+    "min_by", "nullif", "rank", "reduce", "regexp_extract", "regexp_like", "regexp_replace", "round", "row_number",
+    "slice", "split", "split_part", "sqrt", "substr", "sum", "transform", "translate", "unnest",
 }  # fmt: skip
 """All that the queries and views call; Athena's documentation of engine version 3 lists each."""
 
