@@ -18,7 +18,16 @@ from dicom_udf.header import HeaderReader
 from tests.columns.item_rows import item
 from tests.header.files import encode, minimal
 
-__all__ = ["Node", "answers_of", "evaluations_of", "measurements_of", "node", "row_of_tree", "table_of_trees"]
+__all__ = [
+    "Node",
+    "answers_of",
+    "evaluations_of",
+    "in_order",
+    "measurements_of",
+    "node",
+    "row_of_tree",
+    "table_of_trees",
+]
 
 VIEWS = {view.name: view.sql for view in make_views(DUCKDB)}
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
@@ -110,7 +119,11 @@ def answers_of(view: str, *roots: Node) -> list[dict[str, Any]]:
     """The rows of a view over documents with these trees, in their order."""
     with duckdb.connect() as connection:
         connection.register("instances", table_of_trees(*roots))
-        rows = connection.execute(VIEWS[view]).to_arrow_table().to_pylist()
+        return in_order(connection.execute(VIEWS[view]).to_arrow_table().to_pylist())
+
+
+def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of documents in the order of their trees."""
     return sorted(rows, key=lambda row: (row["sop_instance_uid"], [int(step) for step in row["path"].split(".")]))
 
 

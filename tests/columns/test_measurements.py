@@ -1,19 +1,24 @@
 """Measurements and evaluations of structured reports, in DuckDB; other engines are compared with it."""
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicom_udf.columns import item_views
 from dicom_udf.columns.measurements import CONCEPTS, SEGMENTATIONS
+from dicom_udf.columns.views import make_views
 from tests.columns.content_trees import (
     SEGMENTATION,
     answers_of,
     code_of,
     evaluations_of,
+    in_order,
     measurements_of,
     node,
+    table_of_trees,
 )
+from tests.columns.spark_dialect import SPARK
 
 LIVER, LEFT, RIGHT = ("10200004", "SCT"), ("7771000", "SCT"), ("24028007", "SCT")
 MM, LESION, MEAN = ("mm", "UCUM"), ("52988006", "SCT"), ("373098007", "SCT")
@@ -264,3 +269,21 @@ TREES = st.lists(st.recursive(_items(None), _items, max_leaves=20), max_size=6).
 def test_the_views_are_what_a_walk_of_the_tree_finds(trees):
     assert measured(*trees) == [row for tree in trees for row in measurements_of(tree)]
     assert judged(*trees) == [row for tree in trees for row in evaluations_of(tree)]
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("view", ["measurements", "evaluations"])
+def test_spark_has_the_same_rows(spark, tmp_path, view):
+    second = node("PNAME", "121008 DCM", value="Reader^B")
+    trees = [
+        report(group(*ITEMS.values()), group(number(1, 2), second, ITEMS["answer"]), context=[ITEMS["observer"]]),
+        report(group(site(), site(RIGHT, RIGHT), *ITEMS.values(), number(2.0, below=[site(RIGHT, RIGHT)]), number())),
+        node("CONTAINER", None, number(5.0)),
+    ]
+    pq.write_table(table_of_trees(*trees), tmp_path / "instances.parquet")
+    session = spark.newSession()
+    session.conf.set("spark.sql.codegen.wholeStage", "false")  # takes longer to compile than a few rows to read
+    session.read.parquet(str(tmp_path / "instances.parquet")).createOrReplaceTempView("instances")
+    [made] = [one for one in make_views(SPARK) if one.name == view]
+    rows = [row.asDict(recursive=True) for row in session.sql(made.sql).collect()]
+    assert in_order(rows) == answers_of(view, *trees)
