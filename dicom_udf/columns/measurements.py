@@ -235,7 +235,7 @@ def _with_own(dialect: Dialect, items: str) -> str:
 
 
 def _with_group(dialect: Dialect, items: str) -> str:
-    """Return the items with values of direct children of their group and of the root."""
+    """Return the items with what direct children of their group and of the root state."""
     of_group, of_document = _over("group_path"), _over("")
     values = {
         "tracking_identifier": _first("tracking_identifier", "text", _OF_GROUP),

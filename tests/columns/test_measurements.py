@@ -1,13 +1,19 @@
 """Measurements and evaluations of structured reports, in DuckDB; other engines are compared with it."""
 
+import json
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dicom_udf.columns import item_views
+from dicom_udf.columns import arrow_schema, instances_table, item_views
 from dicom_udf.columns.measurements import CONCEPTS, SEGMENTATIONS
-from dicom_udf.columns.views import make_views
+from dicom_udf.columns.views import DUCKDB, make_views
 from tests.columns.content_trees import (
     SEGMENTATION,
     answers_of,
@@ -16,10 +22,13 @@ from tests.columns.content_trees import (
     in_order,
     measurements_of,
     node,
+    row_of_tree,
     table_of_trees,
 )
+from tests.columns.plans import scan_filters
 from tests.columns.spark_dialect import SPARK
 
+ROOT = Path(__file__).parents[2]
 LIVER, LEFT, RIGHT = ("10200004", "SCT"), ("7771000", "SCT"), ("24028007", "SCT")
 MM, LESION, MEAN = ("mm", "UCUM"), ("52988006", "SCT"), ("373098007", "SCT")
 
@@ -235,6 +244,76 @@ def test_documents_are_kept_apart():
     assert [(row["sop_instance_uid"], row["source_member"], row["finding"] is None) for row in rows] == [
         ("1.2.1", None, False), ("1.2.2", "2.dcm", True), ("1.2.3", "3.dcm", False),
     ]  # fmt: skip
+
+
+# --- Saved queries over reports that the corpus lacks
+
+
+def answer(name, *rows):
+    with duckdb.connect() as connection:
+        connection.register("instances", pa.Table.from_pylist(list(rows), schema=arrow_schema(instances_table())))
+        for view in make_views(DUCKDB):
+            connection.execute(f'CREATE VIEW "{view.name}" AS {view.sql}')
+        return connection.execute((ROOT / "queries" / f"{name}.sql").read_text(encoding="utf-8")).fetchall()
+
+
+def test_a_lesion_is_compared_with_the_date_before():
+    def read(number_, day, value, reader):
+        observer = node("PNAME", "121008 DCM", value=reader)
+        lesion = group(
+            ITEMS["tracking_uid"], number(value), number(value, below=[node("CODE", "121401 DCM", value=MEAN)])
+        )
+        return row_of_tree(report(lesion, context=[observer]), number_) | {"study_date": day}
+
+    may, june, july = (date(2024, month, 1) for month in (5, 6, 7))
+    values = [(may, 10.0, "A"), (june, 7.0, "A"), (june, 8.0, "B"), (july, 0.0, "A")]
+    rows = answer("tumor_measurements", *(read(place, *value) for place, value in enumerate(values, start=1)))
+    assert [(row[1], row[5], *row[7:]) for row in rows] == [
+        ("1.2.3.4", derivation, *rest)
+        for derivation in ("Meaning of 373098007", None)
+        for rest in ((may, 1, 10.0, None, None), (june, 2, 7.5, 31, -25.0), (july, 1, 0.0, 30, -100.0))
+    ]
+
+
+def test_studies_lack_reports_or_images():
+    kinds = {"SR": "1.2.840.10008.5.1.4.1.1.88.33", "CT": "1.2.840.10008.5.1.4.1.1.2",
+             "DOSE": "1.2.840.10008.5.1.4.1.1.88.67", "DOC": "1.2.840.10008.5.1.4.1.1.104.1"}  # fmt: skip
+    studies = {
+        "1.1": ["SR"],
+        "1.2": ["CT", "DOSE"],
+        "1.3": ["CT", "SR"],
+        "1.4": ["DOSE"],
+        "1.5": ["DOC"],
+        "1.6": ["CT"],
+    }
+    rows = [
+        row_of_tree(report(), place * 10 + turn)
+        | {
+            "study_instance_uid": uid, "sop_class_uid": kinds[kind], "modality": "SR" if kind == "DOSE" else kind,
+            "photometric_interpretation": "MONOCHROME2" if kind == "CT" else None,
+        }
+        for place, (uid, some) in enumerate(studies.items(), start=1)
+        for turn, kind in enumerate(some)
+    ]  # fmt: skip
+    assert [row[:5] for row in answer("reports_and_images", *rows)] == [
+        ("images without reports", ["CT"], 1, 0, 1), ("images without reports", ["CT", "SR"], 1, 0, 1),
+        ("reports without images", ["DOC"], 1, 1, 0), ("reports without images", ["SR"], 1, 1, 0),
+    ]  # fmt: skip
+
+
+def test_a_filter_on_the_study_date_reaches_both_scans():
+    for name in ("measurements", "evaluations"):
+        [view] = [one for one in make_views(DUCKDB) if one.name == name]
+        with duckdb.connect() as connection:
+            connection.register("arrow", table_of_trees(*[report(group(*ITEMS.values()))] * 2))
+            connection.execute("CREATE TABLE instances AS SELECT * FROM arrow")
+            connection.execute("UPDATE instances SET study_date = DATE '2024-06-02' WHERE source_member IS NULL")
+            sql = f"SELECT path FROM ({view.sql}) WHERE study_date = DATE '2024-06-01'"
+            assert len(connection.execute(sql).fetchall()) == 1
+            [[_, plan]] = connection.execute(f"EXPLAIN (FORMAT json) {sql}").fetchall()
+        filters = scan_filters(json.loads(plan)[0])
+        assert len(filters) == 2
+        assert all("study_date" in str(one) for one in filters)
 
 
 CODES = st.sampled_from([LIVER, LEFT, RIGHT, LESION])

@@ -174,6 +174,24 @@ def _items() -> dict[str, list[tuple[Any, ...]]]:
             ("temporal_position_identifier", "CT", "1.2.3.20.1.1", 3, 2, 2, True),
             ("temporal_position_identifier", "CT", "1.2.3.20.1.2", 3, 1, 2, False),
         ],
+        "tumor_measurements": [
+            (
+                "P1",
+                "1.2.3.1.7.1",
+                "Lesion 1",
+                "Lung",
+                "Long Axis",
+                "Maximum",
+                "mm",
+                date(2024, 3, 15),
+                1,
+                12.5,
+                None,
+                None,
+            ),
+            ("P1", "1.2.3.1.7.1", "Lesion 1", "Lung", "Short Axis", None, "mm", date(2024, 3, 15), 1, 8.0, None, None),
+            ("P1", "1.2.3.1.7.2", "Lesion 2", None, "Long Axis", None, "mm", date(2024, 3, 15), 1, 6.25, None, None),
+        ],  # the short axis of the second one has two values
         "hearts": [
             (*structures, 1, "Heart", "ORGAN", 2, False),
             (*structures, 3, "Cor", "ORGAN", 1, False),
@@ -198,6 +216,24 @@ def _items() -> dict[str, list[tuple[Any, ...]]]:
             *(("Using substance", substance, 2, 1, 2) for substance in he),
         ],
     }
+
+
+def _unreported() -> Iterator[tuple[Any, ...]]:
+    """Yield studies without a report by their modalities; that of Jane has one."""
+    for modalities, studies, images, first, last in (
+        (["ANN", "SM"], 1, 4, date(2025, 3, 10), date(2025, 3, 10)),
+        (["CR"], 2, 3, date(2023, 12, 1), date(2023, 12, 2)),
+        (["CT"], 3, 18, date(2024, 4, 10), date(2025, 5, 5)),
+        (["CT", "RTDOSE", "RTPLAN", "RTSTRUCT"], 1, 4, date(2025, 2, 10), date(2025, 2, 10)),
+        (["CT", "SEG"], 1, 3, date(2024, 9, 2), date(2024, 9, 2)),
+        (["DX"], 1, 1, None, None),
+        (["MG"], 2, 7, date(2024, 6, 10), date(2024, 6, 11)),
+        (["MR"], 2, 5, date(2024, 5, 5), date(2024, 9, 1)),
+        (["NM"], 1, 1, date(2024, 9, 3), date(2024, 9, 3)),
+        (["PT"], 2, 5, date(2024, 6, 1), date(2025, 4, 2)),
+        (["US"], 1, 1, None, None),
+    ):
+        yield "images without reports", modalities, studies, 0, images, first, last
 
 
 def _frames(patient: str, uid: str, frames: list[tuple[int, str, float]]) -> Iterator[tuple[Any, ...]]:
@@ -256,6 +292,7 @@ def _quality() -> dict[str, list[tuple[Any, ...]]]:
     no_day = "no such day in the calendar"
     first, second = f"{B}hospital_a/ct/P1/0.dcm", f"{B}hospital_a/ct/P1/1.dcm"
     return {
+        "reports_and_images": list(_unreported()),
         "slice_spacing": [
             ("1.2.3.2.1.1", "CT", 4, 1.0, 2.0, 1, 0),
             ("1.2.3.19.1.1", "PT", 0, None, None, None, 2),

@@ -281,7 +281,7 @@ def _derived() -> Iterator[File]:
     shown = _filled({"SeriesInstanceUID": "1.2.3.1.1.1", "ReferencedSOPSequence": _refers("CT", slices[2])})
     of_study = _filled({"StudyInstanceUID": "1.2.3.1.1", "ReferencedSeriesSequence": [shown]})
     evidence = {"CurrentRequestedProcedureEvidenceSequence": [of_study], "PixelData": None}
-    yield File("hospital_a/ct/P1/report.dcm", dicom("SR", "1.1.5", 1, **study | evidence))
+    yield File("hospital_a/ct/P1/report.dcm", dicom("SR", "1.1.5", 1, **study | evidence | _measured()))
     segments = [
         _segment(1, "Heart", _code("80891009", "Heart")),
         _segment(2, "Lung, left", lung, made="MANUAL"),
@@ -292,6 +292,47 @@ def _derived() -> Iterator[File]:
     values = {"SegmentSequence": segments, "ReferencedSeriesSequence": [here], "PixelSpacing": ["0.6", "0.6"]}
     values |= _frames_of_segments((1, 0), (1, 1), (2, 2), (3, 3))
     yield File("hospital_a/ct/P14/seg.dcm", dicom("SEG", "14.1.3", 1, **RITA | {"StudyDate": "20240902"} | values))
+
+
+def _measured() -> dict[str, Any]:
+    """Return the content of a report: two lesions with sizes, of which one has no finding and no site."""
+    long, short = _code("103339001", "Long Axis"), _code("103340004", "Short Axis")
+    mm = [_code("mm", "millimeter", "UCUM")]
+
+    def child(kind: str, concept: Dataset, *below: Dataset, **value: Any) -> Dataset:
+        inner = {"ContentSequence": list(below)} if below else {}
+        values = {"RelationshipType": "CONTAINS", "ValueType": kind, "ConceptNameCodeSequence": [concept]}
+        return _filled(values | value | inner)
+
+    def size(concept: Dataset, text: str | list[str], *below: Dataset) -> Dataset:
+        value = {"NumericValue": text, "MeasurementUnitsCodeSequence": mm}
+        return child("NUM", concept, *below, MeasuredValueSequence=[_filled(value)])
+
+    def coded(concept: Dataset, code: Dataset, *below: Dataset) -> Dataset:
+        return child("CODE", concept, *below, ConceptCodeSequence=[code])
+
+    def lesion(number: int, *below: Dataset) -> Dataset:
+        identifier = child("TEXT", _code("112039", "Tracking Identifier", "DCM"), TextValue=f"Lesion {number}")
+        uid = child("UIDREF", _code("112040", "Tracking Unique Identifier", "DCM"), UID=f"1.2.3.1.7.{number}")
+        return child("CONTAINER", _code("125007", "Measurement Group", "DCM"), identifier, uid, *below)
+
+    side = coded(_code("272741003", "Laterality"), _code("7771000", "Left"))
+    first = lesion(
+        1,
+        coded(_code("121071", "Finding", "DCM"), _code("52988006", "Lesion")),
+        coded(_code("363698007", "Finding Site"), _code("39607008", "Lung"), side),
+        size(long, "12.5", coded(_code("121401", "Derivation", "DCM"), _code("56851009", "Maximum"))),
+        size(short, "8"),
+        coded(_code("129737002", "Radiographic Lesion Margin"), _code("129742005", "Spiculated lesion")),
+    )
+    groups = (first, lesion(2, size(long, "6.25"), size(short, ["4", "5"])))
+    observer = child("PNAME", _code("121008", "Person Observer Name", "DCM"), PersonName="Reader^Rae")
+    measured = child("CONTAINER", _code("126010", "Imaging Measurements", "DCM"), *groups)
+    return {
+        "ValueType": "CONTAINER", "ContentSequence": [observer, measured],
+        "ConceptNameCodeSequence": [_code("126000", "Imaging Measurement Report", "DCM")],
+        "ContentTemplateSequence": [_filled({"MappingResource": "DCMR", "TemplateIdentifier": "1500"})],
+    }  # fmt: skip
 
 
 def _segment(number: int, label: str, kind: Dataset, *, made: str = "AUTOMATIC") -> Dataset:
