@@ -25,6 +25,8 @@ class Dialect:
         field: A field of this struct in the result.
         pick: ``value`` of each struct of ``array`` that meets ``condition``; both are expressions of ``x``.
         folders: The folders of the key of a URL, ``s3://bucket/a/b/file`` or ``file:///a/b/file``, in an array.
+        ordered: Aggregate: array of ``value`` of the rows that meet ``condition``, nulls included, sorted by ``order``.
+        timestamp: A text as a timestamp without a time zone; null if it is not one.
         total: Sum of ``term`` over the numbers of ``array``; ``term`` is an expression of ``x``.
     """
 
@@ -38,6 +40,8 @@ class Dialect:
     field: str
     pick: str
     folders: str
+    ordered: str
+    timestamp: str
     total: str
 
     def name(self, column: str) -> str:
@@ -47,6 +51,8 @@ class Dialect:
 
 _UNNEST_IN_DUCKDB = "SELECT i.*, unnest({array}) AS value, generate_subscripts({array}, 1) AS number FROM ({rows}) i"
 """A join with UNNEST takes twice the time."""
+
+_ORDERED = "array_agg({value} ORDER BY {order}) FILTER (WHERE {condition})"
 
 DUCKDB = Dialect(
     quote='"',
@@ -59,6 +65,8 @@ DUCKDB = Dialect(
     field="value.{}",
     pick="list_transform(list_filter({array}, lambda x: {condition}), lambda x: {value})",
     folders="list_slice(string_split({0}, '/'), 4, len(string_split({0}, '/')) - 1)",
+    ordered=_ORDERED,
+    timestamp="TRY_CAST({} AS timestamp)",
     total="list_sum(list_transform({array}, lambda x: {term}))",
 )
 TRINO = Dialect(
@@ -73,6 +81,8 @@ TRINO = Dialect(
     field="{}",
     pick="transform(filter({array}, x -> {condition}), x -> {value})",
     folders="slice(split({0}, '/'), 4, cardinality(split({0}, '/')) - 4)",
+    ordered=_ORDERED,
+    timestamp="TRY_CAST({} AS timestamp)",
     total="reduce({array}, CAST(0 AS double), (total, x) -> total + {term}, total -> total)",
 )
 

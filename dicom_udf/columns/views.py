@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from dicom_udf.columns import geometry, item_views, measurements, slides
+from dicom_udf.columns import dose, geometry, item_views, measurements, slides
 from dicom_udf.columns.attributes import declared_attributes
 from dicom_udf.columns.dialects import DUCKDB, TRINO, Dialect, View
 from dicom_udf.columns.fields import AttributeLevel, Field
@@ -98,6 +98,8 @@ def make_views(
             views.append(item_views.item_view(column, dialect, source, _with_duplicates(source), _IS_UNIQUE))
         if column.name == "content_items" and has_identity and needed <= fields.keys():
             views += measurements.report_views(column, dialect, source, _with_duplicates(source), _IS_UNIQUE)
+    if has_identity and set(dose.NEEDED) <= fields.keys():
+        views += dose.dose_views(dialect, fields, _with_duplicates(source), _IS_UNIQUE)
     return tuple(views)
 
 

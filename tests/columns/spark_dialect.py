@@ -19,5 +19,7 @@ SPARK = Dialect(
     field="value.{}",
     pick="transform(filter({array}, x -> {condition}), x -> {value})",
     folders="slice(split({0}, '/'), 4, size(split({0}, '/')) - 4)",
+    ordered="transform(array_sort(array_agg(struct({order} AS o, {value} AS v)) FILTER (WHERE {condition})), x -> x.v)",
+    timestamp="TRY_CAST({} AS timestamp_ntz)",
     total="aggregate({array}, CAST(0 AS double), (total, x) -> total + {term})",
 )
