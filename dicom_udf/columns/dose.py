@@ -47,7 +47,11 @@ _CONTAINERS = {"source": "113831", "filter": "113771"}
 
 _SRT = ("SRT", "SNM3", "99SDM")
 """Designators of SNOMED RT (PS3.16 Table 8-1)."""
-_SIDES = {"left": ("7771000", "G-A101"), "right": ("24028007", "G-A100")}
+_SIDES = {
+    "left": (("7771000", "80248007"), ("G-A101", "T-04030")),
+    "right": (("24028007", "73056007"), ("G-A100", "T-04020")),
+}
+"""Sides and breasts (PS3.16 CID 244 and 6022) -> their codes of SCT and of SRT."""
 
 _LATERALITY = Field("laterality", CODE_TYPE, "(272741003, SCT) or (G-C171, SRT) Laterality of the target region.")
 _REFERENCE_TEXT = Field(
@@ -400,9 +404,15 @@ def _total(total: DoseValue) -> str:
 
 def _reports(sql: _Sections, own: dict[str, Field]) -> View:
     totals, values = tuple(total_values()), values_of_reports()
+    scheme, value = "code.coding_scheme_designator", "code.code_value"
     sides = {
-        side: sql.listed("laterality", "parent_path", f" AND code.code_value IN ({_texts(codes)})")
-        for side, codes in _SIDES.items()
+        side: sql.listed(
+            "laterality",
+            "parent_path",
+            f" AND (({scheme} = 'SCT' AND {value} IN ({_texts(sct)})) "
+            f"OR ({scheme} IN ({_texts(_SRT)}) AND {value} IN ({_texts(srt)})))",
+        )
+        for side, (sct, srt) in _SIDES.items()
     }
     sections = sql.sections(
         (*values, *totals, _PLANE, _GLANDULAR_VALUE),

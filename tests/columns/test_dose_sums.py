@@ -89,6 +89,7 @@ def test_totals_in_an_unknown_unit_are_null():
 
 @pytest.mark.parametrize(("concept", "scheme", "left", "right"), [
     ("272741003", "SCT", "7771000", "24028007"), ("G-C171", "SRT", "G-A101", "G-A100"),
+    ("272741003", "SCT", "80248007", "73056007"), ("G-C171", "SRT", "T-04030", "T-04020"),
 ])  # fmt: skip
 def test_the_glandular_dose_of_each_breast(concept, scheme, left, right):
     doses = [
