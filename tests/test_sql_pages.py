@@ -58,7 +58,7 @@ def test_a_recipe_has_rows_on_the_sample(sample_lake: LakeLocation, title: str) 
 
 def test_each_kind_of_object_has_one_text() -> None:
     assert list(QUESTIONS) == re.findall(r"^## (.+)$", KINDS, re.MULTILINE)
-    assert KINDS.count("```sql") == len(QUESTIONS) == 7
+    assert KINDS.count("```sql") == len(QUESTIONS) == 8
 
 
 @pytest.mark.spark
