@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pydicom import dcmwrite
+from pydicom import dcmread, dcmwrite
 from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
+
+from tests.sample import SAMPLE
 
 __all__ = ["DENIED", "RESENT", "UPLOADED", "File", "files", "replaced"]
 
@@ -99,7 +101,7 @@ class File:
 def files() -> list[File]:
     """Return the bucket's objects."""
     whole = [*_thorax(), *_head(), *_brain(), *_enhanced(), *_pet(), *_breast(), *_plain(), *_derived(), *_twice()]
-    linked = [*_radiotherapy(), *_slides(), *_uptake(), *_breathing()]
+    linked = [*_radiotherapy(), *_slides(), *_uptake(), *_breathing(), *_doses()]
     return [*whole, *linked, *_unreadable()]
 
 
@@ -292,6 +294,29 @@ def _derived() -> Iterator[File]:
     values = {"SegmentSequence": segments, "ReferencedSeriesSequence": [here], "PixelSpacing": ["0.6", "0.6"]}
     values |= _frames_of_segments((1, 0), (1, 1), (2, 2), (3, 3))
     yield File("hospital_a/ct/P14/seg.dcm", dicom("SEG", "14.1.3", 1, **RITA | {"StudyDate": "20240902"} | values))
+
+
+def _doses() -> Iterator[File]:
+    """Dose reports of the sample in Jane's study: of CT, of CT again, and of fluoroscopy in two planes."""
+    names = ("ct_abdomen/dose_report", "ct_abdomen/dose_report_repeated", "names/cyrillic_dose_report")
+    for number, name in enumerate(names, start=1):
+        content = dcmread(SAMPLE / f"{name}.dcm")
+        _drop_images(content)
+        values = {element.keyword: element.value for element in content if element.tag in _OF_CONTENT}
+        study = JANE | {"StudyDate": "20240315", "PixelData": None}
+        yield File(f"hospital_a/ct/P1/dose_{number}.dcm", dicom("SR", "1.1.6", number, **study | values))
+
+
+def _drop_images(item: Dataset) -> None:
+    """Leave out the content items that refer to images of the sample."""
+    if "ContentSequence" in item:
+        item.ContentSequence = [one for one in item.ContentSequence if one.ValueType != "IMAGE"]
+        for one in item.ContentSequence:
+            _drop_images(one)
+
+
+_OF_CONTENT = (0x00080023, 0x00080033, 0x0040A040, 0x0040A043, 0x0040A050, 0x0040A504, 0x0040A730)
+"""Attributes of a content tree, and its date and time."""
 
 
 def _measured() -> dict[str, Any]:

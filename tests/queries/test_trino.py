@@ -172,7 +172,7 @@ def test_these_rows_were_hidden_by_delete_files_that_the_engine_read(later):
 
 LEAST = {
     "series_geometry": 3, "slides": 2, "segments": 4, "rois": 8, "annotation_groups": 3, "rt_beams": 2, "links": 20,
-    "measurements": 3, "evaluations": 0,
+    "measurements": 3, "evaluations": 0, "dose_events": 6, "dose_reports": 2, "dose_studies": 1,
 }  # fmt: skip
 """Less than the rows of views that have ten or less."""
 
