@@ -462,7 +462,7 @@ def _reports(sql: _Sections, own: dict[str, Field]) -> View:
         doses = f"CASE WHEN {_ACCUMULATED} THEN {_doses_of(sql.dialect, side)} END"
         one = sql.dialect.element.format(array=doses, number=1)
         aggregates |= {f"{side}_min": f"min({one})", f"{side}_max": f"max({one})"}
-        aggregates[f"{side}_stated"] = f"sum(coalesce({sql.dialect.length.format(doses)}, 0))"
+        aggregates[f"{side}_stated"] = f"sum(greatest(coalesce({sql.dialect.length.format(doses)}, 0), 0))"
     names = ", ".join(f"{aggregate} AS {name}" for name, aggregate in aggregates.items())
     keys = ", ".join(_DOCUMENT)
     documents = f"SELECT {keys}, {names} FROM ({sections}) sections GROUP BY {keys}"
