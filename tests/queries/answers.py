@@ -419,7 +419,7 @@ def _operation(run: Run) -> dict[str, list[tuple[Any, ...]]]:
     return {
         "failures_by_prefix": [(f"{B}{prefix}", code, severity, 1, 1, run.began) for prefix, code, severity in faults],
         "ingest_lag": [(run.run_id, run.began, len(listed), hours, hours, hours)],
-        "runs": [(run.run_id, run.began, len(listed), sum(len(one.content) for one in listed), 70, 6, 1)],
+        "runs": [(run.run_id, run.began, len(listed), sum(len(one.content) for one in listed), 73, 6, 1)],
         "objects_to_retry": [(f"{B}{DENIED}", _size(DENIED), "ACCESS_DENIED", denied, run.began)],
     }
 
