@@ -152,12 +152,12 @@ def test_an_added_column_changes_the_view_that_has_all_columns_and_no_other(glue
 
 
 def test_a_dropped_column_is_in_no_view(glue):
-    fields = [field for field in instances_table().fields if field.name != "kvp"]
-    dropped = [field for field in instances_table().fields if field.name == "kvp"]
+    fields = [field for field in instances_table().fields if field.name != "flip_angle"]
+    dropped = [field for field in instances_table().fields if field.name == "flip_angle"]
     glue.update_table(DatabaseName="dicom", TableInput=table_of(fields, dropped))
     create_views(glue, "dicom")
     for name in VIEWS:
-        assert not {"kvp", "kvp_min"} & {column["name"] for column in definition(glue, name)["columns"]}
+        assert not {"flip_angle", "flip_angle_min"} & {column["name"] for column in definition(glue, name)["columns"]}
 
 
 def test_a_view_that_somebody_changed_is_put_right(glue):
