@@ -178,7 +178,7 @@ def lakes(draw):
     return Lake(draw(st.permutations(rows)), sum(doses), len(doses))
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(lakes())
 def test_the_sum_of_random_reports_is_their_total(lake):
     study = the_study(*lake.rows)
@@ -198,7 +198,7 @@ BREAKS = {
 }
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(lakes(), st.sampled_from(sorted(BREAKS)), st.data())
 def test_a_broken_number_is_never_a_wrong_sum(lake, how, data):
     row = data.draw(st.sampled_from(lake.rows))

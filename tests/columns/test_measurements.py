@@ -343,7 +343,7 @@ def _items(below):
 TREES = st.lists(st.recursive(_items(None), _items, max_leaves=20), max_size=6).map(lambda below: report(*below))
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(st.lists(TREES, min_size=1, max_size=2))
 def test_the_views_are_what_a_walk_of_the_tree_finds(trees):
     assert measured(*trees) == [row for tree in trees for row in measurements_of(tree)]
