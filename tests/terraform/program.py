@@ -51,7 +51,7 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead_letters" {
 PROVIDER_FOR_MOTO = """
 provider "aws" {
   s3_use_path_style = true
-  max_retries       = 1
+  max_retries       = 4
 
   # What a company puts on all that it has: more than the ten that an object can have.
   default_tags {
