@@ -30,6 +30,7 @@ from dicom_udf.config import IngestConfig, LakeLocation, S3Access, ScanConfig, S
 from dicom_udf.errors import ConfigurationError
 from tests.job_process import ROOT, SCRIPTS
 from tests.servers.events import TestQueue, make_queue, notification
+from tests.servers.recordings import requests_of
 from tests.servers.s3 import S3Server, moto_server
 from tests.terraform.waker import call_waker
 
@@ -220,8 +221,8 @@ class Account:
 
 def signatures(recording: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for line in recording.splitlines():
-        headers = {name.lower(): value for name, value in json.loads(line)["headers"].items()}
+    for request in requests_of(recording):
+        headers = {name.lower(): value for name, value in request["headers"].items()}
         scope = re.search(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request", headers.get("authorization", ""))
         if scope:
             found.setdefault(scope[2], set()).add(scope[1])

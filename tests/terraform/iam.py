@@ -15,6 +15,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.servers.recordings import requests_of
+
 __all__ = ["Call", "calls_of", "permissions", "permitting"]
 
 
@@ -66,8 +68,7 @@ def calls_of(recording: str, *, account: str, region: str, keys: Mapping[str, st
         region: Of everything but S3.
         keys: ARN of the KMS key of each bucket that is encrypted by one: S3 asks for it in the caller's name.
     """
-    for line in recording.splitlines():
-        request = json.loads(line)
+    for request in requests_of(recording):
         body = base64.b64decode(request["body"]) if request["body_encoded"] else (request["body"] or "").encode()
         headers = {name.lower(): value for name, value in request["headers"].items()}
         service = _service(headers)
