@@ -10,21 +10,18 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from dicom_udf.columns.items import TooLargeError
+from dicom_udf.columns.items import ItemColumn, TooLargeError
 from dicom_udf.header import Wanted
 from dicom_udf.header.selection import first_code
 from dicom_udf.header.stored import DataSet, Element, Items, item_values
 from dicom_udf.header.vr import to_double
 
-__all__ = ["CONTENT", "ROOT_SEQUENCES", "VALUE_TYPE", "WANTED", "content_rows"]
+__all__ = ["CONTENT", "VALUE_TYPE", "WANTED", "content_rows"]
 
 Row = dict[str, Any]
 Reasons = dict[str, str]
 
 CONTENT = 0x0040A730
-ROOT_SEQUENCES = (CONTENT, 0x0040A043, 0x0040A504)
-"""ContentSequence, and the sequences at top level that belong to the root: its concept and its template."""
-
 VALUE_TYPE = "content_items/value_type"
 WANTED = (Wanted(VALUE_TYPE, (0x0040A040,), "CS"),)
 """ValueType of the root, which has no column."""
@@ -40,11 +37,12 @@ _CONTENT_KEY = f"{CONTENT:08X}"
 
 
 def content_rows(
-    sequences: Mapping[int, Items | None], value_type: str | None, reasons: Reasons, most: int
+    column: ItemColumn, sequences: Mapping[int, Items | None], value_type: str | None, reasons: Reasons, most: int
 ) -> list[Row] | None:
     """Return a row for each content item of an instance.
 
     Args:
+        column: The item column, whose sequences are ContentSequence and those of the root.
         sequences: As :func:`~dicom_udf.header.stored.parse_sequences` returns them.
         value_type: ValueType of the root.
         reasons: Gains why a value is null, by its place.
@@ -58,10 +56,10 @@ def content_rows(
     """
     if CONTENT not in sequences and value_type is None:
         return None
-    if any(sequences.get(tag, ()) is None for tag in ROOT_SEQUENCES):
+    if any(sequences.get(tag, ()) is None for tag in column.sequences):
         raise TooLargeError
     root: dict[str, Element] = {
-        f"{tag:08X}": {"vr": "SQ", "Value": sequences[tag]} for tag in ROOT_SEQUENCES if tag in sequences
+        f"{tag:08X}": {"vr": "SQ", "Value": sequences[tag]} for tag in column.sequences if tag in sequences
     }
     if value_type is not None:
         root["0040A040"] = {"vr": "CS", "Value": [value_type]}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dicom_udf.columns.fields import Field
 
-__all__ = ["DUCKDB", "TRINO", "Dialect", "View"]
+__all__ = ["DUCKDB", "TRINO", "Dialect", "View", "ViewColumn", "select_view"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +103,22 @@ class View:
     comment: str
     fields: tuple[Field, ...]
     sql: str
+
+
+ViewColumn = tuple[Field, str]
+"""A column of a view, and the expression that makes it."""
+
+
+def select_view(dialect: Dialect, name: str, comment: str, columns: Iterable[ViewColumn], rows: str) -> View:
+    """Return a view.
+
+    Args:
+        dialect: Dialect of the engine.
+        name: Name of the view.
+        comment: As :attr:`View.comment`.
+        columns: In order.
+        rows: The rest of the ``SELECT``, behind ``FROM``.
+    """
+    columns = tuple(columns)
+    select = ", ".join(f"{expression} AS {dialect.name(field.name)}" for field, expression in columns)
+    return View(name, comment, tuple(field for field, _ in columns), f"SELECT {select} FROM {rows}")

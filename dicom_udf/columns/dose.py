@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from dicom_udf.columns.dialects import Dialect, View
+from dicom_udf.columns.dialects import Dialect, View, ViewColumn, select_view
 from dicom_udf.columns.dose_fields import (
+    DOCUMENT_VALUES,
     EVENT_VALUES,
     FAULTS,
     QUANTITIES,
+    TOTALS,
     TWINS,
     DoseValue,
-    total_values,
-    values_of_reports,
 )
 from dicom_udf.columns.fields import Field
-from dicom_udf.columns.item_views import KEYS
+from dicom_udf.columns.item_views import DOCUMENT, KEYS
 from dicom_udf.columns.items import CODE_TYPE, item_columns
 
 __all__ = ["NEEDED", "dose_views"]
@@ -36,8 +36,6 @@ _CLASSES = (
 )
 """Classes of documents that are dose reports although their content items are not known."""
 
-_DOCUMENT = ("study_date", "source_uri", "source_member")
-"""Columns that identify a document."""
 _TEMPLATES = ("10001", "10011")
 _KINDS = {"113819": "CT", "113811": "CT", "113706": "PROJECTION", "113702": "PROJECTION"}
 """Concepts of sections -> their kind."""
@@ -73,7 +71,7 @@ _ALERTS = (
 _GLANDULAR = "accumulated_average_glandular_dose"
 _GLANDULAR_VALUE = DoseValue(_GLANDULAR, "111637", "filter", "", "dose_mgy")
 
-_Columns = list[tuple[Field, str]]
+_Columns = list[ViewColumn]
 
 
 def dose_views(dialect: Dialect, own: dict[str, Field], joined: str, kept: str) -> tuple[View, ...]:
@@ -115,15 +113,15 @@ class _Sections:
         values = tuple(values)
         names = {value.concept: value.name for value in values} | {concept: name for name, concept in concepts.items()}
         columns = [
-            *(f"min({key}) AS {key}" for key in self._carried if key not in _DOCUMENT),
+            *(f"min({key}) AS {key}" for key in self._carried if key not in DOCUMENT),
             "min(CASE WHEN depth = 1 THEN path END) AS path",
             f"min(CASE WHEN depth = 1 AND value_type = 'CONTAINER' AND k IN ({_texts(_KINDS)}) THEN k END) AS concept",
             *(column for value in values for column in self._aggregates(value)),
             *(f"{aggregate} AS {name}" for name, aggregate in further.items()),
         ]
         grouped = (
-            f"SELECT {', '.join(_DOCUMENT)}, section, {', '.join(columns)} "
-            f"FROM ({self._values(values, names)}) items GROUP BY {', '.join(_DOCUMENT)}, section"
+            f"SELECT {', '.join(DOCUMENT)}, section, {', '.join(columns)} "
+            f"FROM ({self._values(values, names)}) items GROUP BY {', '.join(DOCUMENT)}, section"
         )
         kinds = " ".join(f"WHEN '{concept}' THEN '{kind}'" for concept, kind in _KINDS.items())
         return f"SELECT sections.*, CASE concept {kinds} END AS kind FROM ({grouped}) sections"
@@ -291,7 +289,7 @@ def _texts(values: Iterable[str]) -> str:
 
 _NAMES = dict.fromkeys(
     [
-        *(value.name for value in (*EVENT_VALUES, *total_values(), *values_of_reports(), _GLANDULAR_VALUE)),
+        *(value.name for value in (*EVENT_VALUES, *TOTALS, *DOCUMENT_VALUES, _GLANDULAR_VALUE)),
         *_CONTAINERS,
         "laterality",
     ]
@@ -382,7 +380,7 @@ def _events(sql: _Sections, own: dict[str, Field]) -> View:
         },
     )
     numbered = (
-        f"SELECT sections.*, CAST(row_number() OVER (PARTITION BY {', '.join(_DOCUMENT)} "
+        f"SELECT sections.*, CAST(row_number() OVER (PARTITION BY {', '.join(DOCUMENT)} "
         f"ORDER BY section) AS bigint) AS event_number FROM ({sections}) sections WHERE concept IN ({_texts(_EVENTS)})"
     )
     return _view(
@@ -394,7 +392,7 @@ def _events(sql: _Sections, own: dict[str, Field]) -> View:
     )
 
 
-def _alert(sql: _Sections, name: str, estimate: str, limit: str, quantity: str, concepts: str) -> tuple[Field, str]:
+def _alert(sql: _Sections, name: str, estimate: str, limit: str, quantity: str, concepts: str) -> ViewColumn:
     text = f"Whether the accumulated {quantity} forward estimate is above the alert value {concepts}."
     values = {value.name: sql.value(value) for value in EVENT_VALUES if value.name in (estimate, limit)}
     return Field(name, "boolean", text), f"CASE WHEN kind = 'CT' THEN {values[estimate]} > {values[limit]} END"
@@ -432,7 +430,6 @@ def _total(total: DoseValue) -> str:
 
 
 def _reports(sql: _Sections, own: dict[str, Field]) -> View:
-    totals, values = tuple(total_values()), values_of_reports()
     scheme, value = "code.coding_scheme_designator", "code.code_value"
     sides = {
         side: sql.listed(
@@ -444,18 +441,18 @@ def _reports(sql: _Sections, own: dict[str, Field]) -> View:
         for side, (sct, srt) in _SIDES.items()
     }
     sections = sql.sections(
-        (*values, *totals, _PLANE, _GLANDULAR_VALUE),
+        (*DOCUMENT_VALUES, *TOTALS, _PLANE, _GLANDULAR_VALUE),
         {"laterality": "272741003"},
         {f"{side}_parents": listed for side, listed in sides.items()}
         | {"glandular_paths": sql.listed(_GLANDULAR, "path")},
     )
-    aggregates = {key: f"min({key})" for key in (*KEYS, *_OF_REPORTS, "complete") if key not in _DOCUMENT}
-    aggregates |= _documents(sql, totals)
+    aggregates = {key: f"min({key})" for key in (*KEYS, *_OF_REPORTS, "complete") if key not in DOCUMENT}
+    aggregates |= _documents(sql, TOTALS)
     aggregates["events"] = f"count(CASE WHEN concept IN ({_texts(_EVENTS)}) THEN 1 END)"
     aggregates["kind"] = "CASE WHEN min(kind) = max(kind) THEN min(kind) END"
     aggregates |= {
         value.name: f"max_by({value.name}, -section) FILTER (WHERE concept IS NULL AND {value.name} IS NOT NULL)"
-        for value in values
+        for value in DOCUMENT_VALUES
     }
     aggregates["glandular_bad"] = f"max(CASE WHEN {_ACCUMULATED} THEN {_GLANDULAR}_bad END)"
     for side in _SIDES:
@@ -464,7 +461,7 @@ def _reports(sql: _Sections, own: dict[str, Field]) -> View:
         aggregates |= {f"{side}_min": f"min({one})", f"{side}_max": f"max({one})"}
         aggregates[f"{side}_stated"] = f"sum(greatest(coalesce({sql.dialect.length.format(doses)}, 0), 0))"
     names = ", ".join(f"{aggregate} AS {name}" for name, aggregate in aggregates.items())
-    keys = ", ".join(_DOCUMENT)
+    keys = ", ".join(DOCUMENT)
     documents = f"SELECT {keys}, {names} FROM ({sections}) sections GROUP BY {keys}"
     columns: _Columns = [
         *((own[key], key) for key in (*KEYS, *_OF_REPORTS)),
@@ -472,9 +469,9 @@ def _reports(sql: _Sections, own: dict[str, Field]) -> View:
             Field("kind", "string", "CT or PROJECTION, by its events and totals. Null for none or both."),
             "kind",
         ),
-        *((value.field, sql.value(value)) for value in values if value.name == "scope_of_accumulation"),
+        *((value.field, sql.value(value)) for value in DOCUMENT_VALUES if value.name == "scope_of_accumulation"),
         (Field("events", "bigint", "Irradiation events that the document has."), "events"),
-        *((total.field, _total(total)) for total in totals),
+        *((total.field, _total(total)) for total in TOTALS),
         *(
             (
                 Field(
@@ -486,7 +483,7 @@ def _reports(sql: _Sections, own: dict[str, Field]) -> View:
             )
             for side in _SIDES
         ),
-        *((value.field, sql.value(value)) for value in values if value.name != "scope_of_accumulation"),
+        *((value.field, sql.value(value)) for value in DOCUMENT_VALUES if value.name != "scope_of_accumulation"),
         (
             Field(
                 "is_complete",
@@ -498,7 +495,7 @@ def _reports(sql: _Sections, own: dict[str, Field]) -> View:
         (
             FAULTS[0],
             sql.faults(
-                [(total.name, f"{total.name}_bad = 2") for total in totals]
+                [(total.name, f"{total.name}_bad = 2") for total in TOTALS]
                 + [(f"{_GLANDULAR}_{side}", "glandular_bad = 2") for side in _SIDES]
             ),
         ),
@@ -507,7 +504,7 @@ def _reports(sql: _Sections, own: dict[str, Field]) -> View:
             sql.faults(
                 [
                     (total.name, f"{total.name}_bad = 1 OR ({total.name}_stated > 0 AND NOT {_is_summable(total)})")
-                    for total in totals
+                    for total in TOTALS
                 ]
                 + [(f"{_GLANDULAR}_{side}", f"glandular_bad = 1 OR {side}_stated > 1") for side in _SIDES]
             ),
@@ -545,10 +542,10 @@ def _studies(sql: _Sections, own: dict[str, Field]) -> View:
         for value in EVENT_VALUES
         if value.name in ("irradiation_event_uid", "mean_ctdi_vol", *_UNITED)
     }
-    totals = tuple(total for total in total_values() if total.name in _UNITED.values())
+    totals = tuple(total for total in TOTALS if total.name in _UNITED.values())
     sections = sql.sections((*values.values(), *totals, _PLANE), {}, {})
     is_event = f"concept IN ({_texts(_EVENTS)})"
-    document, study = ", ".join(_DOCUMENT), "study_date, study_instance_uid"
+    document, study = ", ".join(DOCUMENT), "study_date, study_instance_uid"
     counted = (
         f"SELECT sections.*, CASE WHEN {is_event} THEN row_number() OVER (PARTITION BY {document}, concept, "
         f"irradiation_event_uid ORDER BY section) END AS occurrence, "
@@ -680,5 +677,4 @@ def _studies(sql: _Sections, own: dict[str, Field]) -> View:
 
 
 def _view(sql: _Sections, name: str, comment: str, columns: _Columns, rows: str) -> View:
-    select = ", ".join(f"{expression} AS {sql.dialect.name(field.name)}" for field, expression in columns)
-    return View(name, comment, tuple(field for field, _ in columns), f"SELECT {select} FROM ({rows}) rows_of_view")
+    return select_view(sql.dialect, name, comment, columns, f"({rows}) rows_of_view")

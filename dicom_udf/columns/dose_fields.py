@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from dicom_udf.columns.fields import Field
 from dicom_udf.columns.items import CODE_TYPE
 
-__all__ = ["EVENT_VALUES", "FAULTS", "QUANTITIES", "TWINS", "DoseValue", "total_values", "values_of_reports"]
+__all__ = ["DOCUMENT_VALUES", "EVENT_VALUES", "FAULTS", "QUANTITIES", "TOTALS", "TWINS", "DoseValue"]
 
 Form = Literal["number", "numbers", "source", "filter", "code", "text", "datetime", "hidden"]
 
@@ -302,7 +301,7 @@ FAULTS = (
     ),
 )
 
-_OF_DOCUMENTS = (
+DOCUMENT_VALUES = (
     DoseValue("scope_of_accumulation", "113705", "code", "(113705, DCM) Scope of Accumulation."),
     DoseValue("irradiation_started", "113809", "datetime", "(113809, DCM) Start of X-Ray Irradiation, to the second."),
     DoseValue("irradiation_ended", "113810", "datetime", "(113810, DCM) End of X-Ray Irradiation, to the second."),
@@ -312,8 +311,9 @@ _OF_DOCUMENTS = (
     DoseValue("device_observer_model_name", "121015", "text", "(121015, DCM) Device Observer Model Name."),
     DoseValue("device_observer_serial_number", "121016", "text", "(121016, DCM) Device Observer Serial Number."),
 )
+"""Values of a document beside its events and totals."""
 
-_TOTALS = (
+TOTALS = (
     DoseValue(
         "events_stated", "113812", "number", "(113812, DCM) Total Number of Irradiation Events.", "count", "bigint"
     ),
@@ -350,13 +350,4 @@ _TOTALS = (
         "bigint",
     ),
 )
-
-
-def values_of_reports() -> tuple[DoseValue, ...]:
-    """Return the values of a document beside its events and totals."""
-    return _OF_DOCUMENTS
-
-
-def total_values() -> Iterator[DoseValue]:
-    """Yield the totals: numbers of the containers of accumulated dose, of which a biplane document has two."""
-    yield from _TOTALS
+"""Numbers of the containers of accumulated dose, of which a biplane document has two."""

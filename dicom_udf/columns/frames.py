@@ -13,10 +13,10 @@ from itertools import pairwise, repeat
 from typing import Any
 
 from dicom_udf.columns.fields import Field
-from dicom_udf.columns.items import ItemColumn, ItemField
+from dicom_udf.columns.items import ItemColumn, item_field
 from dicom_udf.columns.lines import read_lines
 from dicom_udf.header import GroupValues, OffsetTable
-from dicom_udf.header.groups import MOST_FRAMES
+from dicom_udf.header.groups import MOST_FRAMES, plain
 from dicom_udf.header.offset_tables import (
     NO_TABLE,
     NOT_AT_AN_ITEM,
@@ -111,26 +111,13 @@ _TILED_FULL = "TILED_FULL"
 @cache
 def frames_column() -> ItemColumn:
     """Return the item column ``frames``: without a tag, because it isn't made from the items of one sequence."""
-    fields = tuple(
-        ItemField(
-            name=line["field"],
-            root=(),
-            keyword=line["keyword"],
-            path=line["path"],
-            vr=line["vr"],
-            vm=line["vm"],
-            action=line["action"],
-            description=line["description"],
-        )
-        for line in read_lines("frames.tsv")
-    )
     return ItemColumn(
         name="frames",
         keyword="",
         tag=None,
         description="A struct for each frame, in order, where NumberOfFrames is more than 1 or the pixel data is "
         "encapsulated; the view frames has a row for each.",
-        fields=fields,
+        fields=tuple(map(item_field, read_lines("frames.tsv"))),
     )
 
 
@@ -261,14 +248,9 @@ class _OfEach:
             if not self._is_described:
                 return repeat(None, self._count)
             if name not in frames.constant:
-                return [_plain(pair) for pair in frames.of_each(name)]
-            return repeat(_plain(frames.constant[name]), self._count)
-        return repeat(None if shared is None else _plain(shared.constant.get(name)), self._count)
-
-
-def _plain(pair: tuple[str, Any] | None) -> Any:
-    """Return a value without its spelling."""
-    return None if pair is None else pair[1]
+                return [plain(pair) for pair in frames.of_each(name)]
+            return repeat(plain(frames.constant[name]), self._count)
+        return repeat(None if shared is None else plain(shared.constant.get(name)), self._count)
 
 
 def _slice_positions(values: Mapping[str, Any], count: int, of_each: _OfEach) -> Iterable[float | None]:

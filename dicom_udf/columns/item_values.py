@@ -17,6 +17,7 @@ from dicom_udf.columns.links import frame_links, has_references, links_of, merge
 from dicom_udf.columns.radiotherapy import fill_beams, fill_rois
 from dicom_udf.columns.specimens import specimen_steps
 from dicom_udf.header import GroupValues
+from dicom_udf.header.groups import plain
 from dicom_udf.header.selection import FRAME_SEQUENCE, first_code
 from dicom_udf.header.stored import Items, item_values, parse_sequences
 
@@ -73,22 +74,18 @@ def read_item_cells(
                 is_named = is_named or (uid is not None and uid in text)
         if size <= _SMALL:
             return _remembered(tuple(members.items()), uid if is_named else None)
-    return _item_cells(members, values, shared, frames)
-
-
-def _item_cells(
-    members: Mapping[int, str | None],
-    values: Mapping[str, Any],
-    shared: GroupValues | None,
-    frames: GroupValues | None,
-) -> ItemCells:
-    without = [tag for tag, member in members.items() if not has_references(member)]
+    without = _without_references(members)
     return item_cells(parse_sequences(members), values, shared, frames, without_references=without)
 
 
 @lru_cache(maxsize=64)
 def _remembered(members: tuple[tuple[int, str | None], ...], uid: str | None) -> ItemCells:
-    return _item_cells(dict(members), {} if uid is None else {"sop_instance_uid": uid}, None, None)
+    values, whole = {} if uid is None else {"sop_instance_uid": uid}, dict(members)
+    return item_cells(parse_sequences(whole), values, None, None, without_references=_without_references(whole))
+
+
+def _without_references(members: Mapping[int, str | None]) -> list[int]:
+    return [tag for tag, member in members.items() if not has_references(member)]
 
 
 def item_cells(
@@ -124,7 +121,7 @@ def item_cells(
                 referring = {tag: items for tag, items in sequences.items() if tag not in without_references}
                 rows = _links(referring, values.get("sop_instance_uid"), frames, cells.reasons) or None
             elif column.tag == CONTENT:
-                rows = content_rows(sequences, values.get(VALUE_TYPE), cells.reasons, MOST_STRUCTS)
+                rows = content_rows(column, sequences, values.get(VALUE_TYPE), cells.reasons, MOST_STRUCTS)
             else:
                 rows = _rows(column, column.tag, sequences, cells.reasons)
             if rows is not None and len(rows) > MOST_STRUCTS:
@@ -194,7 +191,7 @@ def _count_frames(cells: ItemCells, shared: GroupValues | None, frames: GroupVal
     if frames is None or not (of_frames or (shared is not None and shared.has(SEGMENT))):
         return
     spelled = frames.of_each(SEGMENT) if of_frames or shared is None else [shared.constant.get(SEGMENT)] * frames.count
-    counts = {value[1]: count for value, count in Counter(spelled).items() if value is not None}
+    counts = {plain(value): count for value, count in Counter(spelled).items() if value is not None}
     for row in cells.columns["segments"]:
         row["frames"] = counts.pop(row.get("segment_number"), 0)
     if counts:

@@ -7,13 +7,16 @@ from dicom_udf.columns.fields import Field
 from dicom_udf.columns.items import ItemColumn
 from dicom_udf.columns.tables import instances_table
 
-__all__ = ["KEYS", "KEYS_OF_TARGETS", "item_view"]
+__all__ = ["DOCUMENT", "KEYS", "KEYS_OF_TARGETS", "item_view"]
 
 KEYS = (
     "study_date", "study_date_is_default", "patient_id", "study_instance_uid", "series_instance_uid",
     "sop_instance_uid", "source_uri", "source_member",
 )  # fmt: skip
 """Columns of ``instances`` that each row has."""
+
+DOCUMENT = ("study_date", "source_uri", "source_member")
+"""Those of them that identify an image; ``source_member`` may be null, which a window or a group takes as a value."""
 
 _GRAIN = {
     "specimen_steps": "content item of the steps in which specimens were prepared",

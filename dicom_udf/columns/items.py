@@ -8,16 +8,18 @@ several values (:mod:`dicom_udf.columns.item_values`). A field of VR SQ is a cod
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
+from typing import Any
 
 from dicom_udf.columns.fields import path_text
 from dicom_udf.columns.lines import read_lines, read_path
 from dicom_udf.header import VRS, Wanted
 
-__all__ = ["CODE_TYPE", "ItemColumn", "ItemField", "TooLargeError", "item_columns", "wanted_sequences"]
+__all__ = ["CODE_TYPE", "ItemColumn", "ItemField", "TooLargeError", "item_columns", "item_field", "wanted_sequences"]
 
 CODE_TYPE = "struct<code_value:string,coding_scheme_designator:string,code_meaning:string>"
 """Type of one code (PS3.3 Table 8.8-1a)."""
@@ -128,22 +130,24 @@ def item_columns() -> tuple[ItemColumn, ...]:
     found = []
     for name, group in groupby(read_lines("items.tsv"), itemgetter("column")):
         head, *lines = group
-        fields = tuple(
-            ItemField(
-                name=line["field"],
-                root=read_path(line["root"]),
-                keyword=line["keyword"],
-                path=line["path"],
-                vr=line["vr"],
-                vm=line["vm"],
-                action=line["action"],
-                description=line["description"],
-            )
-            for line in lines
-        )
+        fields = tuple(map(item_field, lines))
         tag = head["path"][0] if head["path"] else None
         found.append(ItemColumn(name, head["keyword"], tag, head["description"], fields, _FURTHER.get(name, ())))
     return tuple(found)
+
+
+def item_field(line: Mapping[str, Any]) -> ItemField:
+    """Return the field that a line of a data file declares."""
+    return ItemField(
+        name=line["field"],
+        root=read_path(line.get("root", "")),
+        keyword=line["keyword"],
+        path=line["path"],
+        vr=line["vr"],
+        vm=line["vm"],
+        action=line["action"],
+        description=line["description"],
+    )
 
 
 @cache

@@ -16,6 +16,7 @@ from typing import Any
 from dicom_udf.columns.attributes import declared_attributes
 from dicom_udf.columns.lifted import STACK, LiftedAttribute, lifted_attributes
 from dicom_udf.header import GroupValues
+from dicom_udf.header.groups import plain
 from dicom_udf.header.selection import SHARED_SEQUENCE
 from dicom_udf.header.vr import TOO_BIG
 
@@ -170,14 +171,14 @@ class _Groups:
     def agreed(self, name: str) -> Any:
         """Return the value of all frames; None where they differ or have none."""
         groups = self.frames if self.frames is not None and self.frames.has(name) else self.shared
-        return None if groups is None else _plain(groups.constant.get(name))
+        return None if groups is None else plain(groups.constant.get(name))
 
     def of_each(self, name: str) -> list[Any]:
         """Return the value of each frame, None where it has none; an empty list where none has one, or not known."""
         if self.frames is None or self.frames.is_cut:
             return []
         if self.frames.has(name):
-            return [_plain(value) for value in self.frames.of_each(name)]
+            return [plain(value) for value in self.frames.of_each(name)]
         value = self.agreed(name)
         return [] if value is None else [value] * self.frames.count
 
@@ -278,11 +279,6 @@ def _ranges(planes: Sequence[tuple[Sequence[float], Sequence[float]]]) -> list[f
         along_columns.append(x * d + y * e + z * f)
     ranges = [min(along_rows), max(along_rows), min(along_columns), max(along_columns)]
     return ranges if all(map(math.isfinite, ranges)) else None
-
-
-def _plain(value: Any) -> Any:
-    """Return a value without its spelling."""
-    return value[1] if isinstance(value, tuple) else value
 
 
 def _path_of(line: LiftedAttribute) -> str:

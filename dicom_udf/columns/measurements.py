@@ -8,9 +8,9 @@ date too, so a filter on it passes through all steps.
 
 from __future__ import annotations
 
-from dicom_udf.columns.dialects import Dialect, View
+from dicom_udf.columns.dialects import Dialect, View, ViewColumn, select_view
 from dicom_udf.columns.fields import Field
-from dicom_udf.columns.item_views import KEYS, item_view
+from dicom_udf.columns.item_views import DOCUMENT, KEYS, item_view
 from dicom_udf.columns.items import CODE_TYPE, ItemColumn
 from dicom_udf.columns.tables import instances_table
 
@@ -35,9 +35,6 @@ CONCEPTS = {
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 """SOP classes of images with segments: Segmentation Storage, Label Map Segmentation Storage."""
 
-_DOCUMENT = "study_date, source_uri, source_member"
-"""Key of a document; ``source_member`` may be null, which a window takes as a value."""
-
 _READ = (
     *KEYS, "item_number", "path", "parent_path", "group_path", "value_type", "concept", "text", "numeric_value",
     "numeric_values", "unit", "qualifier", "code", "referenced_sop_instance_uid", "referenced_segments",
@@ -48,9 +45,7 @@ _READ = (
 _OF_GROUP = " AND parent_path = group_path"
 _OF_ROOT = " AND parent_path = '1'"
 
-_Column = tuple[Field, str]
-
-_PLACES: tuple[_Column, ...] = (
+_PLACES: tuple[ViewColumn, ...] = (
     (Field("path", "string", "Place in the tree: 1 is the root, 1.2 its second item, 1.2.7 the seventh of that."), ""),
     (
         Field(
@@ -65,7 +60,7 @@ _PLACES: tuple[_Column, ...] = (
         "document_template",
     ),
 )
-_TRACKED: tuple[_Column, ...] = (
+_TRACKED: tuple[ViewColumn, ...] = (
     (
         Field("tracking_identifier", "string", "(112039, DCM) Tracking Identifier of the group: the same over time."),
         "group_tracking_identifier",
@@ -73,11 +68,11 @@ _TRACKED: tuple[_Column, ...] = (
     (Field("tracking_uid", "string", "(112040, DCM) Tracking Unique Identifier of the group."), "group_tracking_uid"),
     (Field("finding", CODE_TYPE, "(121071, DCM) Finding of the group; the first of several."), "group_finding"),
 )
-_SESSION: _Column = (
+_SESSION: ViewColumn = (
     Field("activity_session", "string", "(C67447, NCIt) Activity Session of the group."),
     "group_activity_session",
 )
-_SERIES: _Column = (
+_SERIES: ViewColumn = (
     Field(
         "source_series_instance_uid",
         "string",
@@ -162,7 +157,7 @@ def _evaluations(dialect: Dialect, items: str) -> View:
     )
 
 
-def _site(dialect: Dialect, sites: str, of: str) -> tuple[_Column, ...]:
+def _site(dialect: Dialect, sites: str, of: str) -> tuple[ViewColumn, ...]:
     site, laterality = (dialect.element.format(array=sites, number=number) for number in (1, 2))
     return (
         (Field("finding_site", CODE_TYPE, f"(363698007, SCT) Finding Site of the {of}; the first of several."), site),
@@ -170,7 +165,7 @@ def _site(dialect: Dialect, sites: str, of: str) -> tuple[_Column, ...]:
     )
 
 
-def _segmentation(uid: str, number: str, of: str) -> tuple[_Column, ...]:
+def _segmentation(uid: str, number: str, of: str) -> tuple[ViewColumn, ...]:
     return (
         (Field("segmentation_sop_instance_uid", "string", f"Segmentation that is an IMAGE item of the {of}."), uid),
         (
@@ -180,18 +175,16 @@ def _segmentation(uid: str, number: str, of: str) -> tuple[_Column, ...]:
     )
 
 
-def _observer(expression: str, of: str) -> _Column:
+def _observer(expression: str, of: str) -> ViewColumn:
     comment = f"(121008, DCM) Person Observer Name, otherwise (121012, DCM) Device Observer UID, of the {of}."
     return Field("observer", "string", comment), expression
 
 
-def _view(dialect: Dialect, name: str, comment: str, columns: tuple[_Column, ...], rows: str) -> View:
+def _view(dialect: Dialect, name: str, comment: str, columns: tuple[ViewColumn, ...], rows: str) -> View:
     own = {field.name: field for field in instances_table().fields}
-    whole: list[_Column] = [*((own[key], "") for key in KEYS), *columns]
-    select = ", ".join(
-        f"{expression or dialect.name(field.name)} AS {dialect.name(field.name)}" for field, expression in whole
-    )
-    return View(name, comment, tuple(field for field, _ in whole), f"SELECT {select} FROM {rows}")
+    whole = (*((own[key], "") for key in KEYS), *columns)
+    named = ((field, expression or dialect.name(field.name)) for field, expression in whole)
+    return select_view(dialect, name, comment, named, rows)
 
 
 # --- The steps, each a subquery of the next
@@ -289,4 +282,4 @@ def _observers(among: str) -> str:
 
 
 def _over(key: str) -> str:
-    return f"OVER (PARTITION BY {_DOCUMENT}{key and ', '}{key})"
+    return f"OVER (PARTITION BY {', '.join(filter(None, (*DOCUMENT, key)))})"

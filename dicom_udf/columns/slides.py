@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dicom_udf.columns.dialects import Dialect, View
+from dicom_udf.columns.dialects import Dialect, View, ViewColumn, select_view
 from dicom_udf.columns.fields import Field
 
 __all__ = ["NEEDED", "slides"]
@@ -59,12 +59,12 @@ def slides(dialect: Dialect, own: dict[str, Field], joined: str, kept: str) -> V
         f"max(CASE WHEN flavor = 'LABEL' THEN 1 ELSE 0 END) {over} AS labels, "
         f"max(CASE WHEN flavor = 'OVERVIEW' THEN 1 ELSE 0 END) {over} AS overviews FROM ({placed}) placed"
     )
-    columns: list[tuple[Field, str]] = [
+    columns: list[ViewColumn] = [
         *((own[name], names[name]) for name in _KEYS),
         (Field("instances", "bigint", "Images of the slide, label and overview included."), "instances"),
         (Field("levels", "bigint", "Different sizes of its images of kind VOLUME; 0 without one."), "levels"),
-        (Field("has_label", "boolean", "Whether an image of its label is there."), "labels = 1"),
-        (Field("has_overview", "boolean", "Whether an image of the whole container is there."), "overviews = 1"),
+        (Field("has_label", "boolean", "Whether it has an image of its label."), "labels = 1"),
+        (Field("has_overview", "boolean", "Whether it has an image of the whole container."), "overviews = 1"),
         (Field("base_sop_instance_uid", "string", "The largest image."), names["sop_instance_uid"]),
         (Field("base_source_uri", "string", "The object that holds the largest image."), names["source_uri"]),
         (Field("base_source_member", "string", "Its path in an archive."), names["source_member"]),
@@ -78,9 +78,8 @@ def slides(dialect: Dialect, own: dict[str, Field], joined: str, kept: str) -> V
             dialect.folders.format("base_uri"),
         ),
     ]
-    select = ", ".join(f"{expression} AS {dialect.name(field.name)}" for field, expression in columns)
     base = f"SELECT counted.*, source_uri AS base_uri FROM ({counted}) counted WHERE place = 1"
-    return View("slides", _COMMENT, tuple(field for field, _ in columns), f"SELECT {select} FROM ({base}) base")
+    return select_view(dialect, "slides", _COMMENT, columns, f"({base}) base")
 
 
 def _substances(dialect: Dialect, concept: str) -> str:

@@ -127,13 +127,14 @@ def fill_from_stored(
             reasons.update(why)
     groups, why = stored_groups(grouped(), header or "", omitted=omitted)
     reasons.update(why)
-    sequences = stored_sequences(selection(), header or "", omitted=omitted, broken=broken)
+    names = [column.name for column in items_among(columns)]
+    sequences = stored_sequences(selection(), (header or "") if names else "", omitted=omitted, broken=broken)
     cells = item_cells(
         sequences,
         {**further, **known},
         groups.get(SHARED_GROUPS),
         groups.get(FRAME_GROUPS),
-        [column.name for column in items_among(columns)],
+        names,
     )
     filled.update(cells.columns)
     reasons.update(cells.reasons)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from dicom_udf.columns import dose, geometry, item_views, measurements, slides
 from dicom_udf.columns.attributes import declared_attributes
-from dicom_udf.columns.dialects import DUCKDB, TRINO, Dialect, View
+from dicom_udf.columns.dialects import DUCKDB, TRINO, Dialect, View, ViewColumn, select_view
 from dicom_udf.columns.fields import AttributeLevel, Field
 from dicom_udf.columns.struct_columns import struct_columns
 from dicom_udf.columns.tables import instances_table
@@ -62,8 +62,6 @@ _COMMENTS = {
     "series": "one row per series, by study and series UID; an attribute is null where its instances differ",
     "studies": "one row per study, by study UID; an attribute is null where its instances differ",
 }
-
-_Column = tuple[Field, str]
 
 
 def make_views(
@@ -137,11 +135,10 @@ def _grouped(name: str, dialect: Dialect, source: str, fields: dict[str, Field])
     counts = _counts(name, dialect, fields)
     constants = [_constant(dialect, fields[column]) for column in _constants(name) if column in fields]
     ranges = (_range(dialect, fields[column]) for column in _RANGES[name] if column in fields)
-    columns: list[_Column] = [*keys, *counts, *constants, *(column for pair in ranges for column in pair)]
-    select = ", ".join(f"{expression} AS {dialect.name(field.name)}" for field, expression in columns)
+    columns = [*keys, *counts, *constants, *(column for pair in ranges for column in pair)]
     group = ", ".join(expression for _, expression in keys)
-    sql = f"SELECT {select} FROM {source} WHERE {keys[-1][1]} IS NOT NULL GROUP BY {group}"
-    return View(name, _COMMENTS[name], tuple(field for field, _ in columns), sql)
+    rows = f"{source} WHERE {keys[-1][1]} IS NOT NULL GROUP BY {group}"
+    return select_view(dialect, name, _COMMENTS[name], columns, rows)
 
 
 def _constants(name: str) -> Iterator[str]:
@@ -154,7 +151,7 @@ def _constants(name: str) -> Iterator[str]:
     yield from _CONSTANT[name]
 
 
-def _constant(dialect: Dialect, field: Field) -> _Column:
+def _constant(dialect: Dialect, field: Field) -> ViewColumn:
     """Return the value that is equal in all instances that have one; null if two differ."""
     column = dialect.name(field.name)
     if field.name == "study_date":
@@ -167,14 +164,14 @@ def _constant(dialect: Dialect, field: Field) -> _Column:
     return field, f"CASE WHEN min({column}) = max({column}) THEN min({column}) END"
 
 
-def _range(dialect: Dialect, field: Field) -> tuple[_Column, _Column]:
+def _range(dialect: Dialect, field: Field) -> tuple[ViewColumn, ViewColumn]:
     column = dialect.name(field.name)
     least = Field(f"{field.name}_min", field.type, f"Least {field.name} of its instances.")
     greatest = Field(f"{field.name}_max", field.type, f"Greatest {field.name} of its instances.")
     return (least, f"min({column})"), (greatest, f"max({column})")
 
 
-def _counts(name: str, dialect: Dialect, fields: dict[str, Field]) -> Iterable[_Column]:
+def _counts(name: str, dialect: Dialect, fields: dict[str, Field]) -> Iterable[ViewColumn]:
     """Return the counts of series, instances and patients; more than one patient means that a UID is used twice."""
     counted = {
         "series": ("series_instance_uid", "Series of the study; files without a series UID aren't counted."),

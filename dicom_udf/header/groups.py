@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["MOST_FRAMES", "GroupValues"]
+__all__ = ["MOST_FRAMES", "GroupValues", "plain"]
 
 MOST_FRAMES = 100_000
 """Frames whose values are kept one by one; of more, only those that are equal in all of them are known."""
@@ -93,3 +93,8 @@ class GroupValues:
             return [self.constant[name]] * self.count
         values = self.varying.get(name, [])
         return [*values, *[None] * (self.count - len(values))]
+
+
+def plain(value: Any) -> Any:
+    """Return a value of a group without its spelling."""
+    return value[1] if isinstance(value, tuple) else value

@@ -91,7 +91,7 @@ def _items(column: ItemColumn) -> str:
     rows = [
         f"\n### Fields of `{column.name}`\n",
         f"{column.description}\n",
-        "Structs are in the order of the file. An empty array: the sequence is there without items.\n",
+        "Structs are in the order of the file. An empty array: the sequence has no items.\n",
         "| field | type | attribute | VR, VM | action | meaning |",
         "|---|---|---|---|---|---|",
     ]

@@ -9,12 +9,13 @@ from pydicom.dataset import Dataset
 
 from dicom_udf.columns import fill_row, selection
 from dicom_udf.columns.content_items import MOST_NUMBERS, content_rows
-from dicom_udf.columns.items import TooLargeError
+from dicom_udf.columns.items import TooLargeError, item_columns
 from dicom_udf.columns.stored_row import fill_from_stored
 from dicom_udf.header import HeaderReader
 from tests.columns.item_rows import code, item, reasons_of, row_of
 from tests.header.files import encode, minimal
 
+[COLUMN] = [column for column in item_columns() if column.name == "content_items"]
 GROUP = code("125007", "DCM", "Measurement Group")
 
 
@@ -223,12 +224,12 @@ def test_containers_may_be_sixty_deep():
 
 def test_a_tree_that_was_left_out_is_named():
     with pytest.raises(TooLargeError):
-        content_rows({0x0040A730: None}, "CONTAINER", {}, 10)
+        content_rows(COLUMN, {0x0040A730: None}, "CONTAINER", {}, 10)
 
 
 def test_rows_end_past_the_bound():
     leaves = [{"0040A040": {"vr": "CS", "Value": ["TEXT"]}}] * 50
-    assert len(content_rows({0x0040A730: leaves}, "CONTAINER", {}, 10) or ()) == 11
+    assert len(content_rows(COLUMN, {0x0040A730: leaves}, "CONTAINER", {}, 10) or ()) == 11
 
 
 def test_a_report_that_the_header_cuts_is_whole_and_an_upgrade_names_it():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dicom_udf.columns.dose_fields import QUANTITIES, total_values, values_of_reports
+from dicom_udf.columns.dose_fields import DOCUMENT_VALUES, QUANTITIES, TOTALS
 from tests.columns.dose_reports import (
     answers,
     code,
@@ -44,13 +44,11 @@ def the_study(*rows):
 
 @pytest.fixture(scope="module")
 def totals():
-    items = [num(value.concept, float(number), UNIT[value.quantity]) for number, value in enumerate(total_values(), 1)]
+    items = [num(value.concept, float(number), UNIT[value.quantity]) for number, value in enumerate(TOTALS, 1)]
     return the_report(container("113811", *items)), the_report(plane("113622", *items))
 
 
-@pytest.mark.parametrize(
-    ("number", "value"), list(enumerate(total_values(), 1)), ids=lambda one: getattr(one, "name", "")
-)
+@pytest.mark.parametrize(("number", "value"), list(enumerate(TOTALS, 1)), ids=lambda one: getattr(one, "name", ""))
 def test_each_total_of_a_document(totals, number, value):
     assert [one[value.name] for one in totals] == [number, number]
 
@@ -58,13 +56,13 @@ def test_each_total_of_a_document(totals, number, value):
 def test_the_values_beside_the_totals():
     made = {"CODE": {"code": codes("113014")}, "TEXT": {"text": "abc"}, "DATETIME": {"text": "20240617101112"}}
     forms = {"code": "CODE", "text": "TEXT", "datetime": "DATETIME"}
-    items = [item(forms[value.form], value.concept, **made[forms[value.form]]) for value in values_of_reports()]
+    items = [item(forms[value.form], value.concept, **made[forms[value.form]]) for value in DOCUMENT_VALUES]
     elsewhere = container("113819", text("121012", "of an event"))
     found = the_report(elsewhere, *items)
     assert found["scope_of_accumulation"] == codes("113014")
     assert found["irradiation_started"] == found["irradiation_ended"]
     assert found["irradiation_started"].isoformat() == "2024-06-17T10:11:12"
-    assert {found[value.name] for value in values_of_reports() if value.form == "text"} == {"abc"}
+    assert {found[value.name] for value in DOCUMENT_VALUES if value.form == "text"} == {"abc"}
     assert (found["events"], found["kind"]) == (1, "CT")
 
 
