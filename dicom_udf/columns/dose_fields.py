@@ -8,7 +8,7 @@ from typing import Literal
 from dicom_udf.columns.fields import Field
 from dicom_udf.columns.items import CODE_TYPE
 
-__all__ = ["DOCUMENT_VALUES", "EVENT_VALUES", "FAULTS", "QUANTITIES", "TOTALS", "TWINS", "DoseValue"]
+__all__ = ["DOCUMENT_VALUES", "EVENT_VALUES", "FAULTS", "GLANDULAR", "QUANTITIES", "TOTALS", "TWINS", "DoseValue"]
 
 Form = Literal["number", "numbers", "source", "filter", "code", "text", "datetime", "hidden"]
 
@@ -351,3 +351,6 @@ TOTALS = (
     ),
 )
 """Numbers of the containers of accumulated dose, of which a biplane document has two."""
+
+GLANDULAR = DoseValue("accumulated_average_glandular_dose", "111637", "filter", "", "dose_mgy")
+"""The dose of a breast, of which a container of accumulated dose may have one for each side."""

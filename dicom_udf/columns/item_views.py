@@ -7,7 +7,7 @@ from dicom_udf.columns.fields import Field
 from dicom_udf.columns.items import ItemColumn
 from dicom_udf.columns.tables import instances_table
 
-__all__ = ["DOCUMENT", "KEYS", "KEYS_OF_TARGETS", "item_view"]
+__all__ = ["DOCUMENT", "KEYS", "KEYS_OF_TARGETS", "SRT_DESIGNATORS", "item_view"]
 
 KEYS = (
     "study_date", "study_date_is_default", "patient_id", "study_instance_uid", "series_instance_uid",
@@ -17,6 +17,9 @@ KEYS = (
 
 DOCUMENT = ("study_date", "source_uri", "source_member")
 """Those of them that identify an image; ``source_member`` may be null, which a window or a group takes as a value."""
+
+SRT_DESIGNATORS = ("SRT", "SNM3", "99SDM")
+"""Designators of SNOMED RT, of which older files have the last two (PS3.16 Table 8-1)."""
 
 _GRAIN = {
     "specimen_steps": "content item of the steps in which specimens were prepared",
