@@ -17,16 +17,13 @@ _LATERALITY = Field("laterality", CODE_TYPE, "(272741003, SCT) or (G-C171, SRT) 
 _REFERENCE_TEXT = Field(
     "reference_point_text", "string", "(113780, DCM) Reference Point Definition, where it is a text."
 )
-_ALERTS = (
-    ("dlp_alert_exceeded", "dlp_forward_estimate", "dlp_alert_value", "DLP", "(113905 and 113903, DCM)"),
-    (
-        "ctdi_vol_alert_exceeded",
-        "ctdi_vol_forward_estimate",
-        "ctdi_vol_alert_value",
-        "CTDIvol",
-        "(113906 and 113904, DCM)",
-    ),
+_LIMITS = (
+    ("dlp", "alert", "the accumulated DLP forward estimate", "(113905 and 113903, DCM)"),
+    ("ctdi_vol", "alert", "the accumulated CTDIvol forward estimate", "(113906 and 113904, DCM)"),
+    ("dlp", "notification", "the DLP forward estimate", "(113913 and 113911, DCM)"),
+    ("ctdi_vol", "notification", "the CTDIvol forward estimate", "(113914 and 113912, DCM)"),
 )
+"""Values of CT Dose Check (PS3.16 TID 10015): quantity, kind of limit, the estimate in words, concepts of both."""
 
 
 def dose_views(dialect: Dialect, own: dict[str, Field], joined: str, kept: str) -> tuple[View, ...]:
@@ -65,7 +62,7 @@ def _events(sql: Sections, own: dict[str, Field]) -> View:
         if value.name == "compression_thickness":
             columns.append((_LATERALITY, "CASE WHEN laterality_parent = target_region_path THEN laterality END"))
         if value.name == "x_ray_modulation_type":
-            columns += [_alert(sql, *alert) for alert in _ALERTS]
+            columns += [_is_exceeded(sql, *limit) for limit in _LIMITS]
     columns += _faults(sql)
     return select_view(
         sql.dialect,
@@ -100,16 +97,20 @@ def _faults(sql: Sections) -> tuple[ViewColumn, ...]:
     names = [(value.comment if value.form == "hidden" else value.name, value) for value in faulty]
     applies = {value.name: f"kind = '{value.of}' AND " if value.of else "" for value in faulty}
     units = [(name, f"{applies[value.name]}{value.name}_bad = 2") for name, value in names]
-    values = [(name, f"{applies[value.name]}({_is_contradictory(value)})") for name, value in names]
+    values = [(name, f"{applies[value.name]}({_is_contradictory(sql, value)})") for name, value in names]
     return (FAULTS[0], sql.faults(units)), (FAULTS[1], sql.faults(values))
 
 
-def _is_contradictory(value: DoseValue) -> str:
+def _is_contradictory(sql: Sections, value: DoseValue) -> str:
     several = f" OR {value.name}_min <> {value.name}_max" if value.form in ("number", "hidden") else ""
+    if value.form == "source":
+        several = f" OR {sql.has_several(value)}"
     return f"{value.name}_bad = 1{several}"
 
 
-def _alert(sql: Sections, name: str, estimate: str, limit: str, quantity: str, concepts: str) -> ViewColumn:
-    text = f"Whether the accumulated {quantity} forward estimate is above the alert value {concepts}."
-    values = {value.name: sql.value(value) for value in EVENT_VALUES if value.name in (estimate, limit)}
-    return Field(name, "boolean", text), f"CASE WHEN kind = 'CT' THEN {values[estimate]} > {values[limit]} END"
+def _is_exceeded(sql: Sections, quantity: str, limit: str, text: str, concepts: str) -> ViewColumn:
+    """Return the column for whether the scanner expected more than a limit that was set on it."""
+    names = [f"{quantity}_{limit}_{part}" for part in ("estimate", "value")]
+    estimate, value = (sql.value(one) for name in names for one in EVENT_VALUES if one.name == name)
+    field = Field(f"{quantity}_{limit}_exceeded", "boolean", f"Whether {text} is above the {limit} value {concepts}.")
+    return field, f"CASE WHEN kind = 'CT' THEN {estimate} > {value} END"

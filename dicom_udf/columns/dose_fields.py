@@ -163,9 +163,15 @@ EVENT_VALUES = (
     ),
     DoseValue("x_ray_modulation_type", "113842", "text", "(113842, DCM) X-Ray Modulation Type.", of="CT"),
     DoseValue("dlp_alert_value", "113903", "hidden", "dlp_alert_exceeded", "dlp", of="CT"),
-    DoseValue("dlp_forward_estimate", "113905", "hidden", "dlp_alert_exceeded", "dlp", of="CT"),
+    DoseValue("dlp_alert_estimate", "113905", "hidden", "dlp_alert_exceeded", "dlp", of="CT"),
     DoseValue("ctdi_vol_alert_value", "113904", "hidden", "ctdi_vol_alert_exceeded", "dose_mgy", of="CT"),
-    DoseValue("ctdi_vol_forward_estimate", "113906", "hidden", "ctdi_vol_alert_exceeded", "dose_mgy", of="CT"),
+    DoseValue("ctdi_vol_alert_estimate", "113906", "hidden", "ctdi_vol_alert_exceeded", "dose_mgy", of="CT"),
+    DoseValue("dlp_notification_value", "113911", "hidden", "dlp_notification_exceeded", "dlp", of="CT"),
+    DoseValue("dlp_notification_estimate", "113913", "hidden", "dlp_notification_exceeded", "dlp", of="CT"),
+    DoseValue("ctdi_vol_notification_value", "113912", "hidden", "ctdi_vol_notification_exceeded", "dose_mgy", of="CT"),
+    DoseValue(
+        "ctdi_vol_notification_estimate", "113914", "hidden", "ctdi_vol_notification_exceeded", "dose_mgy", of="CT"
+    ),
     DoseValue(
         "dose_area_product",
         "122130",

@@ -195,6 +195,12 @@ class Sections:
         element = self.dialect.element.format(array=name, number=place)
         return self.dialect.pick.format(array=paths, condition="1 = 1", value=element)
 
+    def has_several(self, value: DoseValue) -> str:
+        """Return a condition: an item of a source has several numbers, of which none is that of the source."""
+        without = self.dialect.pick.format(array=value.name, condition="x IS NULL", value="1")
+        paths = self.dialect.length.format(f"{value.form}_paths")
+        return f"({value.name}_bad = 0 AND {paths} > 0 AND {self.dialect.length.format(without)} > 0)"
+
     def value(self, value: DoseValue) -> str:
         """Return an expression for a value of a section."""
         name = value.name

@@ -10,21 +10,26 @@ from __future__ import annotations
 
 from dicom_udf.columns.dialects import Dialect, View, ViewColumn, select_view
 from dicom_udf.columns.fields import Field
-from dicom_udf.columns.item_views import DOCUMENT, KEYS, item_view
+from dicom_udf.columns.item_views import DOCUMENT, KEYS, SRT_DESIGNATORS, item_view
 from dicom_udf.columns.items import CODE_TYPE, ItemColumn
 from dicom_udf.columns.tables import instances_table
 
 __all__ = ["CONCEPTS", "SEGMENTATIONS", "report_views"]
 
+
+def _srt(code: str) -> tuple[tuple[str, str], ...]:
+    return tuple((code, designator) for designator in SRT_DESIGNATORS)
+
+
 CONCEPTS = {
     "tracking_identifier": (("112039", "DCM"),),
     "tracking_uid": (("112040", "DCM"),),
     "finding": (("121071", "DCM"),),
-    "finding_site": (("363698007", "SCT"), ("G-C0E3", "SRT")),
-    "laterality": (("272741003", "SCT"), ("G-C171", "SRT")),
+    "finding_site": (("363698007", "SCT"), *_srt("G-C0E3")),
+    "laterality": (("272741003", "SCT"), *_srt("G-C171")),
     "activity_session": (("C67447", "NCIt"),),
     "derivation": (("121401", "DCM"),),
-    "method": (("370129005", "SCT"), ("G-C036", "SRT")),
+    "method": (("370129005", "SCT"), *_srt("G-C036")),
     "source_series": (("121232", "DCM"),),
     "observer_name": (("121008", "DCM"),),
     "observer_uid": (("121012", "DCM"),),

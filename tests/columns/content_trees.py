@@ -131,10 +131,13 @@ def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 KINDS = {
     ("112039", "DCM"): "tracking_identifier", ("112040", "DCM"): "tracking_uid", ("121071", "DCM"): "finding",
-    ("363698007", "SCT"): "site", ("G-C0E3", "SRT"): "site", ("272741003", "SCT"): "laterality",
-    ("G-C171", "SRT"): "laterality", ("C67447", "NCIt"): "session", ("121401", "DCM"): "derivation",
-    ("370129005", "SCT"): "method", ("G-C036", "SRT"): "method", ("121232", "DCM"): "series",
+    ("363698007", "SCT"): "site", ("272741003", "SCT"): "laterality", ("C67447", "NCIt"): "session",
+    ("121401", "DCM"): "derivation", ("370129005", "SCT"): "method", ("121232", "DCM"): "series",
     ("121008", "DCM"): "person", ("121012", "DCM"): "device", ("121005", "DCM"): "observer_type",
+} | {
+    (value, scheme): kind
+    for value, kind in (("G-C0E3", "site"), ("G-C171", "laterality"), ("G-C036", "method"))
+    for scheme in ("SRT", "SNM3", "99SDM")
 }  # fmt: skip
 CODED = ("finding", "site", "laterality", "derivation", "method")
 

@@ -125,6 +125,18 @@ def test_a_source_without_a_voltage_has_a_null_and_a_fault():
     assert event["value_faults"] == ["kvp"]
 
 
+def test_a_source_with_several_numbers_of_one_kind_has_a_null_and_a_fault():
+    several = source("A", [100.0, 120.0], num("113734", 90.0, "mA"))
+    event = the_event(container("113822", several, source("B", 140.0)))
+    assert (event["kvp"], event["x_ray_tube_current"]) == ([None, 140], [90, None])
+    assert (event["value_faults"], event["unit_faults"]) == (["kvp"], None)
+
+
+def test_a_source_with_several_numbers_in_an_unknown_unit_has_the_fault_of_the_unit():
+    event = the_event(container("113822", container("113831", num("113733", [100.0, 120.0], "furlong"))))
+    assert (event["kvp"], event["value_faults"], event["unit_faults"]) == (None, None, ["kvp"])
+
+
 def test_a_projection_event_has_all_voltages_and_currents_in_order():
     event = the_event(num("113733", [70.0, 71.5], "kV"), num("113734", 800.0, "uA"), kind="113706")
     assert (event["kvp"], event["x_ray_tube_current"]) == ([70, 71.5], [0.8])
@@ -147,6 +159,17 @@ def test_an_alert_is_exceeded_above_its_value(estimate, exceeded):
     event = the_event(check)
     assert event["ctdi_vol_alert_exceeded"] is exceeded
     assert event["value_faults"] == (["ctdi_vol_alert_exceeded"] if estimate is None else None)
+
+
+@pytest.mark.parametrize(("estimate", "exceeded"), [(900.0, False), (1000.0, False), (1000.5, True), (None, None)])
+def test_a_notification_is_exceeded_above_its_value(estimate, exceeded):
+    alerts = (num("113903", 1.0, "mGy.cm"), num("113905", 2.0, "mGy.cm"))
+    check = container("113915", num("113911", 1.0, "Gy.cm"), num("113913", estimate, "mGy.cm"))
+    event = the_event(container("113908", *alerts), check)
+    assert (event["dlp_notification_exceeded"], event["dlp_alert_exceeded"]) == (exceeded, True)
+    assert event["value_faults"] == (["dlp_notification_exceeded"] if estimate is None else None)
+    event = the_event(container("113915", num("113912", 1.0, "Gy"), num("113914", estimate, "mGy")))
+    assert (event["ctdi_vol_notification_exceeded"], event["ctdi_vol_alert_exceeded"]) == (exceeded, None)
 
 
 def test_a_reference_point_is_a_code_or_a_text():

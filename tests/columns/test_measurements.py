@@ -169,14 +169,17 @@ def test_numbers_below_a_number_are_rows_with_their_own_derivation(relationship)
     ]  # fmt: skip
 
 
-def test_codes_of_snomed_rt_are_those_of_snomed_ct():
-    old = [
-        site(concepts=("G-C0E3 SRT", "G-C171 SRT")), node("CODE", "G-C036 SRT", value=("126401", "DCM")), number(1.0),
-    ]  # fmt: skip
+@pytest.mark.parametrize("scheme", ["SRT", "SNM3", "99SDM"])
+def test_codes_of_snomed_rt_are_those_of_snomed_ct(scheme):
+    method = node("CODE", f"G-C036 {scheme}", value=("126401", "DCM"))
+    old = [site(concepts=(f"G-C0E3 {scheme}", f"G-C171 {scheme}")), method, number(1.0)]
     [row] = measured(report(group(*old)))
     assert (row["finding_site"], row["laterality"], row["method"]) == (
         code_of(LIVER), code_of(LEFT), code_of(("126401", "DCM")),
     )  # fmt: skip
+
+
+def test_a_code_of_another_scheme_describes_nothing():
     wrong = [site(concepts=("G-C0E3 SCT", "G-C171 SCT")), node("CODE", "121071 99X", value=LESION)]
     [row] = measured(report(group(*wrong, number(1.0))))
     assert (row["finding_site"], row["finding"]) == (None, None)
