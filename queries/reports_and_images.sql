@@ -7,6 +7,7 @@ WITH judged AS (
     study_date_is_default,
     modality,
     CASE
+      WHEN template_identifier IN ('10001', '10011') THEN 'neither' -- a dose report of any SOP class
       WHEN sop_class_uid IN (
         '1.2.840.10008.5.1.4.1.1.88.40', -- Procedure Log
         '1.2.840.10008.5.1.4.1.1.88.59', -- Key Object Selection

@@ -14,6 +14,7 @@ import pytest
 from pydicom import dcmread
 
 from tests.queries.corpus import DENIED, UPLOADED, File, files
+from tests.queries.dose_answers import dose_answers
 
 __all__ = ["Run", "answers"]
 
@@ -36,7 +37,17 @@ class Run:
 
 def answers(run: Run) -> dict[str, list[tuple[Any, ...]]]:
     """Return the rows of each query, by the name of its file."""
-    parts = (_cohorts(), _equipment(), _header_json(), _items(), _references(), _quality(), _storage(), _operation(run))
+    parts = (
+        _cohorts(),
+        _equipment(),
+        _header_json(),
+        _items(),
+        dose_answers(),
+        _references(),
+        _quality(),
+        _storage(),
+        _operation(run),
+    )
     return {name: rows for part in parts for name, rows in part.items()}
 
 
@@ -45,12 +56,12 @@ def _cohorts() -> dict[str, list[tuple[Any, ...]]]:
     return {
         "modality_mix": [
             ("CT", 6, 9, 30, date(2024, 3, 15), date(2025, 5, 5)),
+            ("SR", 4, 6, 8, date(2024, 3, 15), date(2024, 6, 10)),
             ("MG", 2, 2, 7, date(2024, 6, 10), date(2024, 6, 11)),
             ("MR", 2, 3, 5, date(2024, 5, 5), date(2024, 9, 1)),
             ("PT", 2, 3, 5, date(2024, 6, 1), date(2025, 4, 2)),
             ("CR", 2, 3, 4, date(2023, 12, 1), date(2024, 8, 1)),
             ("SM", 1, 3, 4, date(2025, 3, 10), date(2025, 3, 10)),
-            ("SR", 1, 2, 4, date(2024, 3, 15), date(2024, 3, 15)),
             ("ANN", 1, 2, 2, date(2025, 3, 10), date(2025, 3, 10)),
             ("RTPLAN", 2, 2, 2, date(2025, 2, 10), date(2025, 3, 3)),
             ("RTSTRUCT", 2, 2, 2, date(2024, 3, 15), date(2025, 2, 10)),
@@ -67,9 +78,11 @@ def _cohorts() -> dict[str, list[tuple[Any, ...]]]:
             (march, "SEG", 1),
             (march, "SR", 1),
             (april, "CT", 2),
+            (april, "SR", 2),
             (may, "MR", 1),
             (june, "MG", 2),
             (june, "PT", 1),
+            (june, "SR", 1),
             (date(2024, 8, 1), "CR", 0),  # its header is cut before the UID of its study
             (september, "CT", 1),
             (september, "MR", 1),
@@ -86,7 +99,7 @@ def _cohorts() -> dict[str, list[tuple[Any, ...]]]:
             ("P14", date(2024, 9, 2), "1.2.3.14.1", "1.2.3.14.1.1", 4, 1.0, 0, "Br64", None),
             ("P14", date(2024, 9, 2), "1.2.3.14.1", "1.2.3.14.1.2", 3, None, 1, "Br64", None),
         ],
-        "age_at_study": [("F", 0, 1, 1), ("F", 40, 1, 1), ("F", 50, 3, 3), ("F", 60, 2, 2), ("M", 60, 1, 2)],
+        "age_at_study": [("F", 0, 1, 1), ("F", 40, 1, 1), ("F", 50, 3, 3), ("F", 60, 2, 2), ("M", 60, 1, 3)],
         "pet_dose": [
             ("1.2.3.4.1.1", "P4", date(2024, 6, 1), "Fluorine-18", 350.0, 5.0, 109.8, "BQML", "START", "09:00:00", 2),
             ("1.2.3.19.1.1", "P19", date(2025, 4, 2), None, 350.0, 5.0, 109.8, "BQML", "ADMIN", None, 2),
@@ -184,13 +197,13 @@ def _items() -> dict[str, list[tuple[Any, ...]]]:
                 "Maximum",
                 "mm",
                 date(2024, 3, 15),
-                1,
-                12.5,
+                2,
+                13.0,
                 None,
                 None,
             ),
-            ("P1", "1.2.3.1.7.1", "Lesion 1", "Lung", "Short Axis", None, "mm", date(2024, 3, 15), 1, 8.0, None, None),
-            ("P1", "1.2.3.1.7.2", "Lesion 2", None, "Long Axis", None, "mm", date(2024, 3, 15), 1, 6.25, None, None),
+            ("P1", "1.2.3.1.7.1", "Lesion 1", "Lung", "Short Axis", None, "mm", date(2024, 3, 15), 2, 8.0, None, None),
+            ("P1", "1.2.3.1.7.2", "Lesion 2", None, "Long Axis", None, "mm", date(2024, 3, 15), 2, 6.25, None, None),
         ],  # the short axis of the second one has two values
         "hearts": [
             (*structures, 1, "Heart", "ORGAN", 2, False),
@@ -219,15 +232,17 @@ def _items() -> dict[str, list[tuple[Any, ...]]]:
 
 
 def _unreported() -> Iterator[tuple[Any, ...]]:
-    """Yield studies without a report by their modalities; that of Jane has one."""
+    """Yield studies without a report by their modalities; that of Jane has one. An SR of dose is not a report here."""
     for modalities, studies, images, first, last in (
         (["ANN", "SM"], 1, 4, date(2025, 3, 10), date(2025, 3, 10)),
         (["CR"], 2, 3, date(2023, 12, 1), date(2023, 12, 2)),
-        (["CT"], 3, 18, date(2024, 4, 10), date(2025, 5, 5)),
+        (["CT"], 2, 14, date(2024, 4, 20), date(2025, 5, 5)),
         (["CT", "RTDOSE", "RTPLAN", "RTSTRUCT"], 1, 4, date(2025, 2, 10), date(2025, 2, 10)),
         (["CT", "SEG"], 1, 3, date(2024, 9, 2), date(2024, 9, 2)),
+        (["CT", "SR"], 1, 4, date(2024, 4, 10), date(2024, 4, 10)),
         (["DX"], 1, 1, None, None),
-        (["MG"], 2, 7, date(2024, 6, 10), date(2024, 6, 11)),
+        (["MG"], 1, 3, date(2024, 6, 11), date(2024, 6, 11)),
+        (["MG", "SR"], 1, 4, date(2024, 6, 10), date(2024, 6, 10)),
         (["MR"], 2, 5, date(2024, 5, 5), date(2024, 9, 1)),
         (["NM"], 1, 1, date(2024, 9, 3), date(2024, 9, 3)),
         (["PT"], 2, 5, date(2024, 6, 1), date(2025, 4, 2)),
@@ -326,11 +341,11 @@ def _quality() -> dict[str, list[tuple[Any, ...]]]:
         "cut_headers": [("TRUNCATED", f"{B}import/cut/", 1, ["CR"])],
         "identifying_instances": [
             ("CT", 30, 30, 0, 0, 30, 11, 0),
+            ("SR", 8, 8, 0, 0, 8, 7, 0),
             ("MG", 7, 7, 0, 0, 7, 0, 0),
             ("MR", 5, 5, 0, 0, 5, 4, 0),
             ("PT", 5, 5, 0, 0, 5, 0, 0),
             ("SM", 4, 4, 0, 0, 4, 0, 0),
-            ("SR", 4, 4, 0, 0, 4, 4, 0),
             ("ANN", 2, 2, 0, 0, 2, 0, 0),
             ("CR", 4, 2, 0, 0, 4, 1, 0),
             ("RTPLAN", 2, 2, 0, 0, 2, 0, 0),
@@ -419,7 +434,7 @@ def _operation(run: Run) -> dict[str, list[tuple[Any, ...]]]:
     return {
         "failures_by_prefix": [(f"{B}{prefix}", code, severity, 1, 1, run.began) for prefix, code, severity in faults],
         "ingest_lag": [(run.run_id, run.began, len(listed), hours, hours, hours)],
-        "runs": [(run.run_id, run.began, len(listed), sum(len(one.content) for one in listed), 73, 6, 1)],
+        "runs": [(run.run_id, run.began, len(listed), sum(len(one.content) for one in listed), 77, 6, 1)],
         "objects_to_retry": [(f"{B}{DENIED}", _size(DENIED), "ACCESS_DENIED", denied, run.began)],
     }
 

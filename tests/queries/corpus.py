@@ -14,12 +14,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydicom import dcmread, dcmwrite
-from pydicom.config import IGNORE
-from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 
+from tests.queries.reports import code_item, dose_content, drop_images, filled, measured
 from tests.sample import SAMPLE
 
 __all__ = ["DENIED", "RESENT", "UPLOADED", "File", "files", "replaced"]
@@ -211,7 +209,7 @@ def _multi_frame(sop_class: str, shared: dict[str, Any], frames: list[dict[str, 
 
 def _groups(sequences: dict[str, dict[str, Any]]) -> Dataset:
     """Return an item of functional groups: sequences of one item each."""
-    return _filled({keyword: [_filled(item)] for keyword, item in sequences.items()})
+    return filled({keyword: [filled(item)] for keyword, item in sequences.items()})
 
 
 def _pet() -> Iterator[File]:
@@ -234,7 +232,8 @@ def _breast() -> Iterator[File]:
         views = [(side, view) for side in "LR" for view in ("CC", "MLO") if (side, view) not in missing]
         for place, (side, view) in enumerate(views, start=1):
             values = patient | {"StudyDate": day, "ImageLaterality": side, "ViewPosition": view,
-                                "ImagerPixelSpacing": ["0.1", "0.1"], "BurnedInAnnotation": "NO"}  # fmt: skip
+                                "ImagerPixelSpacing": ["0.1", "0.1"], "BurnedInAnnotation": "NO",
+                                "OrganDose": "0.0125"}  # fmt: skip
             content = dicom("MG", f"{number}.1.1", place, syntax=J2K, **values)
             yield File(f"hospital_b/mg/{patient['PatientID']}_{side}_{view}.dcm", content)
 
@@ -247,7 +246,7 @@ def _plain() -> Iterator[File]:
     lossy = {"LossyImageCompression": "01", "BurnedInAnnotation": "YES", "SeriesDate": "20240701"}
     yield File("hospital_b/us/1.dcm", dicom("US", "7.1.1", 1, syntax=JPEG, **MAX | lossy))
     broken = {"StudyDate": "20240230", "ImagerPixelSpacing": ["0.2", "0.2"], "Manufacturer": "Example Imaging",
-              "ContentDate": "20241301"}  # fmt: skip
+              "ContentDate": "20241301", "ImageAndFluoroscopyAreaDoseProduct": "1.5"}  # fmt: skip
     yield File("hospital_a/dx/1.dcm", dicom("DX", "8.1.1", 1, **LEO | broken))
     yield File("hospital_c/cr/jane.dcm", dicom("CR", "9.1.1", 1, **JANE_ELSEWHERE | {"StudyDate": "20231201"}))
     bone_scan = dicom("NM", "15.1.1", 1, **SAGE | {"StudyDate": "20240903"})
@@ -261,108 +260,74 @@ def _derived() -> Iterator[File]:
     """Two segments, a structure set and a report on Jane's thin slices; the structure set also names another series.
 
     Each refers to its images where an object of its kind does: the structure set below its frame of reference, the
-    report below the study that is its evidence. And three segments on Rita's thorax.
+    report below the study that is its evidence; a second reader's report to none. And three segments on Rita's thorax.
     """
     slices = [f"1.2.3.1.1.1.{number}" for number in range(1, 6)]
     elsewhere = _refers("CT", "1.2.3.99.1.1.1", "1.2.3.99.1.1.2")
     study = JANE | {"StudyDate": "20240315"}
-    lung = _code("39607008", "Lung")
+    lung = code_item("39607008", "Lung")
     segments = [_segment(1, "Left lung", lung), _segment(2, "Right lung", lung)]
-    here = _filled({"SeriesInstanceUID": "1.2.3.1.1.1", "ReferencedInstanceSequence": _refers("CT", *slices)})
+    here = filled({"SeriesInstanceUID": "1.2.3.1.1.1", "ReferencedInstanceSequence": _refers("CT", *slices)})
     values = {"SegmentSequence": segments, "ReferencedSeriesSequence": [here], "PixelSpacing": ["0.7", "0.7"]}
     values |= _frames_of_segments((1, 0), (1, 1), (2, 1))
     yield File("hospital_a/ct/P1/seg.dcm", dicom("SEG", "1.1.3", 1, **study | values))
     contoured = [
-        _filled({"SeriesInstanceUID": uid, "ContourImageSequence": images})
+        filled({"SeriesInstanceUID": uid, "ContourImageSequence": images})
         for uid, images in (("1.2.3.1.1.1", _refers("CT", *slices)), ("1.2.3.99.1.1", elsewhere))
     ]
-    of_study = _filled({"ReferencedSOPInstanceUID": "1.2.3.1.1", "RTReferencedSeriesSequence": contoured})
-    frame = _filled({"FrameOfReferenceUID": "1.2.3.1.9", "RTReferencedStudySequence": [of_study]})
+    of_study = filled({"ReferencedSOPInstanceUID": "1.2.3.1.1", "RTReferencedSeriesSequence": contoured})
+    frame = filled({"FrameOfReferenceUID": "1.2.3.1.9", "RTReferencedStudySequence": [of_study]})
     links = {"ReferencedFrameOfReferenceSequence": [frame], "PixelData": None}
     yield File("hospital_a/ct/P1/rtstruct.dcm", dicom("RTSTRUCT", "1.1.4", 1, **study | links))
-    shown = _filled({"SeriesInstanceUID": "1.2.3.1.1.1", "ReferencedSOPSequence": _refers("CT", slices[2])})
-    of_study = _filled({"StudyInstanceUID": "1.2.3.1.1", "ReferencedSeriesSequence": [shown]})
+    shown = filled({"SeriesInstanceUID": "1.2.3.1.1.1", "ReferencedSOPSequence": _refers("CT", slices[2])})
+    of_study = filled({"StudyInstanceUID": "1.2.3.1.1", "ReferencedSeriesSequence": [shown]})
     evidence = {"CurrentRequestedProcedureEvidenceSequence": [of_study], "PixelData": None}
-    yield File("hospital_a/ct/P1/report.dcm", dicom("SR", "1.1.5", 1, **study | evidence | _measured()))
+    yield File("hospital_a/ct/P1/report.dcm", dicom("SR", "1.1.5", 1, **study | evidence | measured()))
+    second = measured("Reader^Ben", "13.5") | {"PixelData": None}
+    yield File("hospital_a/ct/P1/second_report.dcm", dicom("SR", "1.1.7", 1, **study | second))
     segments = [
-        _segment(1, "Heart", _code("80891009", "Heart")),
+        _segment(1, "Heart", code_item("80891009", "Heart")),
         _segment(2, "Lung, left", lung, made="MANUAL"),
         _segment(3, "Lung, right", lung, made="AUTOMATIC"),
     ]
     volume = _refers("CT", "1.2.3.14.1.1.1", of_class=ENHANCED_CT)
-    here = _filled({"SeriesInstanceUID": "1.2.3.14.1.1", "ReferencedInstanceSequence": volume})
+    here = filled({"SeriesInstanceUID": "1.2.3.14.1.1", "ReferencedInstanceSequence": volume})
     values = {"SegmentSequence": segments, "ReferencedSeriesSequence": [here], "PixelSpacing": ["0.6", "0.6"]}
     values |= _frames_of_segments((1, 0), (1, 1), (2, 2), (3, 3))
     yield File("hospital_a/ct/P14/seg.dcm", dicom("SEG", "14.1.3", 1, **RITA | {"StudyDate": "20240902"} | values))
 
 
 def _doses() -> Iterator[File]:
-    """Dose reports of the sample in Jane's study: of CT, of CT again, and of fluoroscopy in two planes."""
-    names = ("ct_abdomen/dose_report", "ct_abdomen/dose_report_repeated", "names/cyrillic_dose_report")
-    for number, name in enumerate(names, start=1):
+    """Dose reports: of CT, of CT again and of fluoroscopy in two planes of Jane, and of Clara's mammogram.
+
+    And of Richard: two scans of his abdomen in one study, and one of a fortnight later.
+    """
+    jane, clara = JANE | {"StudyDate": "20240315"}, CLARA | {"StudyDate": "20240610"}
+    of_sample = (
+        ("hospital_a/ct/P1/dose_1.dcm", "ct_abdomen/dose_report", jane, "1.1.6", 1),
+        ("hospital_a/ct/P1/dose_2.dcm", "ct_abdomen/dose_report_repeated", jane, "1.1.6", 2),
+        ("hospital_a/ct/P1/dose_3.dcm", "names/cyrillic_dose_report", jane, "1.1.6", 3),
+        ("hospital_b/mg/P5_dose.dcm", "mg_screening/dose_report", clara, "5.1.2", 1),
+    )
+    for key, name, study, series, number in of_sample:
         content = dcmread(SAMPLE / f"{name}.dcm")
-        _drop_images(content)
+        drop_images(content)
         values = {element.keyword: element.value for element in content if element.tag in _OF_CONTENT}
-        study = JANE | {"StudyDate": "20240315", "PixelData": None}
-        yield File(f"hospital_a/ct/P1/dose_{number}.dcm", dicom("SR", "1.1.6", number, **study | values))
-
-
-def _drop_images(item: Dataset) -> None:
-    """Leave out the content items that refer to images of the sample."""
-    if "ContentSequence" in item:
-        item.ContentSequence = [one for one in item.ContentSequence if one.ValueType != "IMAGE"]
-        for one in item.ContentSequence:
-            _drop_images(one)
+        yield File(key, dicom("SR", series, number, **study | values | {"PixelData": None}))
+    first = dose_content(("1.2.3.2.8.1", "20", "800"), ("1.2.3.2.8.2", "22.5", "880"), estimate="1650")
+    again = dose_content(("1.2.3.2.8.3", "10", "300"))
+    for series, day, content in (("2.1.2", "20240410", first), ("2.3.1", "20240424", again)):
+        study = RICHARD | {"StudyDate": day, "ContentDate": day, "ContentTime": "120000", "PixelData": None}
+        yield File(f"hospital_a/ct/P2/dose_{day}.dcm", dicom("SR", series, 1, **study | content))
 
 
 _OF_CONTENT = (0x00080023, 0x00080033, 0x0040A040, 0x0040A043, 0x0040A050, 0x0040A504, 0x0040A730)
 """Attributes of a content tree, and its date and time."""
 
 
-def _measured() -> dict[str, Any]:
-    """Return the content of a report: two lesions with sizes, of which one has no finding and no site."""
-    long, short = _code("103339001", "Long Axis"), _code("103340004", "Short Axis")
-    mm = [_code("mm", "millimeter", "UCUM")]
-
-    def child(kind: str, concept: Dataset, *below: Dataset, **value: Any) -> Dataset:
-        inner = {"ContentSequence": list(below)} if below else {}
-        values = {"RelationshipType": "CONTAINS", "ValueType": kind, "ConceptNameCodeSequence": [concept]}
-        return _filled(values | value | inner)
-
-    def size(concept: Dataset, text: str | list[str], *below: Dataset) -> Dataset:
-        value = {"NumericValue": text, "MeasurementUnitsCodeSequence": mm}
-        return child("NUM", concept, *below, MeasuredValueSequence=[_filled(value)])
-
-    def coded(concept: Dataset, code: Dataset, *below: Dataset) -> Dataset:
-        return child("CODE", concept, *below, ConceptCodeSequence=[code])
-
-    def lesion(number: int, *below: Dataset) -> Dataset:
-        identifier = child("TEXT", _code("112039", "Tracking Identifier", "DCM"), TextValue=f"Lesion {number}")
-        uid = child("UIDREF", _code("112040", "Tracking Unique Identifier", "DCM"), UID=f"1.2.3.1.7.{number}")
-        return child("CONTAINER", _code("125007", "Measurement Group", "DCM"), identifier, uid, *below)
-
-    side = coded(_code("272741003", "Laterality"), _code("7771000", "Left"))
-    first = lesion(
-        1,
-        coded(_code("121071", "Finding", "DCM"), _code("52988006", "Lesion")),
-        coded(_code("363698007", "Finding Site"), _code("39607008", "Lung"), side),
-        size(long, "12.5", coded(_code("121401", "Derivation", "DCM"), _code("56851009", "Maximum"))),
-        size(short, "8"),
-        coded(_code("129737002", "Radiographic Lesion Margin"), _code("129742005", "Spiculated lesion")),
-    )
-    groups = (first, lesion(2, size(long, "6.25"), size(short, ["4", "5"])))
-    observer = child("PNAME", _code("121008", "Person Observer Name", "DCM"), PersonName="Reader^Rae")
-    measured = child("CONTAINER", _code("126010", "Imaging Measurements", "DCM"), *groups)
-    return {
-        "ValueType": "CONTAINER", "ContentSequence": [observer, measured],
-        "ConceptNameCodeSequence": [_code("126000", "Imaging Measurement Report", "DCM")],
-        "ContentTemplateSequence": [_filled({"MappingResource": "DCMR", "TemplateIdentifier": "1500"})],
-    }  # fmt: skip
-
-
 def _segment(number: int, label: str, kind: Dataset, *, made: str = "AUTOMATIC") -> Dataset:
     """Return an item of SegmentSequence."""
-    return _filled({"SegmentNumber": number, "SegmentLabel": label, "SegmentAlgorithmType": made,
+    return filled({"SegmentNumber": number, "SegmentLabel": label, "SegmentAlgorithmType": made,
                     "SegmentedPropertyTypeCodeSequence": [kind]})  # fmt: skip
 
 
@@ -383,15 +348,10 @@ def _frames_of_segments(*frames: tuple[int, int]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _code(value: str, meaning: str, scheme: str = "SCT") -> Dataset:
-    """Return an item of a code sequence."""
-    return _filled({"CodeValue": value, "CodingSchemeDesignator": scheme, "CodeMeaning": meaning})
-
-
 def _refers(modality: str, *uids: str, of_class: str | None = None) -> list[Dataset]:
     """Return items that refer to instances."""
     kind = of_class or SOP_CLASSES[modality]
-    return [_filled({"ReferencedSOPClassUID": kind, "ReferencedSOPInstanceUID": uid}) for uid in uids]
+    return [filled({"ReferencedSOPClassUID": kind, "ReferencedSOPInstanceUID": uid}) for uid in uids]
 
 
 def _radiotherapy() -> Iterator[File]:
@@ -402,10 +362,10 @@ def _radiotherapy() -> Iterator[File]:
         place = axial | {"SliceThickness": "3", "ImagePositionPatient": ["0", "0", str(3 * number)]}
         yield File(f"hospital_a/rt/P16/ct{number}.dcm", dicom("CT", "16.1.1", number, **study | place))
     images = _refers("CT", *(f"1.2.3.16.1.1.{number}" for number in (1, 2, 3)))
-    contoured = _filled({"SeriesInstanceUID": "1.2.3.16.1.1", "ContourImageSequence": images})
-    of_study = _filled({"ReferencedSOPInstanceUID": "1.2.3.16.1", "RTReferencedSeriesSequence": [contoured]})
-    frame = _filled({"FrameOfReferenceUID": "1.2.3.16.9", "RTReferencedStudySequence": [of_study]})
-    of_heart = {"RTROIIdentificationCodeSequence": [_code("80891009", "Heart")]}
+    contoured = filled({"SeriesInstanceUID": "1.2.3.16.1.1", "ContourImageSequence": images})
+    of_study = filled({"ReferencedSOPInstanceUID": "1.2.3.16.1", "RTReferencedSeriesSequence": [contoured]})
+    frame = filled({"FrameOfReferenceUID": "1.2.3.16.9", "RTReferencedStudySequence": [of_study]})
+    of_heart = {"RTROIIdentificationCodeSequence": [code_item("80891009", "Heart")]}
     regions = [
         ("Heart", 2, {}), ("Herz_PRV5", 1, {}), ("Cor", 1, {}), ("heart_avoid", 1, {}), ("A_Coronary_L", 1, {}),
         ("Pump", 1, of_heart), ("PTV", 0, {"RTROIInterpretedType": "PTV"}), ("Coraz\xf3n", 1, None),
@@ -414,19 +374,19 @@ def _radiotherapy() -> Iterator[File]:
     structures = {
         "SpecificCharacterSet": "ISO_IR 100", "PixelData": None, "ReferencedFrameOfReferenceSequence": [frame],
         "StructureSetROISequence": [
-            _filled({"ROINumber": number, "ROIName": name}) for number, (name, _, _) in enumerate(regions, start=1)
+            filled({"ROINumber": number, "ROIName": name}) for number, (name, _, _) in enumerate(regions, start=1)
         ],
         "ROIContourSequence": [
-            _filled({
+            filled({
                 "ReferencedROINumber": number,
                 "ContourSequence": [
-                    _filled({"ContourGeometricType": "POINT", "NumberOfContourPoints": 1, "ContourData": [0, 0, 3]})
+                    filled({"ContourGeometricType": "POINT", "NumberOfContourPoints": 1, "ContourData": [0, 0, 3]})
                 ] * contours,
             })
             for number, (_, contours, _) in enumerate(regions, start=1) if contours
         ],
         "RTROIObservationsSequence": [
-            _filled({"ReferencedROINumber": number, "RTROIInterpretedType": "ORGAN"} | more)
+            filled({"ReferencedROINumber": number, "RTROIInterpretedType": "ORGAN"} | more)
             for number, (_, _, more) in enumerate(regions, start=1) if more is not None
         ],
     }  # fmt: skip
@@ -444,12 +404,12 @@ def _radiotherapy() -> Iterator[File]:
 def _plan(metersets: tuple[float, ...], fractions: int) -> dict[str, Any]:
     """Return what a plan has beside its references: a beam for each meterset."""
     beams = [
-        _filled({"BeamNumber": n, "BeamName": f"Beam {n}", "RadiationType": "PHOTON", "TreatmentMachineName": "LINAC"})
+        filled({"BeamNumber": n, "BeamName": f"Beam {n}", "RadiationType": "PHOTON", "TreatmentMachineName": "LINAC"})
         for n in range(1, len(metersets) + 1)
     ]
-    used = [_filled({"ReferencedBeamNumber": n, "BeamMeterset": str(m)}) for n, m in enumerate(metersets, start=1)]
+    used = [filled({"ReferencedBeamNumber": n, "BeamMeterset": str(m)}) for n, m in enumerate(metersets, start=1)]
     group = {"FractionGroupNumber": 1, "NumberOfFractionsPlanned": fractions, "ReferencedBeamSequence": used}
-    return {"BeamSequence": beams, "FractionGroupSequence": [_filled(group)], "PixelData": None}
+    return {"BeamSequence": beams, "FractionGroupSequence": [filled(group)], "PixelData": None}
 
 
 def _slides() -> Iterator[File]:
@@ -458,23 +418,25 @@ def _slides() -> Iterator[File]:
     Annotations of the first one, and of one that the lake does not have.
     """
     study = VERA | {"StudyDate": "20250310"}
-    using, processing = _code("424361007", "Using substance"), _code("111701", "Processing type", "DCM")
-    named = {"ValueType": "TEXT", "ConceptNameCodeSequence": [_code("121041", "Specimen Identifier", "DCM")]}
+    using, processing = code_item("424361007", "Using substance"), code_item("111701", "Processing type", "DCM")
+    named = {"ValueType": "TEXT", "ConceptNameCodeSequence": [code_item("121041", "Specimen Identifier", "DCM")]}
 
     def step(kind: Dataset, concept: Dataset, *substances: Dataset) -> Dataset:
         items = [named | {"TextValue": "S25-1-1"}]
         for name, value in ((processing, kind), *((concept, substance) for substance in substances)):
             items.append({"ValueType": "CODE", "ConceptNameCodeSequence": [name], "ConceptCodeSequence": [value]})
-        return _filled({"SpecimenPreparationStepContentItemSequence": [_filled(item) for item in items]})
+        return filled({"SpecimenPreparationStepContentItemSequence": [filled(item) for item in items]})
 
-    stains = (_code("12710003", "Hematoxylin stain"), _code("36879007", "Water soluble eosin stain"))
+    stains = (code_item("12710003", "Hematoxylin stain"), code_item("36879007", "Water soluble eosin stain"))
     fixed = step(
-        _code("9265001", "Specimen processing"), _code("430864009", "Tissue fixative"), _code("431510009", "Formalin")
+        code_item("9265001", "Specimen processing"),
+        code_item("430864009", "Tissue fixative"),
+        code_item("431510009", "Formalin"),
     )
-    stained = step(_code("127790008", "Staining"), using, *stains)
+    stained = step(code_item("127790008", "Staining"), using, *stains)
     tissue = {"SpecimenIdentifier": "S25-1-1", "SpecimenUID": "1.2.3.18.7.1"}
     tissue |= {"SpecimenPreparationSequence": [fixed, stained]}
-    specimen = {"SpecimenDescriptionSequence": [_filled(tissue)]}
+    specimen = {"SpecimenDescriptionSequence": [filled(tissue)]}
     for level in (1, 2):
         image = _slide("S25-1", 20, 64 // level, 48 // level) | specimen
         yield File(f"lab/P18/1_{level}.dcm", dicom("SM", "18.1.1", level, **study | image))
@@ -482,14 +444,14 @@ def _slides() -> Iterator[File]:
     yield File("lab/P18/3.dcm", dicom("SM", "18.1.3", 1, **study | _slide("S25-3", 40, 200, 80)))
     for series, annotated in (("18.1.4", "1.2.3.18.1.1.1"), ("18.1.5", "1.2.3.18.9.9.1")):
         groups = [
-            _filled({
+            filled({
                 "AnnotationGroupNumber": number, "AnnotationGroupUID": f"1.2.3.{series}.8.{number}",
                 "AnnotationGroupLabel": label, "AnnotationGroupGenerationType": made, "NumberOfAnnotations": count,
                 "GraphicType": form, "AnnotationPropertyTypeCodeSequence": [kind],
             })
             for number, label, made, count, form, kind in (
-                (1, "Nuclei", "AUTOMATIC", 12, "POINT", _code("84640000", "Nucleus")),
-                (2, "Tumor", "MANUAL", 1, "POLYGON", _code("108369006", "Neoplasm")),
+                (1, "Nuclei", "AUTOMATIC", 12, "POINT", code_item("84640000", "Nucleus")),
+                (2, "Tumor", "MANUAL", 1, "POLYGON", code_item("108369006", "Neoplasm")),
             )
         ]  # fmt: skip
         values = {"AnnotationGroupSequence": groups, "ReferencedImageSequence": _refers("SM", annotated)}
@@ -501,13 +463,13 @@ def _slide(container: str, power: int, columns: int, rows: int) -> dict[str, Any
     return {
         "ContainerIdentifier": container, "ImageType": ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"],
         "TotalPixelMatrixColumns": columns, "TotalPixelMatrixRows": rows, "PixelSpacing": ["0.0005", "0.0005"],
-        "OpticalPathSequence": [_filled({"OpticalPathIdentifier": "1", "ObjectiveLensPower": str(power)})],
+        "OpticalPathSequence": [filled({"OpticalPathIdentifier": "1", "ObjectiveLensPower": str(power)})],
     }  # fmt: skip
 
 
 def _uptake() -> Iterator[File]:
     """PET of Wim in Bq/ml, corrected to the time of injection; and in counts, without the maker's factor."""
-    given = _filled({"RadionuclideTotalDose": "350000000", "RadionuclideHalfLife": "6588"})
+    given = filled({"RadionuclideTotalDose": "350000000", "RadionuclideHalfLife": "6588"})
     study = WIM | {"StudyDate": "20250402", "PixelSpacing": ["4", "4"], "CorrectedImage": ["ATTN", "DECY"],
                    "DecayCorrection": "ADMIN", "RadiopharmaceuticalInformationSequence": [given]}  # fmt: skip
     for number in (1, 2):
@@ -553,16 +515,6 @@ def dicom(modality: str, series: str, number: int, *, syntax: str = EXPLICIT, **
     return encoded(dataset(modality, series, number, **values), syntax)
 
 
-def _filled(values: dict[str, Any]) -> Dataset:
-    """Return a data set, or an item, with values that may be invalid."""
-    made = Dataset()
-    for keyword, value in values.items():
-        tag = tag_for_keyword(keyword)
-        assert tag is not None, keyword
-        made.add(DataElement(tag, dictionary_VR(tag), value, validation_mode=IGNORE))
-    return made
-
-
 def dataset(modality: str, series: str, number: int, **values: Any) -> Dataset:
     """Return a header with a picture of eight by eight."""
     picture = {
@@ -575,7 +527,7 @@ def dataset(modality: str, series: str, number: int, **values: Any) -> Dataset:
         "Modality": modality, "InstanceNumber": number,
     }  # fmt: skip
     values = (picture if values.get("PixelData", b"") is not None else {}) | uids | values
-    return _filled({keyword: value for keyword, value in values.items() if value is not None})
+    return filled({keyword: value for keyword, value in values.items() if value is not None})
 
 
 def encoded(header: Dataset, syntax: str = EXPLICIT) -> bytes:

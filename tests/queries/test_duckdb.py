@@ -18,6 +18,7 @@ from dicom_udf.columns import arrow_schema, instances_table
 from dicom_udf.columns.views import DUCKDB, make_views
 from tests.queries.answers import Run, answers
 from tests.queries.corpus import DENIED, files
+from tests.queries.dose_answers import OPENREM_CT, OPENREM_MAMMOGRAPHY
 from tests.queries.test_files import QUERIES
 from tests.servers.s3 import place
 from tests.test_sql_pages import RUN_LOCALLY
@@ -64,3 +65,12 @@ def instances(folder: Path) -> pa.Table:
 @pytest.mark.parametrize("query", LOCAL, ids=lambda path: path.stem)
 def test_a_saved_query_has_the_answer_that_the_corpus_implies(lake, query):
     assert lake.execute(query.read_text(encoding="utf-8")).fetchall() == ANSWERS[query.stem]
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"), [("openrem_ct", OPENREM_CT), ("openrem_mammography", OPENREM_MAMMOGRAPHY)]
+)
+def test_an_export_has_the_names_of_columns_of_openrem(lake, name, columns):
+    [query] = [one for one in QUERIES if one.stem == name]
+    found = lake.execute(query.read_text(encoding="utf-8"))
+    assert tuple(column[0] for column in found.description) == columns

@@ -17,7 +17,7 @@ QUERIES = sorted((ROOT / "queries").glob("*.sql"))
 GUIDE = ROOT / "docs" / "how_to" / "athena.md"
 FUNCTIONS = {
     "abs", "approx_percentile", "arbitrary", "array_agg", "array_distinct", "array_except", "array_intersect",
-    "array_join", "array_position", "array_sort", "atan2", "avg", "cardinality", "cast", "coalesce", "contains",
+    "array_join", "array_position", "array_sort", "atan2", "avg", "cardinality", "cast", "ceil", "coalesce", "contains",
     "count", "count_if", "date_diff", "date_trunc", "degrees", "dense_rank", "element_at", "flatten", "floor",
     "greatest", "json_extract", "json_extract_scalar", "json_format", "json_parse", "lag", "least", "lower",
     "map_keys", "max", "max_by", "min", "min_by", "nullif", "rank", "reduce", "regexp_extract", "regexp_like",
