@@ -87,7 +87,7 @@ def _add(
         if take is not None and "Value" in element:
             take(row, element, place, reasons)
     concept = row.get("concept")
-    if concept is None and row.get("value_type") == "NUM":
+    if row.get("value_type") == "NUM" and (concept is None or concept["code_value"] is None):
         reasons[f"{place}0040A043"] = NO_CONCEPT
     below = item.get(_CONTENT_KEY)
     if below is None or below["vr"] != "SQ":

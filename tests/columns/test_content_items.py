@@ -129,6 +129,12 @@ def test_a_number_without_a_concept_is_named():
     assert reasons_of(row) == {"0040A730[0].0040A043": "a number without a concept"}
 
 
+def test_a_number_whose_concept_is_a_meaning_alone_is_named():
+    row = report(node("NUM", concept=item(CodeMeaning="DLP"), MeasuredValueSequence=measured("1")))
+    assert row["content_items"][1]["concept"]["code_meaning"] == "DLP"
+    assert reasons_of(row) == {"0040A730[0].0040A043": "a number without a concept"}
+
+
 def test_a_code_is_the_first_one():
     [_, first, second] = items(
         node("CODE", concept=code("q"), ConceptCodeSequence=[code("a"), code("b")]),
@@ -178,6 +184,18 @@ def test_an_item_by_reference_has_the_path_of_the_other():
         "path": "1.1", "parent_path": "1", "group_path": None, "depth": 1, "relationship_type": "INFERRED FROM",
         "referenced_content_item": "1.2.7",
     }  # fmt: skip
+
+
+def test_references_in_a_circle_are_paths_and_no_rows():
+    """An item refers to the container around it, and to itself: the reader follows neither."""
+    circle = [
+        item(RelationshipType="INFERRED FROM", ReferencedContentItemIdentifier=path)
+        for path in ([1], [1, 1], [1, 1, 2])
+    ]
+    found = items(node("CONTAINER", *circle))
+    assert [(one["path"], one.get("referenced_content_item")) for one in found] == [
+        ("1", None), ("1.1", None), ("1.1.1", "1"), ("1.1.2", "1.1"), ("1.1.3", "1.1.2"),
+    ]  # fmt: skip
 
 
 def test_items_have_the_nearest_measurement_group_around_them():

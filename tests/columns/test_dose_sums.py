@@ -280,6 +280,14 @@ def test_studies_are_apart_and_documents_without_a_study_are_left_out():
     ]
 
 
+def test_a_second_root_below_the_root_adds_nothing():
+    second = container("113701", container("113811", num("113813", 900.0, "mGy.cm")), ct_event("9.2", 900.0))
+    [study] = answers("dose_studies", ct_report(1, [ct_event("9.1", 100.0), second], 100.0))
+    assert (study["events"], study["dlp"], study["dlp_reported"], study["is_consistent"]) == (1, 100, 100, True)
+    [study] = answers("dose_studies", report(2, second))
+    assert (study["kind"], study["events"], study["dlp"], study["is_consistent"]) == (None, 0, None, None)
+
+
 def test_a_report_of_totals_alone_has_its_total():
     study = the_study(ct_report(1, [], 5.0))
     assert (study["events"], study["dlp"], study["dlp_reported"], study["is_consistent"]) == (0, None, 5, False)
