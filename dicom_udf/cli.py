@@ -370,7 +370,10 @@ def _write(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: Literal[
 
     if form != "table":
         _use_exact_encoding()
-    write_rows(columns, rows, form=form, stream=sys.stdout, width=_terminal_width())
+    shown = write_rows(columns, rows, form=form, stream=sys.stdout, width=_terminal_width())
+    if shown < len(columns):
+        number = f"{shown} of {len(columns)} columns fit"
+        print(f"{number}; name the columns that you need, or --format csv or json writes all", file=sys.stderr)
 
 
 def _use_exact_encoding() -> None:

@@ -13,13 +13,28 @@ from typing import Any, Literal, TextIO
 
 from dicom_udf.errors import FailureCode
 
-__all__ = ["aligned", "bytes_text", "counts_text", "failure_lines", "visible", "write_rows"]
+__all__ = [
+    "aligned",
+    "bytes_text",
+    "cell_text",
+    "counts_text",
+    "cut",
+    "failure_lines",
+    "json_text",
+    "pad",
+    "text_width",
+    "visible",
+    "write_rows",
+]
 
 _ROWS_FOR_WIDTHS = 1000
 """A table's widths follow its first rows, so that any number of rows can be written in bounded memory."""
 
 _CELL = 16
 """Columns of a terminal that every cell keeps at least when a table is cut to fit."""
+
+_BLOCK_ROWS, _BLOCK_LINES = 5, 12
+"""A table that a terminal can't hold is written as blocks if these are at most so many, or each has so many lines."""
 
 
 def write_rows(
@@ -29,7 +44,7 @@ def write_rows(
     form: Literal["table", "csv", "json"],
     stream: TextIO,
     width: int | None = None,
-) -> None:
+) -> int:
     """Write rows in one of three forms.
 
     Args:
@@ -39,24 +54,29 @@ def write_rows(
             4180 with a header line, null is empty, nested values as JSON. ``json``: one object a line, dates and times
             as in ISO 8601; equal names get ``_2``, ``_3`` at their end.
         stream: Where to.
-        width: Columns of the terminal that a table has to fit in: its widest cells are cut, and where that isn't enough
-            each row is written as a block of lines ``column  value`` without its nulls. None: nothing is cut.
+        width: Columns of the terminal that a table has to fit in: its widest cells are cut. Where that isn't enough, a
+            few rows, or rows of few columns, are written as blocks of lines ``column  value`` without nulls. Of more
+            rows with many columns, the first columns that have a value and fit are written. None: nothing is cut.
+
+    Returns:
+        The number of columns that were written.
     """
+    if form == "table":
+        return _write_table(columns, rows, stream, width)
     if form == "csv":
         _write_csv(columns, rows, stream)
-    elif form == "json":
-        _write_json(columns, rows, stream)
     else:
-        _write_table(columns, rows, stream, width)
+        _write_json(columns, rows, stream)
+    return len(columns)
 
 
 def aligned(lines: Sequence[tuple[str, int | None, str]]) -> str:
     """Write lines of a label, a count and a note under each other: labels to the left, counts to the right."""
     counts = ["" if count is None else f"{count:,}" for _, count, _ in lines]
-    label = max(_width(line[0]) for line in lines)
+    label = max(text_width(line[0]) for line in lines)
     number = max(map(len, counts))
     rows = zip(lines, counts, strict=True)
-    return "".join(f"{_pad(name, label)}  {count:>{number}}  {note}".rstrip() + "\n" for (name, _, note), count in rows)
+    return "".join(f"{pad(name, label)}  {count:>{number}}  {note}".rstrip() + "\n" for (name, _, note), count in rows)
 
 
 def counts_text(counts: Mapping[str, int]) -> str:
@@ -89,37 +109,53 @@ def _write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], stream: Te
 def _write_json(columns: Sequence[str], rows: Iterable[Sequence[Any]], stream: TextIO) -> None:
     names = _distinct(columns)
     for row in rows:
-        stream.write(_json(dict(zip(names, row, strict=True))) + "\n")
+        stream.write(json_text(dict(zip(names, row, strict=True))) + "\n")
 
 
-def _write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], stream: TextIO, width: int | None) -> None:
+def _write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], stream: TextIO, width: int | None) -> int:
     source = iter(rows)
     first = list(itertools.islice(source, _ROWS_FOR_WIDTHS))
     names = [visible(name) for name in columns]
-    is_number = [_is_numeric(row[i] for row in first) for i in range(len(names))]
-    shown = [[_shown(value) for value in row] for row in first]
-    widths = [max([_width(name), *(_width(row[i]) for row in shown)]) for i, name in enumerate(names)]
-    if width is not None and _total(widths) > width:
-        widths = _fitted(widths, width)
-        if not widths:
+    shown = [[cell_text(value) for value in row] for row in first]
+    widths = [max([text_width(name), *(text_width(row[i]) for row in shown)]) for i, name in enumerate(names)]
+    kept = list(range(len(names)))
+    if width is not None and _total(widths) > width and not _fitted(widths, width):
+        if len(first) <= _BLOCK_ROWS or len(names) <= _BLOCK_LINES:
             _write_blocks(names, itertools.chain(first, source), stream, width)
-            return
-    rest = ([_shown(value) for value in row] for row in source)
-    rule = ["-" * size for size in widths]
-    for row in itertools.chain([names, rule], shown, rest):
-        cells = row if width is None else [_cut(cell, size) for cell, size in zip(row, widths, strict=True)]
-        padded = (_pad(cell, size, right) for cell, size, right in zip(cells, widths, is_number, strict=True))
+            return len(names)
+        kept = _first_columns(widths, [any(row[i] for row in shown) for i in kept], width)
+    sizes = [widths[i] for i in kept]
+    if width is not None and _total(sizes) > width:
+        sizes = _fitted(sizes, width) or [width]
+    is_number = [_is_numeric(row[i] for row in first) for i in kept]
+    head = ([names[i] for i in kept], ["-" * size for size in sizes])
+    body = ([row[i] for i in kept] for row in shown)
+    rest = ([cell_text(row[i]) for i in kept] for row in source)
+    for cells in itertools.chain(head, body, rest):
+        fitting = cells if width is None else [cut(cell, size) for cell, size in zip(cells, sizes, strict=True)]
+        padded = (pad(cell, size, right) for cell, size, right in zip(fitting, sizes, is_number, strict=True))
         stream.write("  ".join(padded).rstrip() + "\n")
+    return len(kept)
+
+
+def _first_columns(widths: Sequence[int], has_value: Sequence[bool], width: int) -> list[int]:
+    """Return the first columns that fit, one at least; those without a value are left out."""
+    kept: list[int] = []
+    for column in (column for column, present in enumerate(has_value) if present):
+        if kept and _total([min(widths[i], _CELL) for i in (*kept, column)]) > width:
+            break
+        kept.append(column)
+    return kept or [0]
 
 
 def _write_blocks(names: Sequence[str], rows: Iterable[Sequence[Any]], stream: TextIO, width: int) -> None:
-    label = max(map(_width, names))
+    label = max(map(text_width, names))
     for number, row in enumerate(rows, 1):
-        stream.write(_cut(f"-- row {number} ".ljust(width, "-"), width) + "\n")
+        stream.write(cut(f"-- row {number} ".ljust(width, "-"), width) + "\n")
         for name, value in zip(names, row, strict=True):
             if value is not None:
-                cell = _cut(_shown(value), max(_CELL, width - label - 2))
-                stream.write(_cut(f"{_pad(name, label)}  {cell}", width) + "\n")
+                cell = cut(cell_text(value), max(_CELL, width - label - 2))
+                stream.write(cut(f"{pad(name, label)}  {cell}", width) + "\n")
 
 
 def _fitted(widths: Sequence[int], width: int) -> list[int]:
@@ -142,7 +178,8 @@ def _is_numeric(values: Iterable[Any]) -> bool:
     )
 
 
-def _shown(value: Any) -> str:
+def cell_text(value: Any) -> str:
+    """Return a value as a table shows it: null is blank, nested values are JSON, control characters are signs."""
     return "" if value is None else visible(_cell(value))
 
 
@@ -154,13 +191,14 @@ def _cell(value: Any) -> str:
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, list | tuple | dict):
-        return _json(value)
+        return json_text(value)
     if isinstance(value, bytes):
         return value.hex()
     return str(value)
 
 
-def _json(value: Any) -> str:
+def json_text(value: Any) -> str:
+    """Return a value as JSON in one line: dates and times as in ISO 8601, NaN and infinity as text."""
     return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
 
 
@@ -205,7 +243,7 @@ def _sign(character: str) -> str:
     )
 
 
-def _width(text: str) -> int:
+def text_width(text: str) -> int:
     """Count the columns of a terminal that a text takes: East Asian wide characters two, combining marks none."""
     if text.isascii():
         return len(text)
@@ -218,14 +256,15 @@ def _character_width(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
 
 
-def _pad(text: str, size: int, right: bool = False) -> str:
-    blank = " " * (size - _width(text))
+def pad(text: str, size: int, right: bool = False) -> str:
+    """Return a text with blanks to so many columns of a terminal; with ``right`` they are in front of it."""
+    blank = " " * (size - text_width(text))
     return blank + text if right else text + blank
 
 
-def _cut(text: str, size: int) -> str:
+def cut(text: str, size: int) -> str:
     """Cut a text to so many columns of a terminal: prose at its end, a path or a UID in the middle."""
-    if _width(text) <= size:
+    if text_width(text) <= size:
         return text
     tail = 0 if any(map(str.isspace, text)) else (size - 1) // 2
     end = _beginning(text[::-1], tail)[::-1]

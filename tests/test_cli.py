@@ -322,6 +322,28 @@ def test_a_terminal_gets_rows_that_fit(lake):
     assert max(map(len, lines)) <= 60
 
 
+@pytest.mark.spark
+def test_a_terminal_gets_the_first_columns_of_many_rows_and_the_way_to_the_rest(lake):
+    controller, terminal = pty.openpty()
+    words = ["query", "SELECT i.*, j.* FROM instances i, instances j", "--lake", str(lake)]
+    with os.fdopen(controller, "rb", buffering=0) as screen:
+        done = subprocess.run(
+            [*COMMAND, *words],
+            stdout=terminal,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "COLUMNS": "40"},
+            cwd=ROOT,
+            check=True,
+        )
+        os.close(terminal)
+        shown = screen.read(1 << 16).decode()
+    lines = shown.splitlines()
+    assert lines[0].split() == ["study_date", "study_date_is_default"]
+    assert len(lines) == 2 + 16
+    assert max(map(len, lines)) <= 40
+    assert done.stderr == (b"2 of 24 columns fit; name the columns that you need, or --format csv or json writes all\n")
+
+
 # --- From a folder to an answer
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_udf.rendering import _cut, _width, aligned, bytes_text, visible, write_rows
+from dicom_udf.rendering import aligned, bytes_text, cut, text_width, visible, write_rows
 
 SCALARS = (
     st.none()
@@ -74,10 +74,31 @@ def test_more_columns_than_a_terminal_holds_become_blocks_without_nulls():
     assert len(reported) == 10, "the null is left out"
 
 
-@given(st.lists(st.tuples(VALUES, VALUES, VALUES), max_size=5), st.integers(20, 200))
+def test_many_rows_of_more_columns_than_a_terminal_holds_show_the_first_ones_that_have_a_value():
+    columns = [f"column_{number}" for number in range(20)]
+    rows = [[number, None, *("v" * 50 for _ in range(18))] for number in range(6)]
+    stream = io.StringIO()
+    assert write_rows(columns, rows, form="table", stream=stream, width=40) == 2
+    assert stream.getvalue().splitlines()[0].split() == ["column_0", "column_2"]
+    assert stream.getvalue().splitlines()[2] == "       0  " + "v" * 15 + "…" + "v" * 14
+    assert write_rows(columns, rows, form="table", stream=io.StringIO()) == 20, "without a terminal nothing is cut"
+    assert write_rows(columns, rows[:5], form="table", stream=io.StringIO(), width=40) == 20, "a few rows are blocks"
+    assert write_rows(columns, [[None] * 20] * 6, form="table", stream=io.StringIO(), width=40) == 1
+
+
+@given(
+    st.integers(1, 30).flatmap(
+        lambda number: st.lists(st.lists(SCALARS, min_size=number, max_size=number), max_size=8)
+    ),
+    st.integers(20, 200),
+)
 def test_no_line_is_wider_than_the_terminal(rows, width):
-    for line in written(["a", "b", "c"], rows, "table", width=width).splitlines():
-        assert _width(line) <= width
+    columns = [f"c{number}" for number in range(len(rows[0]) if rows else 3)]
+    stream = io.StringIO()
+    number = write_rows(columns, rows, form="table", stream=stream, width=width)
+    assert 1 <= number <= len(columns)
+    for line in stream.getvalue().splitlines():
+        assert text_width(line) <= width
 
 
 @given(st.text())
@@ -90,14 +111,14 @@ def test_what_is_shown_cannot_command_the_terminal(text):
 
 @given(st.text(st.characters(exclude_categories=["C"]), max_size=30), st.integers(2, 40))
 def test_a_cut_text_fits_and_shows_that_it_was_cut(text, size):
-    cut = _cut(text, size)
-    assert _width(cut) <= size
-    head, mark, tail = cut.partition("…")
-    assert cut == text or (mark and text.startswith(head) and text.endswith(tail))
+    fitting = cut(text, size)
+    assert text_width(fitting) <= size
+    head, mark, tail = fitting.partition("…")
+    assert fitting == text or (mark and text.startswith(head) and text.endswith(tail))
 
 
 @pytest.mark.parametrize(
-    ("text", "cut"),
+    ("text", "fitting"),
     [
         ("1.2.840.113619.2.55.3.2831", "1.2.84….2831"),
         ("file:///export/a/b/c/IM0001", "file:/…M0001"),
@@ -105,8 +126,8 @@ def test_a_cut_text_fits_and_shows_that_it_was_cut(text, size):
         ("山田太郎山田太郎", "山田太…太郎"),
     ],
 )
-def test_prose_loses_its_end_and_a_path_its_middle(text, cut):
-    assert _cut(text, 12) == cut
+def test_prose_loses_its_end_and_a_path_its_middle(text, fitting):
+    assert cut(text, 12) == fitting
 
 
 # --- CSV
