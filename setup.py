@@ -74,7 +74,12 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["dicom_udf", "dicom_udf.*"]),
-    package_data={"dicom_udf.columns": ["*.tsv"], "dicom_udf.lake": ["*.properties"], "dicom_udf": ["py.typed"]},
+    package_data={
+        "dicom_udf.answers.athena_sql": ["*.sql"],
+        "dicom_udf.columns": ["*.tsv"],
+        "dicom_udf.lake": ["*.properties"],
+        "dicom_udf": ["py.typed"],
+    },
     install_requires=RUNTIME,
     extras_require={
         "local": SPARK + LOCAL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dicom_udf.answers.dialects import dialect_of
 from dicom_udf.answers.local import Answer, run_query
 from dicom_udf.config import QueryConfig, check_catalog, service_endpoint
 from dicom_udf.errors import ConfigurationError
@@ -13,6 +14,9 @@ __all__ = ["answer_query"]
 def answer_query(config: QueryConfig) -> Answer:
     """Run one SQL statement that reads, and return its rows.
 
+    A local lake takes the SQL of DuckDB or of Athena (:func:`~dicom_udf.answers.dialects.dialect_of`), a lake in the
+    Glue catalog that of Athena.
+
     Raises:
         ConfigurationError: The lake isn't one, or an option or the statement can't be used.
         RunFailedError: The statement failed while it ran, or the engine can't be reached.
@@ -23,6 +27,10 @@ def answer_query(config: QueryConfig) -> Answer:
         from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415
         from dicom_udf.aws.regions import service_region  # noqa: PLC0415
 
+        if dialect_of(config.sql, config.dialect, default="athena") != "athena":
+            raise ConfigurationError(
+                "Athena answers about a lake in the Glue catalog, and takes its SQL alone; remove the dialect duckdb"
+            )
         lake_tables(config.location, table_names())  # Athena has databases, not lakes: the database must be the lake's
         endpoint = service_endpoint("ATHENA", config.aws_endpoint)
         region = service_region(config.location, endpoint)
@@ -30,4 +38,4 @@ def answer_query(config: QueryConfig) -> Answer:
         return run_on_athena(config.sql, config.database, access)
     if config.workgroup is not None or config.output_location is not None:
         raise ConfigurationError("--workgroup and --output-location are Athena's, which needs --catalog glue")
-    return run_query(config.sql, config.location)
+    return run_query(config.sql, config.location, dialect=config.dialect)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dicom_udf.config import LakeLocation, check_lake
+from dicom_udf.answers.dialects import dialect_of
+from dicom_udf.config import LakeLocation, SqlDialect, check_lake
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
 from dicom_udf.lake import layout
 
@@ -39,7 +40,7 @@ class Answer:
     rows: Iterator[tuple[Any, ...]]
 
 
-def run_query(sql: str, location: LakeLocation) -> Answer:
+def run_query(sql: str, location: LakeLocation, *, dialect: SqlDialect | None = None) -> Answer:
     """Answer one SQL statement that reads.
 
     The tables ``instances``, ``failures`` and ``objects`` and the views (:data:`dicom_udf.lake.layout.VIEWS`)
@@ -49,16 +50,33 @@ def run_query(sql: str, location: LakeLocation) -> Answer:
 
     Args:
         sql: A ``SELECT`` or what DuckDB makes one of (``WITH``, ``FROM``, ``DESCRIBE``, ``SUMMARIZE``, ``PIVOT``).
+            In Athena's SQL a ``SELECT`` or ``WITH``, which is translated.
         location: The lake.
+        dialect: ``"athena"`` or ``"duckdb"``; None means DuckDB's, unless the first line is ``-- dialect: athena``.
 
     Raises:
-        ConfigurationError: The lake doesn't exist, or the statement has an error.
+        ConfigurationError: The lake doesn't exist, the statement has an error, or its answer would not be Athena's.
         RunFailedError: The statement failed while it ran, or the engine isn't installed; S3 or Glue refuse.
     """
+    macros = ""
+    if dialect_of(sql, dialect) == "athena":
+        sql, macros = _translate(sql)
     tables = open_tables(location)
+    tables.execute(macros)
     if _NAMES_VIEWS.search(sql):
         _add_views(tables)
     return answer(tables, sql)
+
+
+def _translate(sql: str) -> tuple[str, str]:
+    """Return a query in Athena's SQL in DuckDB's, and the macros that it needs."""
+    try:
+        from dicom_udf.answers.athena_sql import MACROS, to_duckdb  # noqa: PLC0415 - sqlglot is a heavy import
+    except ImportError:
+        raise RunFailedError(
+            "the translator of Athena's SQL isn't installed; pip install 'dicom-lake[local]'"
+        ) from None
+    return to_duckdb(sql), MACROS
 
 
 def open_tables(location: LakeLocation) -> duckdb.DuckDBPyConnection:
@@ -245,6 +263,10 @@ def _to_error(error: duckdb.Error) -> DicomLakeError:
         return ConfigurationError(f"{message}\nThe tables are {tables}, the views {views}.")
     if isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.SyntaxException):
         return ConfigurationError(message)
+    if "Athena: " in message.partition("\n")[0]:  # of a macro of ours, whose texts have no values
+        return RunFailedError(
+            "the query failed as it would in Athena, or its answer would differ: " + message.partition("Athena: ")[2]
+        )
     if isinstance(error, duckdb.DataError | duckdb.InvalidInputException):
         kind = message.partition(":")[0]
         column = re.search(r"source column (\w+)", message)

@@ -34,7 +34,7 @@ from dicom_udf.config.commands import (
 )
 from dicom_udf.config.ingest_settings import IngestConfig
 from dicom_udf.config.lake_location import LakeLocation, S3Access, service_endpoint
-from dicom_udf.config.options import ScanFormat, parse_location
+from dicom_udf.config.options import ScanFormat, SqlDialect, parse_location
 
 __all__ = [
     "ColumnsConfig",
@@ -50,6 +50,7 @@ __all__ = [
     "S3Access",
     "ScanConfig",
     "ScanFormat",
+    "SqlDialect",
     "StatusConfig",
     "UpgradeConfig",
     "VerifyConfig",

@@ -15,6 +15,7 @@ from dicom_udf.config.options import (
     OutputFormat,
     PartitionBy,
     ScanFormat,
+    SqlDialect,
     attributes,
     columns,
     count,
@@ -219,9 +220,17 @@ class QueryConfig(ReaderOptions):
     """One SQL statement on a lake: by DuckDB in this process, or by Athena where the lake is in S3."""
 
     sql: str = option(
-        "one statement in DuckDB's SQL; with --catalog glue in Athena's", metavar="SQL", group="what and where"
+        "one statement that reads, in the SQL that --dialect names", metavar="SQL", group="what and where"
     )
     """Tables and views by their bare names, e.g. instances, failures, objects, series."""
+
+    dialect: SqlDialect | None = option(
+        "dialect of the SQL, which a first line '-- dialect: athena' can name too "
+        "[default: duckdb; athena with --catalog glue]",
+        None,
+        choices=SqlDialect,
+    )
+    """Athena's SQL is translated for a local lake, with the same answers; Athena itself takes no other."""
 
     workgroup: str | None = option(
         "Athena's workgroup, with --catalog glue [default: primary]", None, metavar="NAME", group="AWS"

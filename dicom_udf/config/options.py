@@ -23,6 +23,7 @@ __all__ = [
     "OutputFormat",
     "PartitionBy",
     "ScanFormat",
+    "SqlDialect",
     "attributes",
     "columns",
     "count",
@@ -289,6 +290,7 @@ OutputFormat = Literal["table", "csv", "json"]
 ScanFormat = Literal["parquet", "jsonl", "csv"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 LogFormat = Literal["text", "json"]
+SqlDialect = Literal["athena", "duckdb"]
 
 source_option = partial(
     option,

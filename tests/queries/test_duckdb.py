@@ -1,4 +1,4 @@
-"""Saved queries in DuckDB: those whose text runs there too have the same answers; without Spark and a server."""
+"""Saved queries in DuckDB, translated: they have the answers of Athena; without Spark and a server."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pytest
 
 from dicom_udf import scan
+from dicom_udf.answers.athena_sql import MACROS, to_duckdb
 from dicom_udf.columns import arrow_schema, instances_table
 from dicom_udf.columns.views import DUCKDB, make_views
 from tests.queries.answers import Run, answers
@@ -21,15 +22,12 @@ from tests.queries.corpus import DENIED, files
 from tests.queries.dose_answers import OPENREM_CT, OPENREM_MAMMOGRAPHY
 from tests.queries.test_files import QUERIES
 from tests.servers.s3 import place
-from tests.test_sql_pages import RUN_LOCALLY
 
 ANSWERS = answers(Run("run", datetime(2026, 11, 1)))
 LOCAL = [
-    query
-    for query in QUERIES
-    if query.stem in RUN_LOCALLY and not re.search(r"\b(?:FROM|JOIN) (?:failures|objects)\b", query.read_text("utf-8"))
+    query for query in QUERIES if not re.search(r"\b(?:FROM|JOIN) (?:failures|objects)\b", query.read_text("utf-8"))
 ]
-"""Queries in SQL of both engines that read ``instances`` and its views alone."""
+"""Queries that read ``instances`` and its views alone; ``test_trino.py`` runs the others in both engines."""
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +39,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyCo
             place(folder / file.key, file.content)
             os.utime(folder / file.key, (file.modified.timestamp(),) * 2)
     with duckdb.connect() as connection:
+        connection.execute(MACROS)
         connection.register("instances", instances(folder))
         for view in make_views(DUCKDB):
             connection.execute(f'CREATE VIEW "{view.name}" AS {view.sql}')
@@ -64,7 +63,7 @@ def instances(folder: Path) -> pa.Table:
 
 @pytest.mark.parametrize("query", LOCAL, ids=lambda path: path.stem)
 def test_a_saved_query_has_the_answer_that_the_corpus_implies(lake, query):
-    assert lake.execute(query.read_text(encoding="utf-8")).fetchall() == ANSWERS[query.stem]
+    assert lake.execute(to_duckdb(query.read_text(encoding="utf-8"))).fetchall() == ANSWERS[query.stem]
 
 
 @pytest.mark.parametrize(
@@ -72,5 +71,5 @@ def test_a_saved_query_has_the_answer_that_the_corpus_implies(lake, query):
 )
 def test_an_export_has_the_names_of_columns_of_openrem(lake, name, columns):
     [query] = [one for one in QUERIES if one.stem == name]
-    found = lake.execute(query.read_text(encoding="utf-8"))
+    found = lake.execute(to_duckdb(query.read_text(encoding="utf-8")))
     assert tuple(column[0] for column in found.description) == columns

@@ -1,0 +1,17 @@
+"""Athena's SQL on a local lake: a query is translated to DuckDB's SQL with the same answer, or refused.
+
+=============  =====================================================
+`translation`  the query: its form, its functions, its arrays as rows
+`functions`    the closed list of functions, and their SQL
+`casts`        casts: rounding, and the texts that become values
+`paths`        paths into JSON, patterns, formats of dates
+`macros.sql`   the macros that a session needs
+=============  =====================================================
+"""
+
+from __future__ import annotations
+
+from dicom_udf.answers.athena_sql.functions import MACROS
+from dicom_udf.answers.athena_sql.translation import to_duckdb
+
+__all__ = ["MACROS", "to_duckdb"]
