@@ -75,10 +75,10 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["dicom_udf", "dicom_udf.*"]),
     package_data={
+        "dicom_udf": ["py.typed", "queries/*.sql"],  # a link to the folder queries
         "dicom_udf.answers.athena_sql": ["*.sql"],
         "dicom_udf.columns": ["*.tsv"],
         "dicom_udf.lake": ["*.properties"],
-        "dicom_udf": ["py.typed"],
     },
     install_requires=RUNTIME,
     extras_require={

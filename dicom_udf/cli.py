@@ -28,6 +28,7 @@ from dicom_udf.config import (
     InitConfig,
     MaintainConfig,
     PromoteConfig,
+    QueriesConfig,
     QueryConfig,
     RegisterConfig,
     ScanConfig,
@@ -171,6 +172,8 @@ def _run(config: CommandConfig) -> None:
             _register(config)
         case QueryConfig():
             _query(config)
+        case QueriesConfig():
+            _queries(config)
         case ScanConfig():
             _scan(config)
         case StatusConfig():
@@ -287,6 +290,22 @@ def _query(config: QueryConfig) -> None:
 
     answer = answer_query(config)
     _write(answer.columns, answer.rows, config.format)
+
+
+def _queries(config: QueriesConfig) -> None:
+    from dicom_udf.answers.saved import list_queries, query_text, to_text  # noqa: PLC0415
+
+    if config.name is not None:
+        print(query_text(config), end="")
+        return
+    answer = list_queries(config.search)
+    if config.format == "table":
+        text = to_text(answer, _terminal_width())
+        print(text, end="")
+        if not text:
+            print(f"no saved query contains {config.search}; 'dicom-lake queries' lists all", file=sys.stderr)
+    else:
+        _write(answer.columns, answer.rows, config.format)
 
 
 def _scan(config: ScanConfig) -> None:

@@ -238,7 +238,6 @@ def test_an_argument_that_cannot_be_used_is_named(argv: list[str], sentence: str
         (["qeury"], "invalid choice: 'qeury'"),
         (["destroy"], "invalid choice: 'destroy'"),
         (["--lake", "l", "status"], "unknown argument --lake before the command; see dicom-lake --help"),
-        (["query", "--lake", "l"], "required: SQL; see dicom-lake query --help"),
         (["query", " ", "--lake", "l"], "argument SQL: is empty; see dicom-lake query --help"),
         (["ingest", "a", "b", "--lake", "l"], "unrecognized arguments: b"),
         (["failures", "--lake", "l", "--limit=-1"], "argument --limit: must be a whole number"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dicom_udf.answers.dialects import dialect_of
 from dicom_udf.answers.local import Answer, run_query
-from dicom_udf.config import QueryConfig, check_catalog, service_endpoint
+from dicom_udf.answers.saved import is_saved_query, read_statement
+from dicom_udf.config import QueryConfig, SqlDialect, check_catalog, service_endpoint
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.lake.layout import table_names
 
@@ -21,13 +22,15 @@ def answer_query(config: QueryConfig) -> Answer:
         ConfigurationError: The lake isn't one, or an option or the statement can't be used.
         RunFailedError: The statement failed while it ran, or the engine can't be reached.
     """
+    sql = read_statement(config)
+    dialect: SqlDialect | None = "athena" if is_saved_query(config) else config.dialect
     check_catalog(config.location)
     if config.location.is_glue:
         from dicom_udf.answers.athena import AthenaAccess, run_on_athena  # noqa: PLC0415 - boto3 is a heavy import
         from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415
         from dicom_udf.aws.regions import service_region  # noqa: PLC0415
 
-        if dialect_of(config.sql, config.dialect, default="athena") != "athena":
+        if dialect_of(sql, dialect, default="athena") != "athena":
             raise ConfigurationError(
                 "Athena answers about a lake in the Glue catalog, and takes its SQL alone; remove the dialect duckdb"
             )
@@ -35,7 +38,7 @@ def answer_query(config: QueryConfig) -> Answer:
         endpoint = service_endpoint("ATHENA", config.aws_endpoint)
         region = service_region(config.location, endpoint)
         access = AthenaAccess(region, config.workgroup, config.output_location, endpoint)
-        return run_on_athena(config.sql, config.database, access)
+        return run_on_athena(sql, config.database, access)
     if config.workgroup is not None or config.output_location is not None:
         raise ConfigurationError("--workgroup and --output-location are Athena's, which needs --catalog glue")
-    return run_query(config.sql, config.location, dialect=config.dialect)
+    return run_query(sql, config.location, dialect=dialect)

@@ -6,7 +6,7 @@
     parse_command(argv)              the command ``dicom-lake``: SOURCE and SQL are positional
          │
          └── IngestConfig · PromoteConfig · UpgradeConfig · MaintainConfig · InitConfig · RegisterConfig
-             ScanConfig · QueryConfig · StatusConfig · FailuresConfig · ColumnsConfig · VerifyConfig
+             ScanConfig · QueryConfig · QueriesConfig · StatusConfig · FailuresConfig · ColumnsConfig · VerifyConfig
                   │
                   └── .location  ->  LakeLocation: root, database, catalog, how S3 and AWS are reached
 
@@ -24,6 +24,7 @@ from dicom_udf.config.commands import (
     InitConfig,
     MaintainConfig,
     PromoteConfig,
+    QueriesConfig,
     QueryConfig,
     RegisterConfig,
     ScanConfig,
@@ -45,6 +46,7 @@ __all__ = [
     "LakeLocation",
     "MaintainConfig",
     "PromoteConfig",
+    "QueriesConfig",
     "QueryConfig",
     "RegisterConfig",
     "S3Access",

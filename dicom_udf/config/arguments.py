@@ -16,6 +16,7 @@ from dicom_udf.config.commands import (
     InitConfig,
     MaintainConfig,
     PromoteConfig,
+    QueriesConfig,
     QueryConfig,
     RegisterConfig,
     ScanConfig,
@@ -37,6 +38,7 @@ CommandConfig = (
     | InitConfig
     | RegisterConfig
     | QueryConfig
+    | QueriesConfig
     | ScanConfig
     | StatusConfig
     | FailuresConfig
@@ -110,6 +112,7 @@ _COMMANDS: dict[str, tuple[type[CommandConfig], str, str]] = {
     # name: settings, positional field, description
     "ingest": (IngestConfig, "source", "read the headers of a source into a lake: new, changed and deleted objects"),
     "query": (QueryConfig, "sql", "answer one SQL statement on a lake"),
+    "queries": (QueriesConfig, "name", "list the saved queries, or print the text of one"),
     "scan": (ScanConfig, "source", "read the headers of a source into a file: without a lake, Spark or Java"),
     "status": (StatusConfig, "", "print what a lake holds: rows, objects, failures, dates, size"),
     "failures": (FailuresConfig, "", "list the files without a readable header, and the reasons"),

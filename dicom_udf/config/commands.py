@@ -6,6 +6,7 @@ A field is made by :func:`~dicom_udf.config.options.option`, so a setting and it
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Literal
 
 from dicom_udf.config.lake_location import LakeLocation, S3Access, service_endpoint
@@ -20,6 +21,7 @@ from dicom_udf.config.options import (
     columns,
     count,
     database,
+    day,
     exclude_option,
     failure_code,
     format_option,
@@ -36,6 +38,7 @@ from dicom_udf.config.options import (
     s3_url,
     size,
     source_option,
+    sql_file,
     switch,
     url,
     wait_option,
@@ -47,6 +50,7 @@ __all__ = [
     "InitConfig",
     "MaintainConfig",
     "PromoteConfig",
+    "QueriesConfig",
     "QueryConfig",
     "RegisterConfig",
     "ScanConfig",
@@ -219,10 +223,18 @@ class WriterOptions(LakeOptions):
 class QueryConfig(ReaderOptions):
     """One SQL statement on a lake: by DuckDB in this process, or by Athena where the lake is in S3."""
 
-    sql: str = option(
-        "one statement that reads, in the SQL that --dialect names", metavar="SQL", group="what and where"
+    sql: str | None = option(
+        "one statement that reads, in the SQL that --dialect names; or @NAME, a saved query",
+        None,
+        metavar="SQL",
+        group="what and where",
     )
     """Tables and views by their bare names, e.g. instances, failures, objects, series."""
+
+    file: str | None = option(
+        "file with the statement instead of SQL; - is stdin", None, parse=sql_file, metavar="FILE"
+    )
+    """Absolute path of a text in UTF-8."""
 
     dialect: SqlDialect | None = option(
         "dialect of the SQL, which a first line '-- dialect: athena' can name too "
@@ -231,6 +243,12 @@ class QueryConfig(ReaderOptions):
         choices=SqlDialect,
     )
     """Athena's SQL is translated for a local lake, with the same answers; Athena itself takes no other."""
+
+    since: date | None = option("first study date of a saved query's period, e.g. 2024-01-01", None, parse=day)
+    """Replaces the first date of the line that ends with the comment ``-- the period``."""
+
+    until: date | None = option("last study date of a saved query's period, included", None, parse=day)
+    """Replaces the second date of that line."""
 
     workgroup: str | None = option(
         "Athena's workgroup, with --catalog glue [default: primary]", None, metavar="NAME", group="AWS"
@@ -244,6 +262,30 @@ class QueryConfig(ReaderOptions):
         group="AWS",
     )
     """Needed if the workgroup has no place of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueriesConfig:
+    """The saved queries: their list, or the text of one."""
+
+    name: str | None = option(
+        "a saved query: print its text, to be edited and passed to 'query --file'",
+        None,
+        metavar="NAME",
+        group="what and where",
+    )
+    """With or without ``@``; None for the list."""
+
+    search: str | None = option(
+        "list only queries with this text in the name, title or description", None, metavar="WORD"
+    )
+    """Upper and lower case are the same."""
+
+    format: OutputFormat = format_option()
+    """Of the list, as in :class:`ReaderOptions`."""
+
+    log_level: LogLevel = log_level_option("WARNING")
+    """By default only the answer is printed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

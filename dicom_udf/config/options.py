@@ -10,6 +10,7 @@ import dataclasses
 import os
 import re
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -28,6 +29,7 @@ __all__ = [
     "columns",
     "count",
     "database",
+    "day",
     "exclude_option",
     "failure_code",
     "format_option",
@@ -49,6 +51,7 @@ __all__ = [
     "s3_url",
     "size",
     "source_option",
+    "sql_file",
     "switch",
     "url",
     "wait_option",
@@ -95,6 +98,21 @@ def local_file(text: str) -> str:
     if text.startswith("s3://"):
         raise argparse.ArgumentTypeError("must be a local file; an s3:// URL is not supported")
     return path_or_url(text)
+
+
+def sql_file(text: str) -> str:
+    """Read the name of a local file, made absolute, or ``-`` for stdin."""
+    return text if text == "-" else local_file(text)
+
+
+def day(text: str) -> date:
+    """Read a date as ``YYYY-MM-DD``."""
+    try:
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError("must be a date like 2024-12-31")
 
 
 def database(text: str) -> str:
@@ -244,6 +262,7 @@ _METAVARS: dict[Callable[[str], Any], str] = {
     columns: "COLUMNS",
     count: "N",
     database: "NAME",
+    day: "DATE",
     failure_code: "CODE",
     key_arn: "ARN",
     metrics_namespace: "NAME",

@@ -49,6 +49,13 @@ def test_it_makes_the_files_of_this_version(dist: Path) -> None:
     ]
 
 
+def test_each_wheel_has_the_saved_queries(dist: Path) -> None:
+    queries = {f"dicom_udf/queries/{path.name}" for path in (ROOT / "queries").glob("*.sql")}
+    for name in OWN:
+        with zipfile.ZipFile(dist / name) as wheel:
+            assert queries <= set(wheel.namelist())
+
+
 def test_another_folder_another_time_and_another_umask_give_the_same_bytes(dist: Path, tmp_path: Path) -> None:
     copy = tmp_path / "elsewhere"
     for folder in ("dicom_udf", "glue_jobs", "queries", "release", "terraform"):
