@@ -43,6 +43,7 @@ from dicom_udf.config import (
     parse_command,
     parse_job,
 )
+from dicom_udf.config.examples import OVERVIEW
 from dicom_udf.environment import check_glue_run, check_shell, restart_in_utf8
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
 from dicom_udf.logs import log_end, log_report, log_settings, set_up_logging
@@ -58,13 +59,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command of ``dicom-lake``.
 
     Args:
-        argv: Its words, without the program's name; those of the process by default.
+        argv: Its words, without the program's name; those of the process by default. Without any, an overview is
+            printed.
 
     Returns:
         The exit status.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    return _exit_status("dicom-lake", parse_command, words or ["--help"])
+    return _exit_status("dicom-lake", parse_command, words) if words else _overview()
+
+
+def _overview() -> int:
+    _open_closed_streams()
+    with _reader_may_leave():
+        print(OVERVIEW, end="")
+    return 0
 
 
 def ingest_job(argv: Sequence[str]) -> int:

@@ -21,6 +21,11 @@ def pytest_configure():
     archive = Path(__file__).parents[1] / ".cache" / "spark.jsa"
     if archive.is_file() and archive.stat().st_size:
         os.environ.setdefault("SPARK_SUBMIT_OPTS", java_options(archive))
+    # No variable and no configuration file of whoever runs them sets an option.
+    for name in [name for name in os.environ if name == "DICOM_LAKE" or name.startswith("DICOM_LAKE_")]:
+        if name != "DICOM_LAKE_COMPILE":
+            del os.environ[name]
+    os.environ["DICOM_LAKE_CONFIG"] = os.devnull
     # Where there is none, the tests use Java's own, and write none into the home of whoever runs them.
     os.environ.setdefault("SPARK_SUBMIT_OPTS", "-Xshare:auto")
 

@@ -9,6 +9,7 @@ import logging
 import os
 import pty
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from pydicom.data import get_testdata_file
 
 import dicom_udf
 from dicom_udf import cli
-from dicom_udf.config import LakeLocation
+from dicom_udf.config import LakeLocation, parse_command
 from dicom_udf.errors import FailureCode, RunFailedError
 from dicom_udf.lake.session import lake_session
 from tests.local_lake import files, make_lake
@@ -54,12 +55,15 @@ def lake(spark, tmp_path_factory):
 # --- Without a lake
 
 
-def test_a_bare_command_prints_the_help(dicom_lake):
+def test_a_bare_command_prints_the_first_three_commands(dicom_lake):
     status, out, err = dicom_lake()
-    assert status == 0
-    assert out == dicom_lake("--help")[1]
-    assert "dicom-lake ingest ./sample_dcm --lake ./lake" in out
-    assert err == ""
+    commands = [line.strip() for line in out.splitlines() if line.startswith("  dicom-lake")]
+    assert (status, err, len(commands)) == (0, "", 3)
+    assert commands[0] == "dicom-lake ingest ./sample_dcm --lake ./lake"
+    for command in commands:
+        assert f"  {command}\n" in dicom_lake("--help")[1]
+        parse_command(shlex.split(command)[1:])
+    assert "'dicom-lake --help' lists all commands" in " ".join(out.split())
 
 
 def test_the_version_is_that_of_the_package(dicom_lake):
@@ -157,8 +161,11 @@ sys.exit(cli.main(sys.argv[1:]))
 @pytest.mark.parametrize(
     ("command", "status", "reported"),
     [
+        ([], 0, ""),
         (["--help"], 0, ""),
         (["columns"], 0, ""),
+        (["queries"], 0, ""),
+        (["queries", "ct_dose"], 0, ""),
         (["verify", "--lake", "/"], 1, "dicom-lake: error: 1 of 1 invariants don't hold\n"),
     ],
 )
@@ -185,7 +192,7 @@ def test_the_help_needs_neither_spark_nor_duckdb_nor_pydicom():
     heavy = "{'pyspark', 'duckdb', 'pydicom', 'pyarrow', 'obstore', 'numpy'}"
     code = f"import sys; from dicom_udf.cli import main; main([]); print({heavy} & set(sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert done.stdout.startswith("usage: dicom-lake")
+    assert done.stdout.startswith("dicom-lake reads DICOM headers")
     assert done.stderr == "set()\n"
 
 

@@ -1,5 +1,6 @@
 """What the documentation says is true: links lead somewhere, examples run, options and codes exist."""
 
+import dataclasses
 import json
 import os
 import re
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dicom_udf.answers.engines import answer_query
 from dicom_udf.answers.local import run_query
 from dicom_udf.columns import instances_table
 from dicom_udf.columns.schema import hive_type
@@ -100,8 +102,10 @@ SHELL = [(page, line) for page in PAGES for line in shell_commands(page)]
 
 
 @pytest.mark.parametrize(("page", "line"), SHELL, ids=[f"{name(page)}: {line}" for page, line in SHELL])
-def test_a_command_line_is_one_that_the_parser_takes(page: Path, line: str) -> None:
+def test_a_command_line_is_one_that_the_parser_takes(page: Path, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     words = shlex.split(line, comments=True)[1:]
+    for variable, value in re.findall(r"^export (DICOM_LAKE\w*)=(\S+)$", "\n".join(blocks(page, "sh")), re.MULTILINE):
+        monkeypatch.setenv(variable, value)
     try:
         parse_command(words)
     except ConfigurationError as error:
@@ -178,7 +182,8 @@ def sample_lake(spark, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 SQL = [(page, number) for page in PAGES for number in range(len(blocks(page, "sql")))]
 ASKED = [(page, parse_command(shlex.split(line)[1:])) for page, line in SHELL if line.startswith("dicom-lake query")]
-QUERIES = [(page, query) for page, query in ASKED if query.catalog == "hadoop"]  # the others are Athena's to answer
+# The others are Athena's to answer, or in a file of the reader's own.
+QUERIES = [(page, query) for page, query in ASKED if query.catalog == "hadoop" and query.file is None]
 
 
 @pytest.mark.spark
@@ -194,7 +199,7 @@ def test_a_sql_example_has_an_answer(sample_lake: str, page: Path, number: int) 
 def test_a_query_on_a_command_line_has_an_answer(sample_lake: str, page: Path, query: QueryConfig) -> None:
     file = re.fullmatch(r"\$\(cat (\S+)\)", query.sql)  # the shell puts its text here
     sql = (ROOT / file[1]).read_text(encoding="utf-8") if file else query.sql
-    assert list(run_query(sql, LakeLocation(sample_lake)).rows)
+    assert list(answer_query(dataclasses.replace(query, sql=sql, lake=sample_lake)).rows)
 
 
 def shown(value: object) -> str:

@@ -36,7 +36,7 @@ def read_statement(config: QueryConfig) -> str:
     if config.sql is None:
         sql = _read_file(str(config.file))
     elif is_saved_query(config):
-        sql = find_saved_query(config.sql.strip()).sql
+        sql = find_saved_query(config.sql.strip()).statement
     else:
         sql = config.sql
     return set_period(sql, config.since, config.until)
@@ -75,14 +75,14 @@ def list_queries(search: str | None = None) -> Answer:
 
 
 def query_text(config: QueriesConfig) -> str:
-    """Return the text of the saved query that the arguments name.
+    """Return the text of the saved query that the arguments name; its first line names the dialect.
 
     Raises:
         ConfigurationError: There is no such query, or an option is one of the list's.
     """
     if config.search is not None or config.format != "table":
         raise ConfigurationError("--search and --format are for the list of queries; leave them out to print one")
-    return find_saved_query(str(config.name)).sql
+    return find_saved_query(str(config.name)).statement
 
 
 def to_text(answer: Answer, width: int | None) -> str:

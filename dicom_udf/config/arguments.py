@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
+import textwrap
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any, NoReturn, TypeVar
 
 from dicom_udf.config.commands import (
-    CatalogOptions,
     ColumnsConfig,
     FailuresConfig,
     InitConfig,
+    LakeOptions,
     MaintainConfig,
     PromoteConfig,
     QueriesConfig,
@@ -24,7 +25,10 @@ from dicom_udf.config.commands import (
     UpgradeConfig,
     VerifyConfig,
 )
+from dicom_udf.config.defaults import read_defaults
+from dicom_udf.config.examples import EXAMPLES, FIRST_COMMANDS
 from dicom_udf.config.ingest_settings import IngestConfig
+from dicom_udf.config.options import local_file
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.version import __version__
 
@@ -97,13 +101,18 @@ example:
 
 Arguments that AWS Glue adds by itself are tolerated. Exit status: 0 done, 1 the run failed, 2 bad arguments."""
 
-_COMMAND_EXAMPLE = """\
-example:
-  dicom-lake ingest ./sample_dcm --lake ./lake
-  dicom-lake query "SELECT modality, count(*) FROM instances GROUP BY 1" --lake ./lake
-  dicom-lake scan ./sample_dcm --output headers.parquet
+_EXIT_STATUS = "Exit status: 0 done, 1 the run failed, 2 bad arguments."
 
-Exit status: 0 done, 1 the run failed, 2 bad arguments. 'dicom-lake COMMAND --help' lists its options."""
+_COMMAND_EPILOG = f"""\
+first commands:
+{FIRST_COMMANDS}
+
+{_EXIT_STATUS} 'dicom-lake COMMAND --help' lists a command's options with examples."""
+
+_DEFAULTS_EPILOG = """\
+Defaults: the environment variable DICOM_LAKE sets --lake, DICOM_LAKE_CATALOG --catalog, and so on for each option of \
+the lake and of AWS. A configuration file sets any option: dicom-lake.toml in the current folder, or \
+~/.config/dicom-lake/config.toml. An option of the command line comes before a variable, a variable before the file."""
 
 _GROUPS = ("what and where", "settings", "lake", "AWS", "archives", "other")
 """Headings in the help, in their order."""
@@ -158,39 +167,72 @@ def parse_job(config_class: type[_JobConfig], argv: Sequence[str]) -> _JobConfig
 def parse_command(argv: Sequence[str]) -> CommandConfig:
     """Read the command line of ``dicom-lake``, without the program's name; the type of the result is the command.
 
+    Options that it lacks come from the environment and from a configuration file, as
+    :func:`~dicom_udf.config.defaults.read_defaults` reads them.
+
     Raises:
-        ConfigurationError: An unknown, missing or unusable argument. ``--help`` and ``--version`` print and raise
-            SystemExit(0).
+        ConfigurationError: An unknown, missing or unusable argument, variable or key of the file. ``--help`` and
+            ``--version`` print and raise SystemExit(0).
     """
+    parser, commands = _command_parser()
+    values = vars(parser.parse_args(argv))
+    name = values.pop("command")
+    config_class, positional, _ = _COMMANDS[name]
+    values |= read_defaults(name, _COMMANDS, values.pop("config", None), passed=values)
+    missing = [
+        field.name.upper() if field.name == positional else f"--{field.name.replace('_', '-')}"
+        for field in dataclasses.fields(config_class)
+        if field.default is dataclasses.MISSING and field.name not in values
+    ]
+    if missing:
+        hint = "; DICOM_LAKE or a configuration file can set it" if missing == ["--lake"] else ""
+        commands[name].error(f"the following arguments are required: {', '.join(missing)}{hint}")
+    if isinstance(values.get(positional), list):  # several words, of which each may name several things
+        values[positional] = tuple(chain.from_iterable(values[positional]))
+    return config_class(**values)
+
+
+def _command_parser() -> tuple[_Parser, dict[str, _Parser]]:
+    """Return the parser of ``dicom-lake``, and those of its commands by name."""
     parser = _Parser(
         prog="dicom-lake",
         usage="dicom-lake COMMAND ... [--option VALUE ...]",
         description="DICOM headers, loose or in archives, as Iceberg tables that answer SQL.",
-        epilog=_COMMAND_EXAMPLE,
+        epilog=_COMMAND_EPILOG,
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     other = parser.add_argument_group("other")
     other.add_argument("-h", "--help", action="help", help="print this and stop")
     other.add_argument("--version", action="version", version=f"dicom-lake {__version__}", help="print it and stop")
     for name, (config_class, positional, summary) in _COMMANDS.items():
         program = f"dicom-lake {name}"
-        words = [program, positional.upper(), "--lake LAKE" if issubclass(config_class, CatalogOptions) else ""]
+        words = [
+            program,
+            _usage(config_class, positional),
+            "--lake LAKE" if issubclass(config_class, LakeOptions) else "",
+        ]
         usage = " ".join(filter(None, [*words, "[--option VALUE ...]"]))
         description = f"{summary[0].upper()}{summary[1:]}."
-        command = commands.add_parser(name, prog=program, usage=usage, help=summary, description=description)
-        _add_options(command, config_class, positional)
-    values = vars(parser.parse_args(argv))
-    config_class, positional, _ = _COMMANDS[values.pop("command")]
-    if isinstance(values.get(positional), list):  # several words, of which each may name several things
-        values[positional] = tuple(chain.from_iterable(values[positional]))
-    return config_class(**values)
+        examples = "\n".join(f"  {line}" for example in EXAMPLES[name] for line in example.splitlines())
+        epilog = f"examples:\n{examples}\n\n{_DEFAULTS_EPILOG}"
+        command = subparsers.add_parser(
+            name, prog=program, usage=usage, help=summary, description=description, epilog=epilog
+        )
+        _add_options(command, config_class, positional, is_command=True)
+    return parser, dict(subparsers.choices)
+
+
+def _usage(config_class: type[CommandConfig], positional: str) -> str:
+    """Return the positional argument in a usage: in brackets if it may be missing."""
+    defaults = {field.name: field.default for field in dataclasses.fields(config_class)}
+    return f"[{positional.upper()}]" if positional and defaults[positional] is None else positional.upper()
 
 
 class _Parser(argparse.ArgumentParser):
     """argparse that raises instead of exiting, accepts no abbreviations, and suggests the nearest option."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings, add_help=False, allow_abbrev=False, formatter_class=_formatter)
+        super().__init__(**settings, add_help=False, allow_abbrev=False, formatter_class=_Formatter)
 
     @property
     def option_names(self) -> list[str]:
@@ -215,13 +257,42 @@ class _Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
 
-def _formatter(prog: str) -> argparse.HelpFormatter:
-    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=30)
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """argparse's, but prose of a description is wrapped; indented lines are examples and stay as they are."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines = [
+            indent + line if line.startswith(" ") or not line else textwrap.fill(line, width, break_on_hyphens=False)
+            for line in text.splitlines()
+        ]
+        return "\n".join(lines)
 
 
-def _add_options(parser: _Parser, config_class: type[CommandConfig], positional: str = "") -> None:
+def _add_options(
+    parser: _Parser, config_class: type[CommandConfig], positional: str = "", *, is_command: bool = False
+) -> None:
+    """Add the options of a class of settings.
+
+    Args:
+        parser: Takes them.
+        config_class: The settings.
+        positional: The field that has no option.
+        is_command: True for a command, whose defaults the environment and a file may set: the parser returns only what
+            the command line has.
+    """
     groups = {title: parser.add_argument_group(title) for title in _GROUPS}
     groups["other"].add_argument("-h", "--help", action="help", help="print this and stop")
+    if is_command:
+        groups["other"].add_argument(
+            "--config",
+            metavar="FILE",
+            type=local_file,
+            default=argparse.SUPPRESS,
+            help="TOML file that sets defaults of options [default: DICOM_LAKE_CONFIG, then as below]",
+        )
     own = config_class.__annotations__
     # A command's own options come first under each heading.
     for field in sorted(dataclasses.fields(config_class), key=lambda field: field.name not in own):
@@ -229,6 +300,10 @@ def _add_options(parser: _Parser, config_class: type[CommandConfig], positional:
         group = groups[option["group"]]
         required = field.default is dataclasses.MISSING
         settings: dict[str, Any] = {"help": option["help"], "type": option["parse"]}
+        if is_command:
+            settings["default"] = argparse.SUPPRESS
+            if field.name == "lake":
+                settings["help"] += " [default: DICOM_LAKE]"
         if not required and field.default not in (None, ()):
             settings["help"] += f" [default: {_default_text(field.default)}]"
         if option["choices"]:
@@ -243,7 +318,9 @@ def _add_options(parser: _Parser, config_class: type[CommandConfig], positional:
             group.add_argument(field.name, **settings)
             continue
         name = f"--{field.name.replace('_', '-')}"
-        group.add_argument(name, required=required, default=None if required else field.default, **settings)
+        if not is_command:
+            settings |= {"required": required, "default": None if required else field.default}
+        group.add_argument(name, **settings)
 
 
 def _default_text(value: Any) -> str:

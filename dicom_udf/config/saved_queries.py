@@ -39,6 +39,11 @@ class SavedQuery:
     sql: str
 
     @property
+    def statement(self) -> str:
+        """The SQL below a line that names its dialect, so that a copy of it is read as Athena's too."""
+        return f"-- dialect: athena\n{self.sql}"
+
+    @property
     def period(self) -> tuple[str, str] | None:
         """The first and the last study date that it reads, as ``YYYY-MM-DD``; None if it has no period."""
         found = _PERIOD.search(self.sql)

@@ -57,7 +57,7 @@ def test_a_statement_is_the_argument_the_saved_query_or_the_file(tmp_path, monke
     file.write_text("\N{BYTE ORDER MARK}SELECT 'é'\n", encoding="utf-8")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"SELECT 2")))
     assert read_statement(query(sql="SELECT 1")) == "SELECT 1"
-    assert read_statement(query(sql=" @ct_dose")) == find_saved_query("ct_dose").sql
+    assert read_statement(query(sql=" @ct_dose")) == "-- dialect: athena\n" + find_saved_query("ct_dose").sql
     assert read_statement(query(file=str(file))) == "SELECT 'é'\n"
     assert read_statement(query(file="-")) == "SELECT 2"
 
@@ -121,7 +121,7 @@ def test_a_period_is_set_in_each_query_that_has_one(saved):
     assert saved.parameters == "--since 1900-01-01 --until 2100-12-31"
     expected = PERIOD.replace("1900-01-01", "2024-01-01").replace("2100-12-31", "2024-12-31")
     text = read_statement(query(sql=f"@{saved.name}", since=date(2024, 1, 1), until=date(2024, 12, 31)))
-    assert text == saved.sql.replace(PERIOD, expected)
+    assert text == "-- dialect: athena\n" + saved.sql.replace(PERIOD, expected)
 
 
 @given(st.dates(), st.dates())
@@ -190,6 +190,7 @@ def test_the_list_fits_a_terminal(width):
 
 def test_a_query_is_printed_as_it_is_to_be_edited(capsys):
     assert cli.main(["queries", "@ct_dose"]) == 0
-    assert capsys.readouterr().out == (ROOT / "queries" / "ct_dose.sql").read_text(encoding="utf-8")
+    text = (ROOT / "queries" / "ct_dose.sql").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == "-- dialect: athena\n" + text
     with pytest.raises(ConfigurationError, match="--search and --format are for the list of queries"):
         query_text(QueriesConfig(name="ct_dose", search="dose"))
