@@ -26,6 +26,7 @@ LOCAL = [
     "duckdb-extension-avro==1.5.5",
     "duckdb-extension-httpfs==1.5.5",
     "sqlglot==30.30.0",
+    "argcomplete>=3.6,<4",  # completion of the command line
 ]
 
 DEV = [

@@ -23,6 +23,7 @@ from typing import Any, Literal, TypeVar, assert_never
 from dicom_udf.config import (
     ColumnsConfig,
     CommandConfig,
+    CompletionConfig,
     FailuresConfig,
     IngestConfig,
     InitConfig,
@@ -65,6 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
+    if "_ARGCOMPLETE" in os.environ:
+        from dicom_udf.config.completion import complete  # noqa: PLC0415
+
+        complete()
+        return 0
     words = list(sys.argv[1:] if argv is None else argv)
     return _exit_status("dicom-lake", parse_command, words) if words else _overview()
 
@@ -193,6 +199,8 @@ def _run(config: CommandConfig) -> None:
             _columns(config)
         case VerifyConfig():
             _verify(config)
+        case CompletionConfig():
+            _completion(config)
         case _:
             assert_never(config)
 
@@ -391,6 +399,12 @@ def _verify(config: VerifyConfig) -> None:
         if result.unfinished:
             message += f"; a run writes or left {', '.join(result.unfinished)}: when that is finished, verify again"
         raise RunFailedError(message)
+
+
+def _completion(config: CompletionConfig) -> None:
+    from dicom_udf.config.completion import completion_script  # noqa: PLC0415
+
+    print(completion_script(config.shell), end="")
 
 
 def _write(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: Literal["table", "csv", "json"]) -> None:

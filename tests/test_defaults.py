@@ -132,7 +132,11 @@ def test_a_table_sets_any_option_of_its_command_in_toml_s_own_types(folder):
 def test_each_option_of_each_command_is_a_key_of_its_table(folder):
     """Each is read from a file as from the command line: its own default, written down."""
     for command, (config_class, positional, _) in _COMMANDS.items():
-        words = [command, *(["/s"] if command in ("ingest", "scan") else []), *(["X"] if command == "promote" else [])]
+        words = [
+            command,
+            *(["/s"] if command in ("ingest", "scan") else []),
+            *{"promote": ["X"], "completion": ["bash"]}.get(command, []),
+        ]
         lines, expected = [], dict.fromkeys(())
         for field in dataclasses.fields(config_class):
             if field.name != positional and field.default not in (None, (), dataclasses.MISSING):

@@ -7,6 +7,7 @@
          │
          └── IngestConfig · PromoteConfig · UpgradeConfig · MaintainConfig · InitConfig · RegisterConfig
              ScanConfig · QueryConfig · QueriesConfig · StatusConfig · FailuresConfig · ColumnsConfig · VerifyConfig
+             CompletionConfig
                   │
                   └── .location  ->  LakeLocation: root, database, catalog, how S3 and AWS are reached
 
@@ -20,6 +21,7 @@ from dicom_udf.config.arguments import CommandConfig, parse_command, parse_job
 from dicom_udf.config.checks import check_catalog, check_ingest, check_lake, check_new_lake, is_lake
 from dicom_udf.config.commands import (
     ColumnsConfig,
+    CompletionConfig,
     FailuresConfig,
     InitConfig,
     MaintainConfig,
@@ -40,6 +42,7 @@ from dicom_udf.config.options import ScanFormat, SqlDialect, parse_location
 __all__ = [
     "ColumnsConfig",
     "CommandConfig",
+    "CompletionConfig",
     "FailuresConfig",
     "IngestConfig",
     "InitConfig",

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 from dicom_udf.config.commands import (
     ColumnsConfig,
+    CompletionConfig,
     FailuresConfig,
     InitConfig,
     LakeOptions,
@@ -32,7 +33,7 @@ from dicom_udf.config.options import local_file
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.version import __version__
 
-__all__ = ["CommandConfig", "parse_command", "parse_job"]
+__all__ = ["CommandConfig", "command_parser", "parse_command", "parse_job"]
 
 CommandConfig = (
     IngestConfig
@@ -48,6 +49,7 @@ CommandConfig = (
     | FailuresConfig
     | ColumnsConfig
     | VerifyConfig
+    | CompletionConfig
 )
 """The settings of any command."""
 
@@ -136,6 +138,7 @@ _COMMANDS: dict[str, tuple[type[CommandConfig], str, str]] = {
     "init": (InitConfig, "", "make a lake's database, tables and views without an ingest"),
     "register": (RegisterConfig, "", "attach a lake's tables again to a Glue catalog that has lost them"),
     "columns": (ColumnsConfig, "", "list the columns of the table instances: tag, type, unit, meaning"),
+    "completion": (CompletionConfig, "shell", "print a script that completes this command by the Tab key"),
 }
 
 
@@ -174,7 +177,7 @@ def parse_command(argv: Sequence[str]) -> CommandConfig:
         ConfigurationError: An unknown, missing or unusable argument, variable or key of the file. ``--help`` and
             ``--version`` print and raise SystemExit(0).
     """
-    parser, commands = _command_parser()
+    parser, commands = command_parser()
     values = vars(parser.parse_args(argv))
     name = values.pop("command")
     config_class, positional, _ = _COMMANDS[name]
@@ -192,7 +195,7 @@ def parse_command(argv: Sequence[str]) -> CommandConfig:
     return config_class(**values)
 
 
-def _command_parser() -> tuple[_Parser, dict[str, _Parser]]:
+def command_parser() -> tuple[_Parser, dict[str, _Parser]]:
     """Return the parser of ``dicom-lake``, and those of its commands by name."""
     parser = _Parser(
         prog="dicom-lake",

@@ -16,6 +16,7 @@ from dicom_udf.config.options import (
     OutputFormat,
     PartitionBy,
     ScanFormat,
+    Shell,
     SqlDialect,
     attributes,
     columns,
@@ -46,6 +47,7 @@ from dicom_udf.config.options import (
 
 __all__ = [
     "ColumnsConfig",
+    "CompletionConfig",
     "FailuresConfig",
     "InitConfig",
     "MaintainConfig",
@@ -361,6 +363,17 @@ class ColumnsConfig(CatalogOptions):
     def location(self) -> LakeLocation | None:
         """The lake's location."""
         return None if self.lake is None else self.location_of(self.lake)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionConfig:
+    """A script that completes the command line in a shell."""
+
+    shell: Shell = option("the shell", choices=Shell, group="what and where")
+    """As fish needs another script, the shell is named."""
+
+    log_level: LogLevel = log_level_option("WARNING")
+    """By default only the script is printed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

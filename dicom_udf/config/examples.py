@@ -78,5 +78,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "dicom-lake columns --search thickness",
         "dicom-lake columns --search 0018,0050 --lake ./lake",
     ),
+    "completion": (
+        'eval "$(dicom-lake completion bash)"',
+        'eval "$(dicom-lake completion zsh)"',
+        "dicom-lake completion fish | source",
+    ),
 }
 """Two or more command lines for each command. The lines fit 78 columns; a backslash continues one."""

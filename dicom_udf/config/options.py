@@ -24,6 +24,7 @@ __all__ = [
     "OutputFormat",
     "PartitionBy",
     "ScanFormat",
+    "Shell",
     "SqlDialect",
     "attributes",
     "columns",
@@ -305,6 +306,7 @@ def option(
 
 ArchiveNames = Literal["auto", "shift_jis", "gbk"]
 PartitionBy = Literal["day", "month", "year"]
+Shell = Literal["bash", "zsh", "fish"]
 OutputFormat = Literal["table", "csv", "json"]
 ScanFormat = Literal["parquet", "jsonl", "csv"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
