@@ -216,7 +216,7 @@ def command_parser() -> tuple[_Parser, dict[str, _Parser]]:
         ]
         usage = " ".join(filter(None, [*words, "[--option VALUE ...]"]))
         description = f"{summary[0].upper()}{summary[1:]}."
-        examples = "\n".join(f"  {line}" for example in EXAMPLES[name] for line in example.splitlines())
+        examples = "\n".join(f"  {line}" for example in EXAMPLES.get(name, ()) for line in example.splitlines())
         epilog = f"examples:\n{examples}\n\n{_DEFAULTS_EPILOG}"
         command = subparsers.add_parser(
             name, prog=program, usage=usage, help=summary, description=description, epilog=epilog

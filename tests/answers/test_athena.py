@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from dicom_udf.answers import athena
 from dicom_udf.answers.athena import AthenaAccess, run_on_athena
 from dicom_udf.cli import main
+from dicom_udf.config.saved_queries import find_saved_query
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from tests.servers.s3 import moto_server
 
@@ -106,6 +107,16 @@ ROWS = [["CT", "12", "0.625", "2024-03-15", "[0.7, 0.7]"], [None, "1", None, Non
 def test_an_answer_has_the_forms_of_a_local_one(command, queue, form, printed):
     queue(COLUMNS, ROWS)
     assert command("SELECT 1", "--output-location", OUTPUT, "--format", form) == (0, printed, "")
+
+
+def test_a_saved_query_is_sent_with_its_period(command, queue, server):
+    queue(COLUMNS, ROWS)
+    assert command("@segments", "--since", "2024-01-01", "--output-location", OUTPUT)[0] == 0
+    client = server.client("athena")
+    runs = client.list_query_executions()["QueryExecutionIds"]
+    sent = [client.get_query_execution(QueryExecutionId=run)["QueryExecution"]["Query"] for run in runs]
+    text = find_saved_query("segments").sql.replace("DATE '1900-01-01'", "DATE '2024-01-01'")
+    assert f"-- dialect: athena\n{text}" in sent
 
 
 def test_athena_is_reported_the_database_workgroup_and_output(command, queue, server):

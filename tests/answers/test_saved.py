@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
 import re
 import runpy
+import subprocess
 import sys
 from datetime import date
 from pathlib import Path
@@ -159,6 +162,19 @@ def test_a_word_that_is_no_date_is_refused_by_its_option(capsys, word):
 
 
 # --- The list
+
+
+def test_a_terminal_of_40_columns_gets_lines_that_fit():
+    controller, terminal = pty.openpty()
+    with os.fdopen(controller, "rb", buffering=0) as screen:
+        command = [sys.executable, "-c", "import sys; from dicom_udf.cli import main; sys.exit(main())", "queries"]
+        words = [*command, "--search", "ct_dose"]
+        done = subprocess.run(words, stdout=terminal, env={**os.environ, "COLUMNS": "40"}, cwd=ROOT, check=True)
+        os.close(terminal)
+        shown = screen.read(1 << 16).decode()
+    assert done.returncode == 0
+    assert shown.splitlines()[:2] == ["@ct_dose  CT dose by body part", "    CTDIvol in mGy: median, 90th"]
+    assert max(map(len, shown.splitlines())) <= 40
 
 
 def test_the_list_has_each_query_once_in_each_form(capsys):
