@@ -210,6 +210,44 @@ def test_a_query_is_answered_as_a_table(dicom_lake, lake):
 
 
 @pytest.mark.spark
+def test_a_saved_query_is_answered_by_its_name_and_as_an_edited_file(dicom_lake, lake, tmp_path, monkeypatch):
+    monkeypatch.setenv("DICOM_LAKE", str(lake))
+    status, out, err = dicom_lake("query", "@failures_by_prefix", "--format", "json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert (status, err) == (0, "")
+    assert [(row["code"], row["files"]) for row in rows] == [("TRUNCATED", 2), ("NOT_DICOM", 1)]
+    copy = tmp_path / "mine.sql"
+    copy.write_text(dicom_lake("queries", "failures_by_prefix")[1], encoding="utf-8")
+    assert dicom_lake("query", "--file", copy, "--format", "json") == (status, out, err)
+    assert len(list(dicom_udf.query("@failures_by_prefix", lake=lake).rows)) == len(rows)
+    (tmp_path / "dicom-lake.toml").write_text("[query]\ndialect = 'duckdb'\nformat = 'json'\n")
+    monkeypatch.setenv("DICOM_LAKE_CONFIG", str(tmp_path / "dicom-lake.toml"))
+    assert dicom_lake("query", "@failures_by_prefix") == (status, out, err)  # its dialect is its own
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize(
+    ("period", "counts"),
+    [
+        ([], "CT,2\nMR,1\n"),
+        (["--since", "2020-01-02"], "CT,1\n"),
+        (["--until", "2020-01-01"], "CT,1\nMR,1\n"),
+        (["--since", "2020-01-01", "--until", "2021-05-05"], "CT,2\nMR,1\n"),
+        (["--since", "2020-01-02", "--until", "2021-05-04"], ""),
+    ],
+)
+def test_both_dates_of_a_period_are_included(dicom_lake, lake, tmp_path, period, counts):
+    file = tmp_path / "mine.sql"
+    file.write_text(
+        "SELECT modality, count(*) AS n FROM instances WHERE modality IS NOT NULL\n"
+        "  AND study_date BETWEEN DATE '1900-01-01' AND DATE '2100-12-31' -- the period\n"
+        "GROUP BY 1 ORDER BY 1\n"
+    )
+    status, out, err = dicom_lake("query", "--file", file, "--lake", lake, "--format", "csv", *period)
+    assert (status, out.replace("\r", ""), err) == (0, f"modality,n\n{counts}", "")
+
+
+@pytest.mark.spark
 def test_a_query_is_answered_as_csv_and_json(dicom_lake, lake):
     sql = "SELECT patient_name, study_date FROM instances WHERE modality = 'MR'"
     assert dicom_lake("query", sql, "--lake", lake, "--format", "csv")[1] == (
