@@ -45,9 +45,10 @@ from dicom_udf.config import (
     parse_job,
 )
 from dicom_udf.config.examples import OVERVIEW
-from dicom_udf.environment import check_glue_run, check_shell, restart_in_utf8
+from dicom_udf.environment import check_glue_run, check_shell, is_local_run, restart_in_utf8
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
 from dicom_udf.logs import log_end, log_report, log_settings, set_up_logging
+from dicom_udf.progress import progress
 
 __all__ = ["ingest_job", "main", "maintain_job", "promote_job"]
 
@@ -208,9 +209,23 @@ def _run(config: CommandConfig) -> None:
 # Each command imports what only it needs: Spark, DuckDB and the DICOM dictionary take longer to load than the help.
 
 
+@contextlib.contextmanager
+def _with_spark(config: WriterOptions) -> Iterator[None]:
+    """Show the phases of a command that writes, from the first one on: Spark takes seconds to import and to start."""
+    with progress.shown():
+        is_local = is_local_run(os.environ, config.master)
+        progress.begin("starting Spark" if is_local else "opening Spark's session", is_logged=True)
+        check_shell(config.master)
+        yield
+
+
 def _ingest(config: IngestConfig) -> None:
-    check_ingest(config)  # a bad argument is reported at once; Spark takes a second to import
-    check_shell(config.master)
+    check_ingest(config)  # a bad argument is reported at once
+    with _with_spark(config):
+        _run_ingest(config)
+
+
+def _run_ingest(config: IngestConfig) -> None:
     from dicom_udf.metrics import failure_data, metric_data, send_metrics, success_data  # noqa: PLC0415
     from dicom_udf.pipeline import fail_on_faults, ingest  # noqa: PLC0415
 
@@ -229,10 +244,11 @@ def _ingest(config: IngestConfig) -> None:
 
 
 def _promote(config: PromoteConfig) -> None:
-    check_shell(config.master)
-    from dicom_udf.lake.promotion import promote  # noqa: PLC0415
+    check_lake(config.location)
+    with _with_spark(config):
+        from dicom_udf.lake.promotion import promote  # noqa: PLC0415
 
-    done = promote(config)
+        done = promote(config)
     for name in done.finished:
         print(f"{name}: filled; an earlier run had only added it")
     for one in done.added:
@@ -245,10 +261,11 @@ def _promote(config: PromoteConfig) -> None:
 
 
 def _upgrade(config: UpgradeConfig) -> None:
-    check_shell(config.master)
-    from dicom_udf.lake.upgrade import upgrade  # noqa: PLC0415
+    check_lake(config.location)
+    with _with_spark(config):
+        from dicom_udf.lake.upgrade import upgrade  # noqa: PLC0415
 
-    done = upgrade(config)
+        done = upgrade(config)
     if done.columns:
         print(f"{len(done.columns)} columns filled for {done.rows:,} rows")
     else:
@@ -257,10 +274,10 @@ def _upgrade(config: UpgradeConfig) -> None:
 
 def _maintain(config: MaintainConfig) -> None:
     check_lake(config.location)
-    check_shell(config.master)
-    from dicom_udf.lake.maintenance import maintain  # noqa: PLC0415
+    with _with_spark(config):
+        from dicom_udf.lake.maintenance import maintain  # noqa: PLC0415
 
-    done = maintain(config)
+        done = maintain(config)
     with _reader_may_leave():
         if config.format == "table":
             if done.batches_finished:
@@ -283,19 +300,19 @@ def _maintain(config: MaintainConfig) -> None:
 
 def _init(config: InitConfig) -> None:
     check_new_lake(config.location)
-    check_shell(config.master)
-    from dicom_udf.lake.layout import table_names  # noqa: PLC0415
-    from dicom_udf.lake.set_up import init  # noqa: PLC0415
+    with _with_spark(config):
+        from dicom_udf.lake.layout import table_names  # noqa: PLC0415
+        from dicom_udf.lake.set_up import init  # noqa: PLC0415
 
-    init(config)
+        init(config)
     print(f"lake {config.lake}, database {config.database}: {', '.join(table_names())} are there")
 
 
 def _register(config: RegisterConfig) -> None:
-    check_shell(config.master)
-    from dicom_udf.lake.set_up import register  # noqa: PLC0415
+    with _with_spark(config):
+        from dicom_udf.lake.set_up import register  # noqa: PLC0415
 
-    done = register(config)
+        done = register(config)
     for name, metadata in done.tables.items():
         print(f"{name}: {metadata}")
     if done.staging:
@@ -326,7 +343,7 @@ def _queries(config: QueriesConfig) -> None:
 
 
 def _scan(config: ScanConfig) -> None:
-    from dicom_udf.scanning import scan, write_scan  # noqa: PLC0415
+    from dicom_udf.scanning import ScanCounts, scan, write_scan  # noqa: PLC0415
 
     output = None if config.output is None else Path(config.output)
     form = config.format or _form_of(output)
@@ -337,7 +354,11 @@ def _scan(config: ScanConfig) -> None:
         config.source, workers=config.workers, include=config.include, exclude=config.exclude, access=config.access
     )
     _use_exact_encoding()
-    counts = write_scan(batches, output, form, stdout=sys.stdout)
+    counts = ScanCounts()
+    with progress.shown():
+        if output is not None or not sys.stdout.isatty():  # otherwise its rows show the progress
+            progress.begin("scanning", counts.describe)
+        write_scan(batches, output, form, stdout=sys.stdout, counts=counts)
     sys.stdout.flush()
     text = counts.to_text(time.monotonic() - clock0)
     print(text, end="", file=sys.stderr if output is None else sys.stdout)

@@ -9,13 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
-__all__ = ["LogSettings", "log_end", "log_report", "log_settings", "redacted_uri", "set_run_id", "set_up_logging"]
+__all__ = [
+    "LogSettings",
+    "is_terminal",
+    "log_end",
+    "log_report",
+    "log_settings",
+    "redacted_uri",
+    "set_run_id",
+    "set_up_logging",
+]
 
 _OWN = "dicom_udf"
 
@@ -43,7 +53,7 @@ def set_up_logging(level: str, *, is_json: bool = False, private_keys: bool = Fa
     """Log to stderr: this package from ``level`` on, others from WARNING on."""
     log_settings.is_json, log_settings.private_keys, log_settings.run_id = is_json, private_keys, None
     # On a terminal the line of the progress is wiped before a line of the log takes its place.
-    wipe = "\r\x1b[K" if sys.stderr.isatty() else ""
+    wipe = "\r\x1b[K" if is_terminal(sys.stderr) else ""
     logging.basicConfig(stream=sys.stderr, format=f"{wipe}%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.captureWarnings(is_json)
     logging.getLogger(_OWN).setLevel(level)
@@ -57,6 +67,11 @@ def set_up_logging(level: str, *, is_json: bool = False, private_keys: bool = Fa
             handler.addFilter(_without_foreign_words)
         if is_json:
             handler.setFormatter(JsonLines())
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Return whether a line of this stream can be renewed: it is a terminal, and not a dumb one."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def set_run_id(run_id: str) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
+import pyarrow as pa
+
 from dicom_udf.config import IngestConfig, check_ingest
 from dicom_udf.errors import FailureCode, RunFailedError
 from dicom_udf.lake.batch import Batch, drop_plan, new_plan_id
@@ -26,7 +28,7 @@ from dicom_udf.lake.stage import LiveCounts, stage_batch
 from dicom_udf.lake.staged import StagedBatch, StagedCounts, open_staged
 from dicom_udf.lake.tables import Lake, connect_lake
 from dicom_udf.logs import set_run_id
-from dicom_udf.progress import Progress
+from dicom_udf.progress import ReadProgress, progress
 from dicom_udf.report import Report
 from dicom_udf.sources import FaultQueue, QueueSource, Source, SourceBatch, open_error_queue, open_source
 from dicom_udf.tasks import ReadSettings, Stamp
@@ -54,16 +56,15 @@ def ingest(config: IngestConfig) -> Report:
     check_ingest(config)
     clock0 = time.monotonic()
     source, fault_queue = open_source(config), open_error_queue(config)
-    with _open_run(config, fault_queue) as run:
+    with progress.shown(), _open_run(config, fault_queue) as run:
         finish_left_batches(run.lake, on_commit=run.send_faults)
         for found in run.discover(source):
             plan = run.plan(found)
-            with run.progress(plan):
-                for batch in plan.batches:
-                    staged = run.read_and_stage(batch)
-                    if batch is plan.batches[-1]:
-                        run.acknowledge(found)
-                    run.commit(staged)
+            for batch in plan.batches:
+                staged = run.read_and_stage(plan, batch)
+                if batch is plan.batches[-1]:
+                    run.acknowledge(found)
+                run.commit(plan, staged)
             run.finish(plan, found)
     return _report(config, run, source, fault_queue, seconds=time.monotonic() - clock0)
 
@@ -109,13 +110,21 @@ class _Run:
 
     def discover(self, source: Source) -> Iterator[SourceBatch]:
         """Yield what the source discovers: one batch of a listing, or one for each 100,000 messages of a queue."""
+        is_queue = isinstance(source, QueueSource)
+        progress.begin("receiving messages" if is_queue else "listing")
         with closing(source.discover(partial(find_conflicts, self.lake))) as discovered:
-            yield from discovered
+            for found in discovered:
+                yield found
+                if is_queue:
+                    progress.begin("receiving messages")
 
     def plan(self, found: SourceBatch) -> Plan:
         """Compare what was discovered with the ledger, and return what is left to do."""
         self.plan_id, self.live = new_plan_id(_now()), LiveCounts(self.lake)
-        listed = write_listing(self.lake, self.plan_id, found.list())
+        listing = _CountedListing(found.list())
+        progress.begin("listing", listing.describe)
+        listed = write_listing(self.lake, self.plan_id, listing)
+        progress.begin("planning")
         plan = make_plan(self.lake, self.plan_id, listed=listed, scope=found.scope, rules=self.rules)
         self.planned += plan
         counts = (plan.listed, plan.new, plan.changed, plan.retried, plan.deleted)
@@ -123,13 +132,11 @@ class _Run:
         _log.info(message, self.settings.stamp.run_id, *counts)
         return plan
 
-    def progress(self, plan: Plan) -> Progress:
-        """Return the progress line of a plan."""
-        return Progress(plan.to_read, self.live.poll)
-
-    def read_and_stage(self, batch: Batch) -> StagedBatch:
+    def read_and_stage(self, plan: Plan, batch: Batch) -> StagedBatch:
         """Read the objects of a batch on the executors and stage their rows; return what was staged."""
         self.lake.check_lease()  # a run that took over has finished and cleared away what this run left
+        if batch.objects:
+            progress.begin("reading", ReadProgress(plan.to_read, self.live.poll).describe)
         stage_batch(self.lake, batch, self.settings, live=self.live)
         return open_staged(self.lake, batch)
 
@@ -138,8 +145,10 @@ class _Run:
         self.lake.check_lease()  # a run that took over before has dropped the stage
         found.acknowledge()
 
-    def commit(self, staged: StagedBatch) -> None:
+    def commit(self, plan: Plan, staged: StagedBatch) -> None:
         """Commit a staged batch to the tables, send its faults, and drop its stage."""
+        number, batches = plan.batches.index(staged.batch) + 1, len(plan.batches)
+        progress.begin(f"committing batch {number:,} of {batches:,}" if batches > 1 else "committing")
         commit_batch(self.lake, staged)
         self.counts += staged.counts
         if staged.counts.oldest is not None:
@@ -158,6 +167,23 @@ class _Run:
             found.acknowledge()
         drop_plan(self.lake, self.plan_id)
         found.wait()
+
+
+class _CountedListing(Iterator[pa.RecordBatch]):
+    """The batches of a listing; it counts the objects that were taken."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self._objects = 0
+
+    def __next__(self) -> pa.RecordBatch:
+        batch = next(self._batches)
+        self._objects += batch.num_rows
+        return batch
+
+    def describe(self, _: float) -> str:
+        """Write ``1,200 objects``; empty before the first."""
+        return f"{self._objects:,} objects" if self._objects else ""
 
 
 @contextmanager

@@ -109,7 +109,7 @@ class Report:
             "deleted": self.objects_deleted,
         }
         failures = sum(self.failures.values())
-        speed = f"{self.headers_per_second:,.0f} headers/s " if self.instances else ""
+        speed = f"{self.headers_per_second:,.0f} headers/s " if self.headers_per_second >= 1 else ""
         lines: list[tuple[str, int | None, str]] = []
         if self.messages is not None:
             lines.append(("messages", self.messages, f"taken, {self.messages_left or 0:,} left in the queue"))

@@ -13,7 +13,7 @@ from pathlib import Path
 from dicom_udf.environment.folders import is_usable
 from dicom_udf.errors import ConfigurationError
 
-__all__ = ["JarStore", "open_jar_store"]
+__all__ = ["JarStore", "jar_name", "open_jar_store"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,7 @@ class JarStore:
 
     def find(self, package: str) -> Path | None:
         """Return the jar of a package ``group:artifact:version``; None if it was not fetched yet."""
-        group, artifact, version = package.split(":")
-        name = f"{group}_{artifact}-{version}.jar"
+        name = jar_name(package)
         return next((jar for folder in self.folders if _is_readable(jar := folder / "jars" / name)), None)
 
     def fetching_folder(self) -> tuple[Path, str | None]:
@@ -49,6 +48,12 @@ class JarStore:
             self.temporary,
             f"no home can be written: jars are kept in {self.temporary}; set HOME to keep them longer",
         )
+
+
+def jar_name(package: str) -> str:
+    """Return the name of the file that Ivy makes of a package ``group:artifact:version``."""
+    group, artifact, version = package.split(":")
+    return f"{group}_{artifact}-{version}.jar"
 
 
 def open_jar_store(variables: Mapping[str, str], temporary: str, ivy: str) -> JarStore:

@@ -33,6 +33,7 @@ from dicom_udf.aws.errors import AwsError
 from dicom_udf.aws.s3 import obstore_store, to_lake_error
 from dicom_udf.config import LakeLocation
 from dicom_udf.errors import RunFailedError
+from dicom_udf.progress import progress
 
 __all__ = ["CLOCK_SKEW", "LEASE_SECONDS", "Lease", "LeaseLostError", "lake_lease", "take_lease"]
 
@@ -180,6 +181,7 @@ def lake_lease(location: LakeLocation, holder: str, *, wait: float = 0.0) -> Lea
                 raise
             if not is_logged:
                 _log.info("waiting up to %.0f s: %s", wait, error)
+                progress.begin("waiting for another run")
                 is_logged = True
         time.sleep(min(5.0, wait))
 

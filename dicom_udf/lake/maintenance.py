@@ -26,6 +26,7 @@ from dicom_udf.lake.session import CATALOG, lake_session
 from dicom_udf.lake.tables import Lake, connect_lake
 from dicom_udf.lake.upkeep import TableUpkeep, maintain_table, plan_table
 from dicom_udf.logs import redacted_uri, set_run_id
+from dicom_udf.progress import progress
 
 __all__ = ["LakeUpkeep", "maintain"]
 
@@ -118,6 +119,7 @@ def _check(lake: Lake, config: MaintainConfig) -> None:
 
 
 def _broken(lake: Lake) -> tuple[InvariantResult, ...]:
+    progress.begin("checking the invariants")
     names = {table: lake.name(table) for table in layout.table_names()}
     results = check_invariants(lambda sql: lake.spark.sql(sql).collect(), names)
     broken = tuple(one for one in results if one.wrong)

@@ -37,6 +37,7 @@ from dicom_udf.lake.promoted_columns import (
 from dicom_udf.lake.publish import is_published, publish
 from dicom_udf.lake.tables import Lake, connect_lake
 from dicom_udf.logs import set_run_id
+from dicom_udf.progress import progress
 from dicom_udf.read import files_table
 
 __all__ = ["Promotions", "promote", "rewrite_instances"]
@@ -107,6 +108,7 @@ def _taken_names(lake: Lake) -> list[str]:
 def _fill(lake: Lake, promotion: Promotion, promoted: Sequence[Promoted]) -> None:
     """Publish one snapshot in which all rows have the promotion's columns, and mark the promotion as finished."""
     to_fill = [one for one in promoted if one.column in promotion.columns]
+    progress.begin("filling columns")
     write = partial(rewrite_instances, lake, lambda rows: fill_columns(rows, to_fill), promotion.run)
     if to_fill and not is_published(lake, lake.load(INSTANCES.name), promotion.run, promotion.begun):
         publish(lake, INSTANCES.name, promotion.run, begun=promotion.begun, write=write)

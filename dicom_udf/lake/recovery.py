@@ -10,6 +10,7 @@ from dicom_udf.lake.commit import commit_batch
 from dicom_udf.lake.old_stage import convert_stage
 from dicom_udf.lake.staged import StagedBatch, is_staged, open_staged
 from dicom_udf.lake.tables import Lake
+from dicom_udf.progress import progress
 
 __all__ = ["finish_left_batches"]
 
@@ -32,6 +33,7 @@ def finish_left_batches(lake: Lake, *, on_commit: Callable[[StagedBatch], None] 
         plan_id, _, number = stage.removeprefix("stage_").rpartition("_")
         batch = Batch(plan_id, int(number))
         if plan_name(plan_id) in left and is_staged(lake, stage):
+            progress.begin("finishing what an earlier run left")
             _log.info("finishing batch %s that an earlier run left", batch.id)
             staged = open_staged(lake, batch, convert_stage(lake, batch))
             commit_batch(lake, staged)

@@ -16,6 +16,7 @@ from dicom_udf.config import LakeLocation
 from dicom_udf.errors import RunFailedError
 from dicom_udf.lake import iceberg
 from dicom_udf.lake.start import AWS_PACKAGE, ICEBERG_PACKAGE, start_spark
+from dicom_udf.progress import progress
 
 __all__ = ["AWS_PACKAGE", "CATALOG", "ICEBERG_PACKAGE", "lake_session", "records_per_batch"]
 
@@ -57,6 +58,7 @@ def lake_session(location: LakeLocation, *, master: str | None = None) -> SparkS
             signal.signal(signal.SIGINT, signal.default_int_handler)
         if location.is_glue:
             _check_aws(application)
+    progress.begin("opening the lake")
     session = application.newSession()
     for key, value in _catalog_settings(location).items():
         session.conf.set(key, value)

@@ -20,6 +20,7 @@ from dicom_udf.lake.glue_views import create_views
 from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.session import CATALOG, lake_session
 from dicom_udf.lake.tables import Lake, connect_lake
+from dicom_udf.progress import progress
 
 __all__ = ["Registered", "init", "register"]
 
@@ -83,6 +84,7 @@ def register(config: RegisterConfig) -> Registered:
             )
         make_databases(location)
         lake = Lake(lake_session(location, master=config.master), location)
+        progress.begin("attaching tables")
         for table in lost:
             _attach(lake, location.database, table, there[table])
         staging = tuple(_attach_staging(lake))

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,19 @@ from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from dicom_udf.environment import (
+    JarStore,
     Shell,
     SparkPackage,
     archive_options,
+    fetch_jars,
+    fetching_error,
     is_local_run,
     open_jar_store,
     read_shell,
     use_fitting_spark,
 )
 from dicom_udf.errors import ConfigurationError
+from dicom_udf.progress import progress
 
 __all__ = ["AWS_PACKAGE", "ICEBERG_PACKAGE", "start_spark"]
 
@@ -39,6 +44,9 @@ ICEBERG_PACKAGE = f"org.apache.iceberg:iceberg-spark-runtime-{_SPARK}:{_ICEBERG}
 
 AWS_PACKAGE = f"org.apache.iceberg:iceberg-aws-bundle:{_ICEBERG}"
 """Iceberg's library for S3 and the Glue catalog; AWS Glue and EMR bring their own."""
+
+_MEGABYTES = {ICEBERG_PACKAGE: 47 if _IS_SPARK_3 else 48, AWS_PACKAGE: 65 if _IS_SPARK_3 else 64}
+"""Sizes of the jars."""
 
 # Runs on one machine are short, and Java's second compiler uses the cores on which Python reads headers. Without it a
 # run of 10,000 headers took 18 s instead of 34 s, and a run of 40,000 headers as long as before (2 cores).
@@ -81,13 +89,14 @@ def start_spark(builder: SparkSession.Builder, master: str, packages: list[str])
     for name in _CONNECT:
         variables.pop(name, None)
     settings |= {**_local_settings(shell), **shell.settings, "spark.master": master}
-    to_fetch = _add_jars(settings, shell, packages)
+    _add_jars(settings, shell, packages)
     _add_archive(settings, shell, package)
     # pyarrow imports pandas with its first array, which takes half a second: here it happens while Java starts.
     threading.Thread(target=import_module, args=("pandas",), name="import of pandas", daemon=True).start()
-    with _set_while_starting(shell.variables), _report_end_of_java(is_fetching="spark.jars.packages" in settings):
+    progress.begin("starting Spark", is_logged=True)
+    with _set_while_starting(shell.variables), _report_end_of_java():
         if shell.user is not None:
-            _start_java(settings, shell.user, to_fetch)
+            _start_java(settings, shell.user)
         return builder.config(map={**settings}).getOrCreate()
 
 
@@ -125,60 +134,60 @@ def _quote(option: str) -> str:
     return f'"{escaped}"'
 
 
-def _add_jars(settings: dict[str, str], shell: Shell, packages: list[str]) -> list[str]:
-    """Add the jars that an earlier run fetched: Spark then starts faster, quieter and offline.
+def _add_jars(settings: dict[str, str], shell: Shell, packages: list[str]) -> None:
+    """Add the jars of packages; those that no earlier run fetched are fetched.
 
-    Returns:
-        Packages to fetch after Java has started; other missing packages are fetched while it starts.
+    Raises:
+        ConfigurationError: A jar can't be fetched.
     """
     store = open_jar_store(os.environ, shell.temporary, _IVY)
-    found = {package: jar for package in packages if (jar := store.find(package)) is not None}
-    missing = [package for package in packages if package not in found]
-    if found:
-        # On the class path, not by spark.jars: Spark copies those in each run.
-        path = os.pathsep.join(str(jar) for jar in found.values())
-        settings |= {"spark.driver.extraClassPath": path, "spark.executor.extraClassPath": path}
-    if not missing:
-        settings.setdefault("spark.jars.ivy", str(store.home or store.temporary))
-        return []
-    if "spark.jars.ivy" not in settings:
+    if named := settings.get("spark.jars.ivy"):
+        store = replace(store, folders=(Path(named), *store.folders))
+    missing = [package for package in packages if store.find(package) is None]
+    if missing:
+        store = _fetch(missing, store, settings, shell)
+    settings.setdefault("spark.jars.ivy", str(store.home or store.temporary))
+    # On the class path, not by spark.jars: Spark copies those in each run.
+    path = os.pathsep.join(str(store.find(package)) for package in packages)
+    settings |= {"spark.driver.extraClassPath": path, "spark.executor.extraClassPath": path}
+
+
+def _fetch(missing: list[str], store: JarStore, settings: Mapping[str, str], shell: Shell) -> JarStore:
+    """Fetch packages, and return the store with the folder that has them now."""
+    if named := settings.get("spark.jars.ivy"):
+        folder = Path(named)
+    else:
         folder, note = store.fetching_folder()
-        settings["spark.jars.ivy"] = str(folder)
         if note is not None:
             _log.warning("%s", note)
-    _log.info("fetching %s from Maven Central, once", " and ".join(missing))
-    if shell.user is not None:
-        return missing
-    settings["spark.jars.packages"] = ",".join(missing)
-    return []
+    size = sum(_MEGABYTES[package] for package in missing)
+    jars = "jar" if len(missing) == 1 else "jars"
+    progress.begin(f"fetching Iceberg's {jars} from Maven Central, once, {size} MB", is_logged=True)
+    words = fetch_jars(missing, folder, settings, shell)
+    store = replace(store, folders=(folder, *store.folders))
+    if any(store.find(package) is None for package in missing):
+        raise fetching_error(missing, folder, words)
+    return store
 
 
 def _add_archive(settings: dict[str, str], shell: Shell, package: SparkPackage) -> None:
-    """Let Java find its classes in an archive, if all jars are on the class path, which the archive belongs to."""
-    path = settings.get("spark.driver.extraClassPath")
-    if path is None or "spark.jars.packages" in settings:
-        return
+    """Let Java find its classes in an archive, which belongs to the jars of the class path."""
+    path = settings["spark.driver.extraClassPath"]
     home = shell.variables["SPARK_HOME"] or package.home or ""
     options = archive_options(os.environ, shell.variables["JAVA_HOME"], home, path.split(os.pathsep))
     settings["spark.driver.extraJavaOptions"] = f"{settings['spark.driver.extraJavaOptions']} {options}".rstrip()
 
 
-def _start_java(settings: Mapping[str, str], user: str, packages: list[str]) -> None:
+def _start_java(settings: Mapping[str, str], user: str) -> None:
     """Start Java for a user without a name, and log in to Hadoop under a name before Spark does.
 
     Hadoop's login reads the name from the system and fails without one (HADOOP-19401), even if ``HADOOP_USER_NAME`` is
-    set. ``spark-submit`` logs in for each jar that it fetches or copies, so jars are fetched afterwards.
+    set.
     """
     SparkContext._ensure_initialized(conf=SparkConf().setAll(list(settings.items())))
     jvm: Any = SparkContext._jvm
     users = jvm.org.apache.hadoop.security.UserGroupInformation
     users.setLoginUser(users.createRemoteUser(user))
-    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
-    for package in packages:
-        uri = jvm.java.net.URI(f"ivy://{package}?transitive=true")
-        jars = jvm.org.apache.spark.util.DependencyUtils.resolveMavenDependencies(uri)
-        for number in range(jars.size()):
-            loader.addURL(jvm.java.io.File(jars.apply(number)).toURI().toURL())
 
 
 @contextlib.contextmanager
@@ -201,13 +210,12 @@ def _set(variables: Mapping[str, str | None]) -> None:
 
 
 @contextlib.contextmanager
-def _report_end_of_java(*, is_fetching: bool) -> Iterator[None]:
+def _report_end_of_java() -> Iterator[None]:
     """Turn the end of Java before Spark began into an error with a remedy; Java's own messages are on stderr."""
     try:
         yield
     except PySparkRuntimeError as error:
-        network = "the network to Maven Central, " if is_fetching else ""
         raise ConfigurationError(
-            f"Java ended before Spark began; its own words are above. Check {network}the memory of this machine, and "
-            "the variables JAVA_TOOL_OPTIONS, SPARK_SUBMIT_OPTS and PYSPARK_SUBMIT_ARGS"
+            "Java ended before Spark began; its own words are above. Check the memory of this machine, and the "
+            "variables JAVA_TOOL_OPTIONS, SPARK_SUBMIT_OPTS and PYSPARK_SUBMIT_ARGS"
         ) from error

@@ -31,6 +31,7 @@ from dicom_udf.lake.promotion import rewrite_instances
 from dicom_udf.lake.publish import is_published, publish
 from dicom_udf.lake.tables import Lake, connect_lake
 from dicom_udf.logs import set_run_id
+from dicom_udf.progress import progress
 
 __all__ = ["Upgraded", "upgrade"]
 
@@ -81,6 +82,7 @@ def _fill(lake: Lake, pending: PendingUpgrade, run: str, began: datetime) -> Non
     assert pending.run is not None
     assert pending.begun is not None
     _log.info("filling %s columns", len(pending.columns))
+    progress.begin("filling columns")
     write = partial(rewrite_instances, lake, partial(fill_rows, columns=pending.columns), pending.run)
     if not is_published(lake, lake.load(INSTANCES.name), pending.run, pending.begun):
         publish(lake, INSTANCES.name, pending.run, begun=pending.begun, write=write)

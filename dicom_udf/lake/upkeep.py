@@ -18,6 +18,7 @@ from dicom_udf.lake import iceberg
 from dicom_udf.lake.layout import LakeTable
 from dicom_udf.lake.session import CATALOG
 from dicom_udf.lake.tables import Lake
+from dicom_udf.progress import progress
 
 __all__ = ["TableUpkeep", "maintain_table", "plan_table"]
 
@@ -57,6 +58,7 @@ class TableUpkeep:
 
 def plan_table(lake: Lake, table: str, config: MaintainConfig) -> TableUpkeep:
     """Return what :func:`maintain_table` would do; writes nothing."""
+    progress.begin(f"planning the upkeep of {table}")
     files, written, size = _plan_compaction(lake, table, config)
     return TableUpkeep(
         table=table,
@@ -100,11 +102,13 @@ def maintain_table(lake: Lake, declared: LakeTable, config: MaintainConfig, *, m
         RunFailedError: Some files could not be compacted.
     """
     began, table = time.monotonic(), declared.name
+    progress.begin(f"compacting {table}")
     lake.check_lease()
     files, written, size = _compact(lake, declared, config)
     lake.check_lease()
     manifests = _rewrite_manifests(lake, table)
     lake.check_lease()
+    progress.begin(f"deleting old files of {table}")
     expired, deleted = _expire(lake, table, config) if may_delete else (0, 0)
     lake.check_lease()
     orphans = _remove_orphans(lake, table, config, dry_run=False) if may_delete else 0
