@@ -20,6 +20,7 @@ from dicom_udf.lake.commit import commit_batch
 from dicom_udf.lake.conflicts import find_conflicts
 from dicom_udf.lake.fault_messages import fault_messages
 from dicom_udf.lake.faults import translate_spark_errors
+from dicom_udf.lake.fixed_settings import check_partitions
 from dicom_udf.lake.lease import lake_lease
 from dicom_udf.lake.listing import write_listing
 from dicom_udf.lake.plan import Plan, PlanRules, make_plan
@@ -193,6 +194,7 @@ def _open_run(config: IngestConfig, fault_queue: FaultQueue | None) -> Generator
     key = new_plan_id(run_time)
     stamp = Stamp(run_id=config.run_id or key, time=run_time)
     set_run_id(stamp.run_id)
+    check_partitions(location, config.partition_by)
     with translate_spark_errors(location), lake_lease(location, key) as lease:
         lake = connect_lake(location, partition_by=config.partition_by, master=config.master, lease=lease)
         yield _Run(lake, PlanRules.of(config), ReadSettings.of(config, stamp), fault_queue)

@@ -23,9 +23,9 @@ locals {
   ingest_arguments = merge(
     {
       "--create-database"   = "false"
-      "--partition-by"      = var.partition_by
       "--metrics-namespace" = var.metrics_namespace
     },
+    var.partition_by == null ? {} : { "--partition-by" = var.partition_by },
     var.error_queue_enabled ? { "--error-queue" = aws_sqs_queue.errors[0].url } : {},
     var.ingest_arguments,
   )

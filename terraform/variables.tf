@@ -267,13 +267,12 @@ variable "timeout_minutes" {
 }
 
 variable "partition_by" {
-  description = "Granularity of the partitions by study_date, fixed when the lake is made."
+  description = "Granularity of the partitions by study_date, fixed when the lake is made. Null: the lake's, day for a new one."
   type        = string
-  default     = "day"
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = contains(["day", "month", "year"], var.partition_by)
+    condition     = var.partition_by == null || contains(["day", "month", "year"], coalesce(var.partition_by, "day"))
     error_message = "partition_by must be day, month or year."
   }
 }

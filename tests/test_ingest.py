@@ -14,6 +14,7 @@ from pydicom.data import get_testdata_files
 
 from dicom_udf import tasks
 from dicom_udf.config import IngestConfig, LakeLocation
+from dicom_udf.errors import ConfigurationError
 from dicom_udf.lake.tables import connect_lake
 from dicom_udf.pipeline import ingest
 from tests.sample import EXPECTED
@@ -225,6 +226,24 @@ def test_the_partition_transform_is_a_setting(run, lake, partition_by):
     transform = {"day": "study_date", "month": "months(study_date)", "year": "years(study_date)"}[partition_by]
     assert f"PARTITIONED BY ({transform})" in created
     assert lake().table("instances").where("study_date IS NULL").isEmpty()
+    files = all_files(lake())
+    for other in {"day", "month", "year"} - {partition_by}:
+        with pytest.raises(ConfigurationError, match=f"by the {partition_by} of study_date.* or name {partition_by}"):
+            run(partition_by=other)
+    assert all_files(lake()) == files, "a refused run writes nothing"
+    assert run().objects_unchanged == run(partition_by=partition_by).objects_unchanged > 0
+
+
+def all_files(lake):
+    return sorted(path for path in Path(lake.location.root).rglob("*") if "lease" not in str(path.parent))
+
+
+def test_partitions_that_the_owner_has_changed_are_kept_and_no_others_accepted(run, lake):
+    run()
+    lake().spark.sql(f"ALTER TABLE {lake().name('instances')} DROP PARTITION FIELD study_date")
+    with pytest.raises(ConfigurationError, match="partitioned otherwise by its owner"):
+        run(partition_by="day")
+    assert run().objects_unchanged > 0
 
 
 def test_the_report_is_written_as_json(run, tmp_path):

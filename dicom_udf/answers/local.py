@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dicom_udf.answers.dialects import dialect_of
-from dicom_udf.config import LakeLocation, SqlDialect, check_lake
+from dicom_udf.config import LakeLocation, SqlDialect, check_lake, current_version
 from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
 from dicom_udf.lake import layout
 
@@ -195,16 +195,6 @@ def _execute(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         except KeyboardInterrupt:
             connection.interrupt()
             raise
-
-
-def current_version(table: Path) -> int | None:
-    """Return the number of a Hadoop-catalog table's newest metadata file; None where there is no table.
-
-    A commit is the appearance of ``v<n>.metadata.json``. ``version-hint.text`` follows by being deleted and renamed, so
-    it may be missing or old for a moment, and for good when a writer died there.
-    """
-    versions = [re.fullmatch(r"v([0-9]+)\.metadata\.json", file.name) for file in (table / "metadata").glob("v*.json")]
-    return max((int(version[1]) for version in versions if version), default=None)
 
 
 def _connect(extensions: Sequence[str]) -> duckdb.DuckDBPyConnection:

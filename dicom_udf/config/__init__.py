@@ -18,7 +18,14 @@ Parsing reads the words alone. ``check_ingest`` and ``check_lake`` read the disk
 from __future__ import annotations
 
 from dicom_udf.config.arguments import CommandConfig, parse_command, parse_job
-from dicom_udf.config.checks import check_catalog, check_ingest, check_lake, check_new_lake, is_lake
+from dicom_udf.config.checks import (
+    check_catalog,
+    check_ingest,
+    check_lake,
+    check_new_lake,
+    current_version,
+    is_lake,
+)
 from dicom_udf.config.commands import (
     ColumnsConfig,
     CompletionConfig,
@@ -64,6 +71,7 @@ __all__ = [
     "check_ingest",
     "check_lake",
     "check_new_lake",
+    "current_version",
     "is_lake",
     "parse_command",
     "parse_job",

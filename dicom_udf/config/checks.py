@@ -10,7 +10,7 @@ from dicom_udf.config.ingest_settings import IngestConfig
 from dicom_udf.config.lake_location import LakeLocation
 from dicom_udf.errors import ConfigurationError
 
-__all__ = ["check_catalog", "check_ingest", "check_lake", "check_new_lake", "is_lake"]
+__all__ = ["check_catalog", "check_ingest", "check_lake", "check_new_lake", "current_version", "is_lake"]
 
 _TABLES_OF_EVERY_LAKE = ("instances", "failures", "objects")
 """The tables by which a local lake is detected; :mod:`dicom_udf.lake.layout` declares all tables."""
@@ -21,6 +21,16 @@ _SOURCES = ("source", "manifest", "inventory", "queue")
 def is_lake(lake: Path | str, database: str) -> bool:
     """Return True for a local folder with at least one table of ``database``: a run may have died before the third."""
     return any((Path(lake) / database / table / "metadata").is_dir() for table in _TABLES_OF_EVERY_LAKE)
+
+
+def current_version(table: Path) -> int | None:
+    """Return the number of a Hadoop-catalog table's newest metadata file; None where there is no table.
+
+    A commit is the appearance of ``v<n>.metadata.json``. ``version-hint.text`` follows by being deleted and renamed, so
+    it may be missing or old for a moment, and for good when a writer died there.
+    """
+    versions = [re.fullmatch(r"v([0-9]+)\.metadata\.json", file.name) for file in (table / "metadata").glob("v*.json")]
+    return max((int(version[1]) for version in versions if version), default=None)
 
 
 def check_ingest(config: IngestConfig) -> None:

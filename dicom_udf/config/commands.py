@@ -380,7 +380,7 @@ class CompletionConfig:
 class InitConfig(WriterOptions):
     """A lake's database, tables and views, without an ingest."""
 
-    partition_by: PartitionBy = partition_option()
+    partition_by: PartitionBy | None = partition_option()
     """As in :class:`IngestConfig`."""
 
 

@@ -64,8 +64,9 @@ class IngestConfig(WriterOptions):
     )
     """S3 notifications and EventBridge events, mixed, also through SNS. A HEAD request decides if an event doesn't."""
 
-    partition_by: PartitionBy = partition_option()
-    """A commit costs about 24 ms for each partition touched: month or year suits archives of many sparse dates."""
+    partition_by: PartitionBy | None = partition_option()
+    """None: as the lake has it. A commit costs about 24 ms for each partition touched: month or year suits archives of
+    many sparse dates."""
 
     report: str | None = option("file for the run's report as JSON", None, parse=local_file, metavar="FILE.json")
     """Absolute path; its folder must exist. None writes no file."""

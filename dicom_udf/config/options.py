@@ -327,7 +327,10 @@ exclude_option = partial(option, "skip names that match one of these globs, e.g.
 format_option = partial(option, "format of the output", "table", choices=OutputFormat)
 log_level_option = partial(option, "lowest level that is logged to stderr; DEBUG adds tracebacks", choices=LogLevel)
 partition_option = partial(
-    option, "granularity of the partitions by study_date, fixed when the lake is made", "day", choices=PartitionBy
+    option,
+    "granularity of the partitions by study_date, fixed when the lake is made [default: the lake's, day for a new one]",
+    None,
+    choices=PartitionBy,
 )
 wait_option = partial(
     option, "seconds to wait for another run that writes to the lake", 3600, parse=count, metavar="SECONDS"

@@ -15,6 +15,7 @@ from dicom_udf.errors import ConfigurationError
 from dicom_udf.lake import iceberg, layout
 from dicom_udf.lake.batch import new_plan_id, plan_name
 from dicom_udf.lake.faults import translate_spark_errors
+from dicom_udf.lake.fixed_settings import check_partitions
 from dicom_udf.lake.glue_tables import make_databases
 from dicom_udf.lake.glue_views import create_views
 from dicom_udf.lake.lease import lake_lease
@@ -46,10 +47,11 @@ def init(config: InitConfig) -> None:
     """Make a lake's databases, tables and views where they are missing.
 
     Raises:
-        ConfigurationError: There can't be a lake at this place. Nothing was written.
+        ConfigurationError: There can't be a lake at this place, or the lake has other partitions. Nothing was written.
         RunFailedError: Another run holds the lake, or S3 or Glue refuse.
     """
     check_new_lake(config.location)
+    check_partitions(config.location, config.partition_by)
     with translate_spark_errors(config.location), lake_lease(config.location, new_plan_id(datetime.now(UTC))) as lease:
         connect_lake(config.location, partition_by=config.partition_by, master=config.master, lease=lease)
 

@@ -139,13 +139,14 @@ class Lake:
 
 
 def connect_lake(
-    location: LakeLocation, *, partition_by: str = "day", master: str | None = None, lease: Lease | None = None
+    location: LakeLocation, *, partition_by: str | None = None, master: str | None = None, lease: Lease | None = None
 ) -> Lake:
     """Open a lake; make the databases, tables and declared columns that are missing.
 
     Args:
         location: The lake; a local folder is made if missing.
-        partition_by: ``day``, ``month`` or ``year`` of study_date; a table that exists keeps its partitions.
+        partition_by: ``day``, ``month`` or ``year`` of study_date; None for ``day``. A table that exists keeps its
+            partitions (:func:`dicom_udf.lake.fixed_settings.check_partitions`).
         master: As in :func:`dicom_udf.lake.session.lake_session`.
         lease: The right to write.
 
@@ -154,7 +155,7 @@ def connect_lake(
             belongs to another lake; or the lake has a table that the catalog lacks.
         RunFailedError: A newer version of this software has written to the lake.
     """
-    tables = {declared.columns(): declared.partitions(partition_by) for declared in layout.LAKE_TABLES}
+    tables = {declared.columns(): declared.partitions(partition_by or "day") for declared in layout.LAKE_TABLES}
     if location.is_glue:
         for table in tables:
             check_fits(table)

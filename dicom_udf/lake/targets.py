@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from dicom_udf.datafiles import WriteTarget
 from dicom_udf.lake import iceberg
 from dicom_udf.lake.tables import Lake
 
-__all__ = ["period_of", "target_of"]
+__all__ = ["period_of", "period_of_spec", "target_of"]
 
 _PERIODS = {"identity": "day", "day": "day", "month": "month", "year": "year"}
 
@@ -33,8 +34,15 @@ def period_of(target: WriteTarget) -> str:
 
     It decides which rows travel together. Where a lake's owner has changed the partitions otherwise, days are as good.
     """
-    columns = {field["id"]: field["name"] for field in json.loads(target.schema)["fields"]}
-    for field in json.loads(target.specs[target.spec_id])["fields"]:
-        if columns.get(field["source-id"]) == "study_date" and field["transform"] in _PERIODS:
-            return _PERIODS[field["transform"]]
-    return "day"
+    return period_of_spec(json.loads(target.schema), json.loads(target.specs[target.spec_id])) or "day"
+
+
+def period_of_spec(schema: Mapping[str, Any], spec: Mapping[str, Any]) -> str | None:
+    """Return the period of study_date in a partition spec, both as Iceberg's JSON; None where it has none."""
+    columns = {field["id"]: field["name"] for field in schema["fields"]}
+    periods = [
+        _PERIODS[field["transform"]]
+        for field in spec["fields"]
+        if columns.get(field["source-id"]) == "study_date" and field["transform"] in _PERIODS
+    ]
+    return periods[0] if periods else None

@@ -182,7 +182,7 @@ def test_a_catalog_that_lost_its_tables_is_not_given_new_ones(settings, s3, moto
 # --- Without an ingest
 
 
-def test_init_makes_databases_tables_and_views_and_does_it_once(spark, s3, moto, monkeypatch):
+def test_init_makes_databases_tables_and_views_once_and_keeps_its_partitions(spark, s3, moto, monkeypatch, capsys):
     """Without an option for an endpoint: AWS's variables say where."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.endpoint)
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto.endpoint)
@@ -192,6 +192,13 @@ def test_init_makes_databases_tables_and_views_and_does_it_once(spark, s3, moto,
     glue = moto.client("glue")
     assert {one["Name"] for one in glue.get_tables(DatabaseName="dicom")["TableList"]} == {*table_names(), *VIEWS}
     assert main(["verify", *arguments]) == 0
+    before = keys(s3.client(), "lake")
+    for command in (["init"], ["ingest", "s3://source"]):
+        capsys.readouterr()
+        assert main([*command, *arguments, "--partition-by", "day"]) == 2
+        assert "s3://lake/in/here is partitioned by the month of study_date" in capsys.readouterr().err
+    assert keys(s3.client(), "lake") == before, "a refused command takes no lease"
+    assert main(["ingest", "s3://source", *arguments]) == 0
 
 
 def test_a_catalog_that_lost_all_gets_the_same_rows_back(settings, arguments, s3, moto, capsys):
@@ -239,6 +246,10 @@ def test_init_makes_a_local_lake_too_and_nothing_of_a_folder_with_other_content(
     (tmp_path / "thesis.txt").touch()
     assert main(["init", "--lake", str(tmp_path)]) == 2
     assert "has content but is not a lake" in capsys.readouterr().err
+    lease = sorted((tmp_path / "lake" / "_ingest" / "lease").iterdir())
+    assert main(["init", "--lake", str(tmp_path / "lake"), "--partition-by", "year"]) == 2
+    assert "partitioned by the day of study_date" in capsys.readouterr().err
+    assert sorted((tmp_path / "lake" / "_ingest" / "lease").iterdir()) == lease
 
 
 def test_nothing_to_register_is_said(arguments, tmp_path, capsys):
