@@ -223,6 +223,7 @@ def test_a_job_reads_neither_variable_nor_file(folder, monkeypatch):
         ('[ingest]\nsource = "/s"', "line 2: source is no setting; write it on the command line of ingest"),
         ('aws-secret-access-key = "hidden"', "line 1: unknown key aws-secret-access-key"),
         ('aws-access-key-id = "hidden"', "line 1: unknown key aws-access-key-id"),
+        ('"\\u001b[2J\\n" = 1', "dicom-lake.toml: unknown key '\\x1b[2J\\n'; the keys are lake"),
         ('password = "hidden"', "line 1: unknown key password; the keys are lake, catalog, database, "),
         ('status = "csv"', "line 1: status must be a table, [status]"),
         ("lake = 3", "line 1: lake must be text in quotes"),
@@ -313,7 +314,9 @@ _values = st.recursive(
     lambda inner: st.lists(inner, max_size=2).map(lambda one: f"[{', '.join(one)}]") | inner.map("{{ a = {} }}".format),
     max_leaves=3,
 )
-_keys = st.sampled_from(["lake", "catalog", "limit", "format", '"lake"', "a.b", "lake.x", "x y", "status"])
+_keys = st.sampled_from(
+    ["lake", "catalog", "limit", "format", '"lake"', '"a\\nb"', '"\\u001b[2J"', "a.b", "lake.x", "x y", "status"]
+)
 _lines = st.sampled_from(["[status]", "[failures]", "[[failures]]", "[a.b]", "# text", "=", "\x00"])
 _files = st.lists(_lines | st.builds("{} = {}".format, _keys, _values), max_size=6).map("\n".join)
 
@@ -326,5 +329,6 @@ def test_any_file_becomes_settings_or_one_refusal(folder, text):
         config = parse_command(["failures", "--config", str(file), "--log-level", "ERROR"])
     except ConfigurationError as error:
         assert "any.toml" in str(error) or "required: --lake" in str(error)
+        assert str(error).isprintable()
     else:
         assert (config.log_level, sys.intern(config.catalog)) in {("ERROR", "hadoop"), ("ERROR", "glue")}

@@ -157,7 +157,8 @@ class _File:
             raise ConfigurationError(f"{place}: {key} is no setting; write it on the command line of {table}")
         near = difflib.get_close_matches(key, allowed if table else [*allowed, *self._commands], n=1)
         hint = f", did you mean {near[0]}?" if near else f"; the keys are {', '.join(allowed)}"
-        raise ConfigurationError(f"{place}: unknown key {key}{hint}")
+        shown = key if re.fullmatch(r"[\w-]+", key) else ascii(key)
+        raise ConfigurationError(f"{place}: unknown key {shown}{hint}")
 
     def _keys_of(self, command: str) -> list[str]:
         config_class, positional = self._commands[command][:2]
