@@ -137,7 +137,7 @@ class _Run:
         """Read the objects of a batch on the executors and stage their rows; return what was staged."""
         self.lake.check_lease()  # a run that took over has finished and cleared away what this run left
         if batch.objects:
-            progress.begin("reading", ReadProgress(plan.to_read, self.live.poll).describe)
+            progress.begin("reading", ReadProgress(plan.to_read, self.live.poll).describe, is_logged=True)
         stage_batch(self.lake, batch, self.settings, live=self.live)
         return open_staged(self.lake, batch)
 

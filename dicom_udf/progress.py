@@ -52,6 +52,7 @@ class Progress:
         self._given_stream = stream
         self._stream: TextIO = sys.stderr
         self._is_live = False
+        self._is_logged = False
         self._given_interval = interval
         self._depth = 0
         self._lock = threading.RLock()
@@ -76,22 +77,23 @@ class Progress:
 
         Args:
             phase: Its name, e.g. ``listing``. It contains no name of a file and no value.
-            describe: Called from the thread while the phase lasts; its words follow the name. In a log the last ones
-                are written as the phase ends.
-            is_logged: Whether a log has a line of the phase at once. Otherwise it has one after 30 seconds.
+            describe: Called from the thread while the phase lasts; its words follow the name.
+            is_logged: Whether a log has a line of the phase however short it is: its name at once, or with ``describe``
+                its last words. Any phase has a line each 30 seconds.
         """
         if not self._depth or (phase == self._phase and describe is None):
             return
-        if self._describe is not None and not self._is_live:
+        if self._describe is not None and (self._is_live or self._is_logged):
             self._show()
         self._end()
         self._stream = self._given_stream if self._given_stream is not None else sys.stderr
         self._is_live = is_terminal(self._stream) and not log_settings.is_json
         interval = self._given_interval if self._given_interval is not None else (1.0 if self._is_live else 30.0)
         self._phase, self._describe, self._clock0 = phase, describe, time.monotonic()
+        self._is_logged = is_logged
         if self._is_live:
             self._show()
-        elif is_logged:
+        elif is_logged and describe is None:
             _log.info("%s", phase)
         self._stop = threading.Event()
         self._watcher = threading.Thread(target=self._watch, args=(self._stop, interval), name="progress", daemon=True)

@@ -43,6 +43,9 @@ def test_only_times_rates_ids_and_sizes_are_left_to_chance() -> None:
     hidden = "run *\nobjects read  39  38 requests, *\ninstances     40  *\n"
     assert pictures.without_chance(report.format("23.0 s")) == hidden
     assert pictures.without_chance(report.format("1 min 05 s")) == hidden
+    reading = "reading: 60/60 objects, 66 instances{}, 12 failures, all read\ncommitting ...{}\n"
+    texts = {pictures.without_chance(reading.format(*chance)) for chance in (("", ""), (", 27 headers/s", " 0:06"))}
+    assert texts == {reading.format("", "")}
     assert pictures.without_chance("instances  40\nstudies of 1999-05-17, 2 in a zip\n").count("*") == 0
 
 

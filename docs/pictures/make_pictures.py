@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest.mock import patch
 from xml.sax.saxutils import escape, unescape
@@ -41,6 +41,7 @@ _SERIES = """dicom-lake query "SELECT study_date, modality, series_description, 
 
 PICTURES: dict[str, tuple[str, ...]] = {
     "answer": ("dicom-lake ingest sample_dcm --lake lake", _MODALITIES),
+    "sample_progress": ("dicom-lake ingest sample_dcm --lake lake",),
     "sample_ingest": ("dicom-lake ingest sample_dcm --lake lake",),
     "sample_query": (_SERIES,),
     "sample_status": ("dicom-lake status --lake lake",),
@@ -55,6 +56,9 @@ PICTURES: dict[str, tuple[str, ...]] = {
 """The command lines of each picture, by the name of its file, as a user types them beside ``sample_dcm`` and an empty
 folder ``empty``. They run in this order: an ingest comes before the commands that read its lake."""
 
+_WITH_PROGRESS = ("sample_progress",)
+"""Pictures with the line that the command renews on stderr: the last text of each phase, one below the other."""
+
 _CHARACTER, _LINE, _MARGIN, _BAR = 8.43, 20, 16, 28
 _CHANCE = re.compile(
     r"\d{8}t\d{6}_[0-9a-f]{8}"  # a run's id
@@ -64,6 +68,7 @@ _CHANCE = re.compile(
     r"|(?<=, )[\d.,]+ [kMG]?B$",  # bytes read
     re.MULTILINE,
 )
+_CHANCE_OF_PROGRESS = re.compile(r"(?<=\.\.\.) \d+:\d\d$|, [\d,]+ headers/s(?=,)", re.MULTILINE)
 
 
 def to_svg(text: str) -> str:
@@ -97,12 +102,19 @@ def svg_text(svg: str) -> str:
 
 
 def without_chance(text: str) -> str:
-    """Return a text in which times, rates, ids and sizes that differ between two runs are ``*``."""
-    return _CHANCE.sub("*", text)
+    """Return a text in which times, rates, ids and sizes that differ between two runs are ``*``.
+
+    Those of the progress line are left out, because a short run has none.
+    """
+    return _CHANCE.sub("*", _CHANCE_OF_PROGRESS.sub("", text))
+
+
+_PHASE = re.compile(r"\r\x1b\[K([^\r\n]+)\r")
+"""A text of the line that the progress renews: the cursor goes back behind it."""
 
 
 class _Terminal(io.StringIO):
-    """Standard output that answers as a terminal does."""
+    """A stream that answers as a terminal does."""
 
     def isatty(self) -> bool:
         """Return True."""
@@ -127,23 +139,29 @@ def make_texts(folder: Path) -> Iterator[tuple[str, str]]:
         ValueError: A command failed; its error is on stderr.
     """
     outputs: dict[str, str] = {}
-    with chdir(folder), patch.dict(os.environ, COLUMNS=str(COLUMNS)):
+    phases: dict[str, str] = {}
+    with chdir(folder), patch.dict(os.environ, COLUMNS=str(COLUMNS), TERM="xterm"):
         for picture, commands in PICTURES.items():
             for command in commands:
                 if command not in outputs:
-                    outputs[command] = _output(command)
-            text = "".join(f"$ {command}\n{outputs[command]}" for command in commands)
+                    outputs[command], phases[command] = _output(command)
+            shown = phases if picture in _WITH_PROGRESS else {}
+            text = "".join(f"$ {command}\n{shown.get(command, '')}{outputs[command]}" for command in commands)
             # A cell that is cut may end within the folder.
             text = text.replace(str(folder), SHOWN_FOLDER).replace("/tmp/tmp…", f"{SHOWN_FOLDER[:8]}…")
             yield picture, text
 
 
-def _output(command: str) -> str:
-    with redirect_stdout(_Terminal()) as terminal:
+def _output(command: str) -> tuple[str, str]:
+    """Run a command; return what it printed, and the last text of each phase of its progress."""
+    with redirect_stdout(_Terminal()) as terminal, redirect_stderr(_Terminal()) as progress:
         status = dicom_lake(shlex.split(command.replace("\\\n", ""))[1:])
     if status:
+        sys.stderr.write(progress.getvalue())
         raise ValueError(f"exit status {status}: {command}")
-    return terminal.getvalue()
+    texts = _PHASE.findall(progress.getvalue())
+    last = {re.split(r":| \.\.\.", text)[0]: text for text in texts}
+    return terminal.getvalue(), "".join(f"{text}\n" for text in last.values())
 
 
 def main() -> None:
