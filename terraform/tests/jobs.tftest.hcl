@@ -37,6 +37,10 @@ run "three_jobs" {
     error_message = "Terraform owns the databases."
   }
   assert {
+    condition     = !contains(keys(aws_glue_job.this["ingest"].default_arguments), "--partition-by")
+    error_message = "The lake keeps its partitions: a job that named others would be refused."
+  }
+  assert {
     condition     = alltrue([for job in aws_glue_job.this : length(setintersection(keys(job.default_arguments), ["--source", "--queue"])) == 0])
     error_message = "Where the objects are named is said by what starts a run: the two exclude each other."
   }
