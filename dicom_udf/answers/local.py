@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dicom_udf.answers.dialects import dialect_of
+from dicom_udf.answers.duckdb_errors import to_error
 from dicom_udf.config import LakeLocation, SqlDialect, check_lake, current_version
-from dicom_udf.errors import ConfigurationError, DicomLakeError, RunFailedError
+from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.lake import layout
 
 if TYPE_CHECKING:
@@ -58,14 +59,14 @@ def run_query(sql: str, location: LakeLocation, *, dialect: SqlDialect | None = 
         ConfigurationError: The lake doesn't exist, the statement has an error, or its answer would not be Athena's.
         RunFailedError: The statement failed while it ran, or the engine isn't installed; S3 or Glue refuse.
     """
-    macros = ""
+    written, macros = None, ""
     if dialect_of(sql, dialect) == "athena":
-        sql, macros = _translate(sql)
+        written, (sql, macros) = sql, _translate(sql)
     tables = open_tables(location)
     tables.execute(macros)
     if _NAMES_VIEWS.search(sql):
         _add_views(tables)
-    return answer(tables, sql)
+    return answer(tables, sql, written=written)
 
 
 def _translate(sql: str) -> tuple[str, str]:
@@ -108,7 +109,7 @@ def _add_table(connection: duckdb.DuckDBPyConnection, location: LakeLocation, ta
     except duckdb.Error as error:
         if location.is_glue and getattr(error, "status_code", 0) == 404:
             _check_bucket(location)
-        raise _to_error(error) from None
+        raise to_error(error) from None
 
 
 def _check_bucket(location: LakeLocation) -> None:
@@ -170,10 +171,15 @@ def _add_views(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"CREATE VIEW {_name(view.name)} AS {view.sql}")
 
 
-def answer(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer:
+def answer(connection: duckdb.DuckDBPyConnection, sql: str, *, written: str | None = None) -> Answer:
     """Answer one SQL statement on tables opened by :func:`open_tables`, as :func:`run_query` does.
 
     The rows of an answer end where the connection begins the next one.
+
+    Args:
+        connection: The tables.
+        sql: The statement.
+        written: The statement in Athena's SQL of which ``sql`` is the translation.
     """
     import duckdb  # noqa: PLC0415
 
@@ -182,8 +188,8 @@ def answer(connection: duckdb.DuckDBPyConnection, sql: str) -> Answer:
         _execute(connection, sql)
         columns = tuple(str(column[0]) for column in connection.description or ())
     except duckdb.Error as error:
-        raise _to_error(error) from None
-    return Answer(columns, _rows(connection))
+        raise to_error(error, sql, written) from None
+    return Answer(columns, _rows(connection, sql, written))
 
 
 def _execute(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
@@ -231,53 +237,14 @@ def _check_reads_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise ConfigurationError("the SQL must be one statement that reads, e.g. SELECT, WITH, DESCRIBE or SUMMARIZE")
 
 
-def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+def _rows(connection: duckdb.DuckDBPyConnection, sql: str, written: str | None) -> Iterator[tuple[Any, ...]]:
     import duckdb  # noqa: PLC0415
 
     try:
         while rows := connection.fetchmany(_FETCH_ROWS):
             yield from rows
     except duckdb.Error as error:
-        raise _to_error(error) from None
-
-
-def _to_error(error: duckdb.Error) -> DicomLakeError:
-    """Return DuckDB's message about SQL in full, and of one about data only its kind: it quotes values."""
-    import duckdb  # noqa: PLC0415
-
-    if isinstance(error, duckdb.HTTPException) or "Could not connect to server" in str(error):
-        return _to_s3_error(str(error), getattr(error, "status_code", 0))
-    message = re.sub(r"\n\n+", "\n", str(error).strip())
-    if isinstance(error, duckdb.CatalogException):
-        tables, views = ", ".join(layout.table_names()), ", ".join(layout.VIEWS)
-        return ConfigurationError(f"{message}\nThe tables are {tables}, the views {views}.")
-    if isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.SyntaxException):
-        return ConfigurationError(message)
-    if "Athena: " in message.partition("\n")[0]:  # of a macro of ours, whose texts have no values
-        return RunFailedError(
-            "the query failed as it would in Athena, or its answer would differ: " + message.partition("Athena: ")[2]
-        )
-    if isinstance(error, duckdb.DataError | duckdb.InvalidInputException):
-        kind = message.partition(":")[0]
-        column = re.search(r"source column (\w+)", message)
-        where = f" in column {column[1]}" if column else ""
-        remedy = (
-            "TRY_CAST returns null where a value doesn't fit"
-            if column
-            else "the details may quote data and are left out"
-        )
-        return RunFailedError(f"the query failed: {kind}{where}; {remedy}")
-    return RunFailedError("the query failed: " + message.partition("\n")[0])
-
-
-def _to_s3_error(text: str, status: int) -> DicomLakeError:
-    """Name the file that could not be read; DuckDB's advice is about its own settings."""
-    from dicom_udf.aws.errors import NO_CONNECTION, AwsError  # noqa: PLC0415 - boto3 is a heavy import
-
-    file = re.search(r"'((?:s3|https?)://[^']*)'", text)
-    code = re.search(r"\n\n(\w+): ", text)
-    error = AwsError(code[1] if code else "" if status else NO_CONNECTION, status)
-    return error.to_exception("s3:GetObject", file[1] if file else "a file of the lake")
+        raise to_error(error, sql, written) from None
 
 
 def _name(name: str) -> str:

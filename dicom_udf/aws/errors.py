@@ -2,8 +2,8 @@
 
 Each library reports an error in its own way. An adapter turns it into an :class:`AwsError`, and the table
 :data:`MEANINGS` does the rest. :func:`to_aws_error` adapts the errors of boto3 and obstore,
-:mod:`dicom_udf.lake.faults` those of Java, and :mod:`dicom_udf.answers.local` those of DuckDB. The libraries' own texts
-may quote keys and settings, so no message contains them.
+:mod:`dicom_udf.lake.faults` those of Java, and :mod:`dicom_udf.answers.duckdb_errors` those of DuckDB. The libraries'
+own texts may quote keys and settings, so no message contains them.
 """
 
 from __future__ import annotations

@@ -12,6 +12,6 @@
 from __future__ import annotations
 
 from dicom_udf.answers.athena_sql.functions import MACROS
-from dicom_udf.answers.athena_sql.translation import to_duckdb
+from dicom_udf.answers.athena_sql.translation import FUNCTIONS, to_duckdb
 
-__all__ = ["MACROS", "to_duckdb"]
+__all__ = ["FUNCTIONS", "MACROS", "to_duckdb"]

@@ -24,7 +24,7 @@ from dicom_udf.answers.athena_sql.functions import MAP_COLUMNS, MAPS, REFUSED, S
 from dicom_udf.answers.athena_sql.paths import date_format, group_pattern, json_path, replacement
 from dicom_udf.errors import ConfigurationError
 
-__all__ = ["to_duckdb"]
+__all__ = ["FUNCTIONS", "to_duckdb"]
 
 logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns about paths and forms that are checked here
 
@@ -272,8 +272,9 @@ def _reduce(write: Generator, arguments: Sequence[exp.Expr]) -> str:
 
 
 def _cardinality(write: Generator, arguments: Sequence[exp.Expr]) -> str:
-    name = "cardinality" if _is_map(arguments[0]) else "len"
-    return f"{name}({write.sql(arguments[0])})"
+    if _is_map(arguments[0]):  # of an unsigned type in DuckDB, which a later subtraction would fail with
+        return f"CAST(cardinality({write.sql(arguments[0])}) AS BIGINT)"
+    return f"len({write.sql(arguments[0])})"
 
 
 def _average(write: Generator, arguments: Sequence[exp.Expr]) -> str:
@@ -304,11 +305,14 @@ SPECIAL: dict[str, Special] = {
 }
 """Functions of which a literal, a lambda or the number of arguments decides the SQL."""
 
+FUNCTIONS = frozenset({*SAME, *TEMPLATES, *SPECIAL})
+"""The functions of Athena that are translated."""
+
 
 def _is_map(node: exp.Expr) -> bool:
     """Return whether an expression is a map, by its form: a column of the lake, a function, a cast."""
     if isinstance(node, exp.Column):
-        return node.meta.get("is_map", False)  # set by _mark_maps
+        return bool(node.meta.get("is_map"))  # set by _mark_maps
     if isinstance(node, exp.Cast):
         return bool(node.to.this == exp.DType.MAP)
     return isinstance(node, exp.Anonymous) and node.name.lower() in MAPS
