@@ -51,8 +51,8 @@ def query(sql: str, *, lake: str | os.PathLike[str], **settings: Any) -> Answer:
     """Run one SQL statement that reads a lake, as ``dicom-lake query`` does; needs no Java.
 
     Args:
-        sql: In DuckDB's SQL; in Athena's with ``catalog="glue"``. Or ``@name``, a saved query, whose period the
-            settings ``since`` and ``until`` set.
+        sql: In DuckDB's SQL; in Athena's with ``dialect="athena"`` or ``catalog="glue"``. Or ``@name``, a saved query,
+            whose period the settings ``since`` and ``until`` set.
         lake: A local folder, or ``s3://bucket/prefix`` with ``catalog="glue"``.
         settings: Further fields of :class:`~dicom_udf.config.QueryConfig`: the options of the command, with
             underscores.

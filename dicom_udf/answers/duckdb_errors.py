@@ -25,8 +25,8 @@ _OF_ATHENA = re.compile(
 
 
 _KIND = re.compile(
-    r"(?:destination type|' to) ((?:DOUBLE|FLOAT|INT\d+|BIGINT|INTEGER|BOOL|BOOLEAN|DECIMAL|VARCHAR|STRUCT|MAP|INTERVAL)"
-    r"\b(?:\[\])*)"
+    r"(?:destination type|' to) "
+    r"((?:DOUBLE|FLOAT|INT\d+|BIGINT|INTEGER|BOOL(?:EAN)?|DECIMAL|VARCHAR|STRUCT|MAP|INTERVAL)\b(?:\[\])*)"
 )
 """The type in a message; the message may hold a value of the data, so only names of types count."""
 

@@ -20,7 +20,7 @@ from dicom_udf.lake import layout
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["Answer", "answer", "current_version", "open_tables", "run_query"]
+__all__ = ["Answer", "add_views", "answer", "current_version", "open_tables", "run_query"]
 
 _FETCH_ROWS = 1000
 
@@ -65,7 +65,7 @@ def run_query(sql: str, location: LakeLocation, *, dialect: SqlDialect | None = 
     tables = open_tables(location)
     tables.execute(macros)
     if _NAMES_VIEWS.search(sql):
-        _add_views(tables)
+        add_views(tables)
     return answer(tables, sql, written=written)
 
 
@@ -160,7 +160,7 @@ def _add_credentials(connection: duckdb.DuckDBPyConnection, location: LakeLocati
     connection.execute(f"CREATE SECRET lake (TYPE s3, {options})")
 
 
-def _add_views(connection: duckdb.DuckDBPyConnection) -> None:
+def add_views(connection: duckdb.DuckDBPyConnection) -> None:
     """Add the views over ``instances`` as far as the table has their columns."""
     from dicom_udf.columns.views import DUCKDB, make_views  # noqa: PLC0415 - reads the DICOM dictionary
 
