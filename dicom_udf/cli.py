@@ -34,6 +34,7 @@ from dicom_udf.config import (
     RegisterConfig,
     ScanConfig,
     ScanFormat,
+    ShowConfig,
     StatusConfig,
     UpgradeConfig,
     VerifyConfig,
@@ -190,6 +191,8 @@ def _run(config: CommandConfig) -> None:
             _query(config)
         case QueriesConfig():
             _queries(config)
+        case ShowConfig():
+            _show(config)
         case ScanConfig():
             _scan(config)
         case StatusConfig():
@@ -340,6 +343,27 @@ def _queries(config: QueriesConfig) -> None:
             print(f"no saved query contains {config.search}; 'dicom-lake queries' lists all", file=sys.stderr)
     else:
         _write(answer.columns, answer.rows, config.format)
+
+
+def _show(config: ShowConfig) -> None:
+    from dicom_udf.answers.show import show, show_file  # noqa: PLC0415
+
+    if config.location is not None:
+        shown = show(config.what, config.location, kind=config.kind)
+    else:
+        from dicom_udf.scanning import scan  # noqa: PLC0415
+
+        shown = show_file(config.what, scan)
+    if config.format == "json":
+        _use_exact_encoding()
+        print(shown.to_json())
+    else:
+        for line in shown.to_text(width=_terminal_width(), full=config.full):
+            print(line)
+    if shown.kind == "several":
+        raise ConfigurationError(
+            f"several things fit {config.what}; give more of a file's path or its whole URI, or --kind"
+        )
 
 
 def _scan(config: ScanConfig) -> None:

@@ -20,6 +20,7 @@ from dicom_udf.config import (
     LakeLocation,
     MaintainConfig,
     QueryConfig,
+    ShowConfig,
     StatusConfig,
     VerifyConfig,
     check_ingest,
@@ -116,6 +117,8 @@ def test_any_sql_reaches_the_query(sql: str, lake: str, form: str) -> None:
             FailuresConfig(lake="/l", code="TRUNCATED", limit=0),
         ),
         (["verify", "--lake", "/l"], VerifyConfig(lake="/l")),
+        (["show", "a.zip!b", "--lake", "/l"], ShowConfig(what="a.zip!b", lake="/l")),
+        (["show", "1.2", "--full", "true", "--kind", "study"], ShowConfig(what="1.2", full=True, kind="study")),
         (["maintain", "--lake", "/l"], MaintainConfig(lake="/l")),
         (
             ["maintain", "--lake=/l", "--dry-run=true", "--target-file-size=128MiB", "--sort-by=modality,kvp"],

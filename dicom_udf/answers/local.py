@@ -171,7 +171,9 @@ def add_views(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"CREATE VIEW {_name(view.name)} AS {view.sql}")
 
 
-def answer(connection: duckdb.DuckDBPyConnection, sql: str, *, written: str | None = None) -> Answer:
+def answer(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] = (), *, written: str | None = None
+) -> Answer:
     """Answer one SQL statement on tables opened by :func:`open_tables`, as :func:`run_query` does.
 
     The rows of an answer end where the connection begins the next one.
@@ -179,23 +181,24 @@ def answer(connection: duckdb.DuckDBPyConnection, sql: str, *, written: str | No
     Args:
         connection: The tables.
         sql: The statement.
+        parameters: Values of ``$1``, ``$2`` and so on in it.
         written: The statement in Athena's SQL of which ``sql`` is the translation.
     """
     import duckdb  # noqa: PLC0415
 
     try:
         _check_reads_only(connection, sql)
-        _execute(connection, sql)
+        _execute(connection, sql, parameters)
         columns = tuple(str(column[0]) for column in connection.description or ())
     except duckdb.Error as error:
         raise to_error(error, sql, written) from None
     return Answer(columns, _rows(connection, sql, written))
 
 
-def _execute(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+def _execute(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any]) -> None:
     """Begin a statement so that Ctrl-C ends it at once: DuckDB handles signals only between its tasks."""
     with ThreadPoolExecutor(1) as worker:
-        begun = worker.submit(connection.execute, sql)
+        begun = worker.submit(connection.execute, sql, parameters)
         try:
             begun.result()
         except KeyboardInterrupt:

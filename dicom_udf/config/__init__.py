@@ -6,8 +6,8 @@
     parse_command(argv)              the command ``dicom-lake``: SOURCE and SQL are positional
          │
          └── IngestConfig · PromoteConfig · UpgradeConfig · MaintainConfig · InitConfig · RegisterConfig
-             ScanConfig · QueryConfig · QueriesConfig · StatusConfig · FailuresConfig · ColumnsConfig · VerifyConfig
-             CompletionConfig
+             ScanConfig · QueryConfig · QueriesConfig · ShowConfig · StatusConfig · FailuresConfig · ColumnsConfig
+             VerifyConfig · CompletionConfig
                   │
                   └── .location  ->  LakeLocation: root, database, catalog, how S3 and AWS are reached
 
@@ -37,6 +37,7 @@ from dicom_udf.config.commands import (
     QueryConfig,
     RegisterConfig,
     ScanConfig,
+    ShowConfig,
     StatusConfig,
     UpgradeConfig,
     VerifyConfig,
@@ -62,6 +63,7 @@ __all__ = [
     "S3Access",
     "ScanConfig",
     "ScanFormat",
+    "ShowConfig",
     "SqlDialect",
     "StatusConfig",
     "UpgradeConfig",

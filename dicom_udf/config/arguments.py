@@ -22,6 +22,7 @@ from dicom_udf.config.commands import (
     QueryConfig,
     RegisterConfig,
     ScanConfig,
+    ShowConfig,
     StatusConfig,
     UpgradeConfig,
     VerifyConfig,
@@ -45,6 +46,7 @@ CommandConfig = (
     | QueryConfig
     | QueriesConfig
     | ScanConfig
+    | ShowConfig
     | StatusConfig
     | FailuresConfig
     | ColumnsConfig
@@ -124,6 +126,7 @@ _COMMANDS: dict[str, tuple[type[CommandConfig], str, str]] = {
     "ingest": (IngestConfig, "source", "read the headers of a source into a lake: new, changed and deleted objects"),
     "query": (QueryConfig, "sql", "answer one SQL statement on a lake"),
     "queries": (QueriesConfig, "name", "list the saved queries, or print the text of one"),
+    "show": (ShowConfig, "what", "print one study, series, instance or file: its columns, and its header as a tree"),
     "scan": (ScanConfig, "source", "read the headers of a source into a file: without a lake, Spark or Java"),
     "status": (StatusConfig, "", "print what a lake holds: rows, objects, failures, dates, size"),
     "failures": (FailuresConfig, "", "list the files without a readable header, and the reasons"),

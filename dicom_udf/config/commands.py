@@ -17,6 +17,8 @@ from dicom_udf.config.options import (
     PartitionBy,
     ScanFormat,
     Shell,
+    ShowFormat,
+    ShowKind,
     SqlDialect,
     attributes,
     columns,
@@ -56,6 +58,7 @@ __all__ = [
     "QueryConfig",
     "RegisterConfig",
     "ScanConfig",
+    "ShowConfig",
     "StatusConfig",
     "UpgradeConfig",
     "VerifyConfig",
@@ -321,6 +324,45 @@ class ScanConfig(S3Options):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusConfig(ReaderOptions):
     """The content of a lake: rows, objects, failures, dates, size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowConfig(CatalogOptions):
+    """One study, series, instance or file, with all its columns and its header."""
+
+    what: str = option(
+        "a study, series or instance UID; or a file: its path, its URI or the end of it, with ! and the path in its "
+        "archive",
+        metavar="WHAT",
+        group="what and where",
+    )
+    """e.g. ``1.2.840.1``, ``ct/IM0001.dcm``, ``export.zip!CT/IM0001.dcm``."""
+
+    lake: str | None = option(
+        "the lake; without one, WHAT is a local file, which is read",
+        None,
+        parse=path_or_url,
+        metavar="LAKE",
+        group="what and where",
+    )
+    """As in :class:`LakeOptions`."""
+
+    kind: ShowKind | None = option("the kind of WHAT, where several fit [default: any]", None, choices=ShowKind)
+    """A UID may belong to a study and to a series; a file may have the name of a UID."""
+
+    full: bool = option("true writes long values, lists and sequences whole", False, parse=switch)
+    """On a terminal only: nothing else is cut."""
+
+    format: ShowFormat = option("format of the output: text for people, or one JSON object", "text", choices=ShowFormat)
+    """``json`` has the header as DICOM JSON."""
+
+    log_level: LogLevel = log_level_option("WARNING")
+    """By default only the answer is printed."""
+
+    @property
+    def location(self) -> LakeLocation | None:
+        """The lake's location."""
+        return None if self.lake is None else self.location_of(self.lake)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,8 @@ __all__ = [
     "PartitionBy",
     "ScanFormat",
     "Shell",
+    "ShowFormat",
+    "ShowKind",
     "SqlDialect",
     "attributes",
     "columns",
@@ -309,6 +311,8 @@ PartitionBy = Literal["day", "month", "year"]
 Shell = Literal["bash", "zsh", "fish"]
 OutputFormat = Literal["table", "csv", "json"]
 ScanFormat = Literal["parquet", "jsonl", "csv"]
+ShowFormat = Literal["text", "json"]
+ShowKind = Literal["study", "series", "instance", "file"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 LogFormat = Literal["text", "json"]
 SqlDialect = Literal["athena", "duckdb"]
