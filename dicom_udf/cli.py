@@ -420,13 +420,19 @@ def _failures(config: FailuresConfig) -> None:
 
 
 def _columns(config: ColumnsConfig) -> None:
-    from dicom_udf.answers.inspection import describe_columns  # noqa: PLC0415
+    from dicom_udf.answers.inspection import describe_columns, nearest_columns  # noqa: PLC0415
 
-    answer = describe_columns(search=config.search, location=config.location)
+    answer = describe_columns(search=config.search, table=config.table, location=config.location)
+    rows = list(answer.rows)
     if config.format == "table":
-        _write_columns([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
+        _write_columns([dict(zip(answer.columns, row, strict=True)) for row in rows])
     else:
-        _write(answer.columns, answer.rows, config.format)
+        _write(answer.columns, rows, config.format)
+    if not rows and config.search is not None:
+        near = nearest_columns(config.search)
+        hint = f"; near it: {', '.join(near)}" if near else ""
+        where = f" of {config.table}" if config.table else ""
+        print(f"no column{where} has {config.search} in its name, tag, keyword or description{hint}", file=sys.stderr)
 
 
 def _verify(config: VerifyConfig) -> None:
@@ -471,18 +477,23 @@ def _use_exact_encoding() -> None:
 
 def _write_columns(columns: Sequence[Mapping[str, Any]]) -> None:
     """Write a line for each column of the lake; on a terminal its meaning goes below it, wrapped."""
-    names = max((len(column["column"]) for column in columns), default=0)
+    names = max((len(_column_name(column)) for column in columns), default=0)
     types = max((len(_type(column)) for column in columns), default=0)
     width = _terminal_width()
     for column in columns:
         values = f"{_values(column['values']):>18}  " if "values" in column else ""
-        head = f"{column['column']:<{names}}  {_type(column):<{types}}  {values}"
+        head = f"{_column_name(column):<{names}}  {_type(column):<{types}}  {values}"
         if width is None:
             print(f"{head}{_meaning(column)}".rstrip())
         else:
             indent = " " * 4
             print(head.rstrip())
             print(textwrap.fill(_meaning(column), width, initial_indent=indent, subsequent_indent=indent))
+
+
+def _column_name(column: Mapping[str, Any]) -> str:
+    """Return a column's name, behind that of its table or view where it isn't of ``instances``."""
+    return column["column"] if column["table"] == "instances" else f"{column['table']}.{column['column']}"
 
 
 def _type(column: Mapping[str, Any]) -> str:

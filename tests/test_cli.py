@@ -22,6 +22,7 @@ import dicom_udf
 from dicom_udf import cli
 from dicom_udf.config import LakeLocation, parse_command
 from dicom_udf.errors import FailureCode, RunFailedError
+from dicom_udf.lake.layout import VIEWS, table_names
 from dicom_udf.lake.session import lake_session
 from tests.local_lake import files, make_lake
 
@@ -429,7 +430,8 @@ def test_too_many_faults_fail_the_run_and_keep_the_rows(dicom_lake, spark, tmp_p
 def test_columns_are_found_by_a_word(dicom_lake):
     status, out, err = dicom_lake("columns", "--search", "SliceThickness")
     assert (status, err) == (0, "")
-    [line] = out.splitlines()
+    line, of_view = out.splitlines()
+    assert of_view.startswith("series_geometry.slice_gap ")
     assert re.match(r"slice_thickness +double +\(0018,0050\) SliceThickness, DS, mm\. ", line)
 
 
@@ -450,6 +452,37 @@ def test_every_column_is_listed_once_with_a_meaning(dicom_lake):
     assert [row["column"] for row in rows] == [field.name for field in instances_table().fields]
     assert all(row["type"] and row["description"] for row in rows)
     assert len(dicom_lake("columns")[1].splitlines()) == len(rows)
+
+
+def test_columns_of_views_and_tables_are_found_and_those_of_instances_listed_once(dicom_lake):
+    rows = [json.loads(line) for line in dicom_lake("columns", "--search", "u", "--format", "json")[1].splitlines()]
+    assert {row["table"] for row in rows} == {*table_names(), *VIEWS} - {"unique_instances"}
+    assert len({(row["table"], row["column"]) for row in rows}) == len(rows)
+    reported = dicom_lake("columns", "--search", "PatientID")[1]
+    assert [line.split()[0] for line in reported.splitlines()].count("patient_id") == 1
+    assert "series.patient_id" not in reported
+    assert "objects.ingest_retry " in dicom_lake("columns", "--search", "tries it again")[1]
+
+
+def test_a_table_or_view_has_all_its_columns(dicom_lake):
+    lines = dicom_lake("columns", "--table", "series", "--search", "thickness")[1].splitlines()
+    assert [line.split()[0] for line in lines] == ["series.slice_thickness_min", "series.slice_thickness_max"]
+    assert "series.patient_id " in dicom_lake("columns", "--table", "series")[1]
+    status, _, err = dicom_lake("columns", "--table", "serie")
+    assert status == 2
+    assert "--table serie is not a table or view, did you mean series?; they are instances, failures, objects, " in err
+
+
+def test_a_search_that_finds_nothing_names_near_columns(dicom_lake):
+    assert dicom_lake("columns", "--search", "slice_thicknes_") == (
+        0,
+        "",
+        "no column has slice_thicknes_ in its name, tag, keyword or description; near it: "
+        "slice_thickness, slice_thickness_min, slice_thickness_max\n",
+    )
+    assert dicom_lake("columns", "--search", "qqqqqq", "--table", "series")[2] == (
+        "no column of series has qqqqqq in its name, tag, keyword or description\n"
+    )
 
 
 @pytest.mark.spark

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dicom_udf.answers.local import Answer, answer, current_version, open_tables
+from dicom_udf.answers.local import Answer, add_views, answer, current_version, open_tables
 from dicom_udf.config import LakeLocation, check_lake
-from dicom_udf.errors import FailureCode, RunFailedError
+from dicom_udf.errors import ConfigurationError, FailureCode, RunFailedError
 from dicom_udf.lake import layout
 from dicom_udf.lake.pending_upgrade import pending_upgrade
 from dicom_udf.rendering import aligned, bytes_text, counts_text, failure_lines, visible
@@ -20,7 +21,7 @@ from dicom_udf.rendering import aligned, bytes_text, counts_text, failure_lines,
 if TYPE_CHECKING:
     import duckdb
 
-    from dicom_udf.columns import Attribute
+    from dicom_udf.columns import Attribute, Field
     from dicom_udf.columns.invariants import InvariantResult
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "describe_columns",
     "lake_status",
     "list_failures",
+    "nearest_columns",
     "verify_lake",
 ]
 
@@ -45,7 +47,7 @@ COLUMN_FIELDS: tuple[str, ...] = (
     "action",
     "description",
 )
-"""The columns of :func:`describe_columns`."""
+"""The columns of :func:`describe_columns`, in front of ``table``."""
 
 UPGRADE_REMEDY = "columns that older rows lack; run dicom-lake upgrade"
 
@@ -165,27 +167,63 @@ def list_failures(location: LakeLocation, *, code: str | None = None, limit: int
     return rows, total
 
 
-def describe_columns(*, search: str | None = None, location: LakeLocation | None = None) -> Answer:
-    """Describe the columns of ``instances``: :data:`COLUMN_FIELDS`, and ``values`` where a lake is given.
+def describe_columns(
+    *, search: str | None = None, table: str | None = None, location: LakeLocation | None = None
+) -> Answer:
+    """Describe columns: :data:`COLUMN_FIELDS`, and ``values`` where a lake is given.
 
     Args:
-        search: Only columns that have this in their name, tag, keyword or description; case doesn't matter.
+        search: Only columns that have this in their name, tag, keyword or description; case doesn't matter. Without
+            ``table`` all tables and views are searched; a view's columns that mean the same in ``instances`` are left
+            out.
+        table: A table or a view. Without it and ``search``, ``instances``.
         location: A lake: counts its rows with a value in each column; its own further columns are listed too.
+
+    Raises:
+        ConfigurationError: There is no such table or lake.
+        RunFailedError: A table of the lake is missing, or could not be read.
     """
-    rows, names = _declared_columns(), COLUMN_FIELDS
-    if location is not None:
-        names += ("values",)
-        counts = _count_values(location)
-        known = {row[0] for row in rows}
-        comments = _comments(location)
-        blank = [None] * (len(COLUMN_FIELDS) - 3)
-        rows += [(name, kind, *blank, comments.get(name)) for name, (kind, _) in counts.items() if name not in known]
-        rows = [(*row, counts[row[0]][1] if row[0] in counts else None) for row in rows]
-    if search is not None:
-        wanted = search.casefold()
-        searched = [COLUMN_FIELDS.index(name) for name in ("column", "tag", "keyword", "description")]
-        rows = [row for row in rows if any(wanted in str(row[index] or "").casefold() for index in searched)]
-    return Answer(names, iter(rows))
+    declared = _declared_columns()
+    if table is not None and table not in declared:
+        near = difflib.get_close_matches(table, declared, n=1)
+        hint = f", did you mean {near[0]}?" if near else ""
+        raise ConfigurationError(f"--table {table} is not a table or view{hint}; they are {', '.join(declared)}")
+    chosen = [table] if table is not None else list(declared) if search is not None else ["instances"]
+    connection = None if location is None else _open(location)
+    if connection is not None and chosen != ["instances"]:
+        add_views(connection)
+    found: list[tuple[Any, ...]] = []
+    for name in chosen:
+        rows = declared[name]
+        if table is None and name in layout.VIEWS:
+            rows = [row for row in rows if row not in declared["instances"]]
+        if connection is not None and location is not None and name == "instances":
+            rows = [*rows, *_further_columns(connection, location, {row[0] for row in rows})]
+        rows = [row for row in rows if search is None or _mentions(row, search.casefold())]
+        if connection is None:
+            found += [(*row, name) for row in rows]
+        else:
+            counts = _count_values(connection, name, [row[0] for row in rows])
+            found += [(*row, name, counts.get(row[0])) for row in rows]
+    names = (*COLUMN_FIELDS, "table")
+    return Answer(names if location is None else (*names, "values"), iter(found))
+
+
+def nearest_columns(search: str) -> list[str]:
+    """Return the names of at most three declared columns that resemble a word.
+
+    Example:
+        >>> from dicom_udf.answers.inspection import nearest_columns
+        >>> nearest_columns("slice_thicknes")[0]
+        'slice_thickness'
+    """
+    names = {row[0] for rows in _declared_columns().values() for row in rows}
+    return difflib.get_close_matches(search.casefold(), sorted(names), n=3)
+
+
+def _mentions(row: Sequence[Any], wanted: str) -> bool:
+    searched = [COLUMN_FIELDS.index(name) for name in ("column", "tag", "keyword", "description")]
+    return any(wanted in str(row[index] or "").casefold() for index in searched)
 
 
 _VERIFY_TRIES = 3
@@ -285,29 +323,50 @@ def _unfinished(location: LakeLocation) -> tuple[str, ...]:
     return tuple(sorted(folder.name for folder in (Path(location.root) / location.staging).glob("stage_*")))
 
 
-def _declared_columns() -> list[tuple[Any, ...]]:
-    from dicom_udf.columns import declared_attributes, instances_table  # noqa: PLC0415 - reads the dictionary
+def _declared_columns() -> dict[str, list[tuple[Any, ...]]]:
+    """Return :data:`COLUMN_FIELDS` of each column, by table and view."""
+    from dicom_udf.columns import declared_attributes  # noqa: PLC0415 - reads the DICOM dictionary
+    from dicom_udf.columns.views import DUCKDB, make_views  # noqa: PLC0415
 
+    fields = {table.name: table.columns().fields for table in layout.LAKE_TABLES}
+    fields |= {view.name: view.fields for view in make_views(DUCKDB)}
     attributes = {attribute.column: attribute for attribute in declared_attributes()}
-    rows: list[tuple[Any, ...]] = []
-    for field in instances_table().fields:
-        attribute = attributes.get(field.name)
-        if attribute is None:
-            rows.append((field.name, field.type, *[None] * 7, field.comment))
-            continue
-        meaning = attribute.hint + attribute.description
-        rest = (attribute.vr, attribute.vm, attribute.unit or None, attribute.action or None, meaning)
-        rows.append((field.name, field.type, attribute.level, _places(attribute), attribute.keyword, *rest))
+    comments = {field.name: field.comment for field in fields["instances"]}
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    for name, columns in fields.items():
+        # A view's column of an attribute's name may be something else, e.g. the sum of several.
+        of_table = [
+            (one, attributes.get(one.name) if comments.get(one.name) == one.comment else None) for one in columns
+        ]
+        rows[name] = [_described(field, attribute) for field, attribute in of_table]
     return rows
 
 
-def _count_values(location: LakeLocation) -> dict[str, tuple[str, int]]:
-    """Return DuckDB's type and the number of rows that have a value, by column of ``instances`` in its order."""
-    tables = _open(location)
-    types = {row[0]: row[1].lower() for row in answer(tables, "DESCRIBE instances").rows}
-    counts = ", ".join(f'count("{name}")' for name in types)
-    row = next(answer(tables, f"SELECT {counts} FROM instances").rows)
-    return {name: (kind, count) for (name, kind), count in zip(types.items(), row, strict=True)}
+def _described(field: Field, attribute: Attribute | None) -> tuple[Any, ...]:
+    if attribute is None:
+        return (field.name, field.type, *[None] * 7, field.comment)
+    meaning = attribute.hint + attribute.description
+    rest = (attribute.vr, attribute.vm, attribute.unit or None, attribute.action or None, meaning)
+    return (field.name, field.type, attribute.level, _places(attribute), attribute.keyword, *rest)
+
+
+def _further_columns(
+    tables: duckdb.DuckDBPyConnection, location: LakeLocation, known: Collection[str]
+) -> list[tuple[Any, ...]]:
+    """Return the columns of ``instances`` that aren't declared, with DuckDB's types."""
+    comments = _comments(location)
+    types = ((row[0], row[1].lower()) for row in answer(tables, "DESCRIBE instances").rows)
+    return [(name, kind, *[None] * 7, comments.get(name)) for name, kind in types if name not in known]
+
+
+def _count_values(tables: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]) -> dict[str, int]:
+    """Return the number of rows that have a value, by column; columns that the lake lacks are left out."""
+    there = answer(tables, "SELECT column_name FROM duckdb_columns() WHERE table_name = $1", [table]).rows
+    present = sorted({name for (name,) in there} & set(columns))
+    if not present:
+        return {}
+    counts = ", ".join(f'count("{name}")' for name in present)
+    return dict(zip(present, next(answer(tables, f"SELECT {counts} FROM {table}").rows), strict=True))
 
 
 def _comments(location: LakeLocation) -> dict[str, str]:

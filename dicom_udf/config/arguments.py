@@ -140,7 +140,7 @@ _COMMANDS: dict[str, tuple[type[CommandConfig], str, str]] = {
     ),
     "init": (InitConfig, "", "make a lake's database, tables and views without an ingest"),
     "register": (RegisterConfig, "", "attach a lake's tables again to a Glue catalog that has lost them"),
-    "columns": (ColumnsConfig, "", "list the columns of the table instances: tag, type, unit, meaning"),
+    "columns": (ColumnsConfig, "", "list the columns of tables and views: tag, type, unit, meaning"),
     "completion": (CompletionConfig, "shell", "print a script that completes this command by the Tab key"),
 }
 

@@ -383,12 +383,17 @@ class VerifyConfig(ReaderOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnsConfig(CatalogOptions):
-    """The columns of ``instances``: their meaning, and how often each has a value."""
+    """The columns of tables and views: their meaning, and how often each has a value."""
 
     search: str | None = option(
         "list only columns with this text in the name, tag, keyword or description", None, metavar="WORD"
     )
     """Upper and lower case are the same."""
+
+    table: str | None = option(
+        "list only columns of this table or view [default: instances, with --search all of them]", None, metavar="NAME"
+    )
+    """e.g. ``series``."""
 
     lake: str | None = option(
         "a lake: also count its rows that have a value", None, parse=path_or_url, metavar="LAKE", group="what and where"
