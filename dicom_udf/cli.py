@@ -420,7 +420,7 @@ def _failures(config: FailuresConfig) -> None:
 
 
 def _columns(config: ColumnsConfig) -> None:
-    from dicom_udf.answers.inspection import describe_columns, nearest_columns  # noqa: PLC0415
+    from dicom_udf.answers.column_list import describe_columns, nearest_columns  # noqa: PLC0415
 
     answer = describe_columns(search=config.search, table=config.table, location=config.location)
     rows = list(answer.rows)

@@ -1,19 +1,18 @@
-"""A lake's content, the meaning of its columns, the agreement of its tables: answers of the commands that only read."""
+"""A lake's content, its failures, the agreement of its tables: answers of the commands that only read."""
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dicom_udf.answers.local import Answer, add_views, answer, current_version, open_tables
+from dicom_udf.answers.local import Answer, answer, current_version, open_tables
 from dicom_udf.config import LakeLocation, check_lake
-from dicom_udf.errors import ConfigurationError, FailureCode, RunFailedError
+from dicom_udf.errors import FailureCode, RunFailedError
 from dicom_udf.lake import layout
 from dicom_udf.lake.pending_upgrade import pending_upgrade
 from dicom_udf.rendering import aligned, bytes_text, counts_text, failure_lines, visible
@@ -21,33 +20,18 @@ from dicom_udf.rendering import aligned, bytes_text, counts_text, failure_lines,
 if TYPE_CHECKING:
     import duckdb
 
-    from dicom_udf.columns import Attribute, Field
     from dicom_udf.columns.invariants import InvariantResult
 
 __all__ = [
-    "COLUMN_FIELDS",
     "LakeStatus",
     "Verification",
-    "describe_columns",
     "lake_status",
     "list_failures",
-    "nearest_columns",
+    "open_all_tables",
+    "read_fields",
+    "read_metadata",
     "verify_lake",
 ]
-
-COLUMN_FIELDS: tuple[str, ...] = (
-    "column",
-    "type",
-    "level",
-    "tag",
-    "keyword",
-    "vr",
-    "vm",
-    "unit",
-    "action",
-    "description",
-)
-"""The columns of :func:`describe_columns`, in front of ``table``."""
 
 UPGRADE_REMEDY = "columns that older rows lack; run dicom-lake upgrade"
 
@@ -107,7 +91,7 @@ def lake_status(location: LakeLocation) -> LakeStatus:
         ConfigurationError: There is no such lake.
         RunFailedError: A table is missing, or could not be read.
     """
-    tables = _open(location)
+    tables = open_all_tables(location)
     instances, undated, first, last = next(
         answer(
             tables,
@@ -155,7 +139,7 @@ def list_failures(location: LakeLocation, *, code: str | None = None, limit: int
     Returns:
         The rows, and how many there are without the limit.
     """
-    tables = _open(location)
+    tables = open_all_tables(location)
     condition = f" WHERE code = '{FailureCode(code)}'" if code else ""
     (total,) = next(answer(tables, f"SELECT count(*) FROM failures{condition}").rows)
     limited = f" LIMIT {limit:d}" if limit else ""
@@ -165,65 +149,6 @@ def list_failures(location: LakeLocation, *, code: str | None = None, limit: int
         f"ORDER BY severity, code, source_uri, source_member{limited}",
     )
     return rows, total
-
-
-def describe_columns(
-    *, search: str | None = None, table: str | None = None, location: LakeLocation | None = None
-) -> Answer:
-    """Describe columns: :data:`COLUMN_FIELDS`, and ``values`` where a lake is given.
-
-    Args:
-        search: Only columns that have this in their name, tag, keyword or description; case doesn't matter. Without
-            ``table`` all tables and views are searched; a view's columns that mean the same in ``instances`` are left
-            out.
-        table: A table or a view. Without it and ``search``, ``instances``.
-        location: A lake: counts its rows with a value in each column; its own further columns are listed too.
-
-    Raises:
-        ConfigurationError: There is no such table or lake.
-        RunFailedError: A table of the lake is missing, or could not be read.
-    """
-    declared = _declared_columns()
-    if table is not None and table not in declared:
-        near = difflib.get_close_matches(table, declared, n=1)
-        hint = f", did you mean {near[0]}?" if near else ""
-        raise ConfigurationError(f"--table {table} is not a table or view{hint}; they are {', '.join(declared)}")
-    chosen = [table] if table is not None else list(declared) if search is not None else ["instances"]
-    connection = None if location is None else _open(location)
-    if connection is not None and chosen != ["instances"]:
-        add_views(connection)
-    found: list[tuple[Any, ...]] = []
-    for name in chosen:
-        rows = declared[name]
-        if table is None and name in layout.VIEWS:
-            rows = [row for row in rows if row not in declared["instances"]]
-        if connection is not None and location is not None and name == "instances":
-            rows = [*rows, *_further_columns(connection, location, {row[0] for row in rows})]
-        rows = [row for row in rows if search is None or _mentions(row, search.casefold())]
-        if connection is None:
-            found += [(*row, name) for row in rows]
-        else:
-            counts = _count_values(connection, name, [row[0] for row in rows])
-            found += [(*row, name, counts.get(row[0])) for row in rows]
-    names = (*COLUMN_FIELDS, "table")
-    return Answer(names if location is None else (*names, "values"), iter(found))
-
-
-def nearest_columns(search: str) -> list[str]:
-    """Return the names of at most three declared columns that resemble a word.
-
-    Example:
-        >>> from dicom_udf.answers.inspection import nearest_columns
-        >>> nearest_columns("slice_thicknes")[0]
-        'slice_thickness'
-    """
-    names = {row[0] for rows in _declared_columns().values() for row in rows}
-    return difflib.get_close_matches(search.casefold(), sorted(names), n=3)
-
-
-def _mentions(row: Sequence[Any], wanted: str) -> bool:
-    searched = [COLUMN_FIELDS.index(name) for name in ("column", "tag", "keyword", "description")]
-    return any(wanted in str(row[index] or "").casefold() for index in searched)
 
 
 _VERIFY_TRIES = 3
@@ -283,15 +208,20 @@ def verify_lake(location: LakeLocation) -> Verification:
     for _ in range(_VERIFY_TRIES):
         versions = _versions(location)
         names = {table: table for table in layout.table_names()}
-        results = check_invariants(partial(_all_rows, _open(location)), names)
+        results = check_invariants(partial(_all_rows, open_all_tables(location)), names)
         result = Verification(results, _unfinished(location))
         if not result.broken or _versions(location) == versions:
             break
     return result
 
 
-def _open(location: LakeLocation) -> duckdb.DuckDBPyConnection:
-    """Open all tables: a run may have died before it made the last."""
+def open_all_tables(location: LakeLocation) -> duckdb.DuckDBPyConnection:
+    """Open all tables of a lake in DuckDB.
+
+    Raises:
+        ConfigurationError: There is no such lake.
+        RunFailedError: A table is missing, since a run may have died before it made the last.
+    """
     tables = open_tables(location)
     there = {name for (name,) in answer(tables, "SELECT view_name FROM duckdb_views()").rows}
     missing = [table for table in layout.table_names() if table not in there]
@@ -323,82 +253,27 @@ def _unfinished(location: LakeLocation) -> tuple[str, ...]:
     return tuple(sorted(folder.name for folder in (Path(location.root) / location.staging).glob("stage_*")))
 
 
-def _declared_columns() -> dict[str, list[tuple[Any, ...]]]:
-    """Return :data:`COLUMN_FIELDS` of each column, by table and view."""
-    from dicom_udf.columns import declared_attributes  # noqa: PLC0415 - reads the DICOM dictionary
-    from dicom_udf.columns.views import DUCKDB, make_views  # noqa: PLC0415
-
-    fields = {table.name: table.columns().fields for table in layout.LAKE_TABLES}
-    fields |= {view.name: view.fields for view in make_views(DUCKDB)}
-    attributes = {attribute.column: attribute for attribute in declared_attributes()}
-    comments = {field.name: field.comment for field in fields["instances"]}
-    rows: dict[str, list[tuple[Any, ...]]] = {}
-    for name, columns in fields.items():
-        # A view's column of an attribute's name may be something else, e.g. the sum of several.
-        of_table = [
-            (one, attributes.get(one.name) if comments.get(one.name) == one.comment else None) for one in columns
-        ]
-        rows[name] = [_described(field, attribute) for field, attribute in of_table]
-    return rows
-
-
-def _described(field: Field, attribute: Attribute | None) -> tuple[Any, ...]:
-    if attribute is None:
-        return (field.name, field.type, *[None] * 7, field.comment)
-    meaning = attribute.hint + attribute.description
-    rest = (attribute.vr, attribute.vm, attribute.unit or None, attribute.action or None, meaning)
-    return (field.name, field.type, attribute.level, _places(attribute), attribute.keyword, *rest)
-
-
-def _further_columns(
-    tables: duckdb.DuckDBPyConnection, location: LakeLocation, known: Collection[str]
-) -> list[tuple[Any, ...]]:
-    """Return the columns of ``instances`` that aren't declared, with DuckDB's types."""
-    comments = _comments(location)
-    types = ((row[0], row[1].lower()) for row in answer(tables, "DESCRIBE instances").rows)
-    return [(name, kind, *[None] * 7, comments.get(name)) for name, kind in types if name not in known]
-
-
-def _count_values(tables: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]) -> dict[str, int]:
-    """Return the number of rows that have a value, by column; columns that the lake lacks are left out."""
-    there = answer(tables, "SELECT column_name FROM duckdb_columns() WHERE table_name = $1", [table]).rows
-    present = sorted({name for (name,) in there} & set(columns))
-    if not present:
-        return {}
-    counts = ", ".join(f'count("{name}")' for name in present)
-    return dict(zip(present, next(answer(tables, f"SELECT {counts} FROM {table}").rows), strict=True))
-
-
-def _comments(location: LakeLocation) -> dict[str, str]:
-    """Return the comments of the columns of ``instances``, promoted ones too, as the catalog or Iceberg has them."""
-    if location.is_glue:
-        from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
-
-        return dict(lake_tables(location, ["instances"])["instances"].comments)
-    return {field["name"]: field["doc"] for field in _fields(_metadata(location)) if "doc" in field}
-
-
 def _columns_to_fill(location: LakeLocation) -> tuple[str, ...]:
     """Return the columns that rows lack: those added since, and those that the next run adds."""
     from dicom_udf.columns import instances_table  # noqa: PLC0415 - reads the DICOM dictionary
 
-    metadata = _metadata(location)
+    metadata = read_metadata(location)
     if metadata.get("current-snapshot-id") in (None, -1):
         return ()
     pending = pending_upgrade(metadata.get("properties", {}))
-    there = {field["name"] for field in _fields(metadata)}
+    there = {field["name"] for field in read_fields(metadata)}
     missing = (field.name for field in instances_table().fields if field.name not in there)
     return (*(pending.columns if pending is not None else ()), *missing)
 
 
-def _fields(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
+def read_fields(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the fields of a table's current schema."""
     (schema,) = (one for one in metadata["schemas"] if one["schema-id"] == metadata["current-schema-id"])
     fields: list[dict[str, Any]] = schema["fields"]
     return fields
 
 
-def _metadata(location: LakeLocation) -> dict[str, Any]:
+def read_metadata(location: LakeLocation) -> dict[str, Any]:
     """Return Iceberg's metadata of ``instances``."""
     if location.is_glue:
         from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
@@ -413,11 +288,3 @@ def _metadata(location: LakeLocation) -> dict[str, Any]:
         text = (folder / "metadata" / f"v{current_version(folder)}.metadata.json").read_text(encoding="utf-8")
     metadata: dict[str, Any] = json.loads(text)
     return metadata
-
-
-def _places(attribute: Attribute) -> str:
-    return " or ".join(map(_tags, (attribute.path, *(place.path for place in attribute.further))))
-
-
-def _tags(path: Sequence[int]) -> str:
-    return ".".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in path)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from dicom_udf import pipeline
-from dicom_udf.answers.inspection import describe_columns
+from dicom_udf.answers.column_list import describe_columns
 from dicom_udf.cli import promote_job
 from dicom_udf.columns import parse_promoted
 from dicom_udf.config import IngestConfig, LakeLocation, PromoteConfig
