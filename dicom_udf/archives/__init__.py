@@ -4,7 +4,7 @@ from dicom_udf.archives.formats import ARCHIVE_ENDINGS, ZIP
 from dicom_udf.archives.limits import Limits
 from dicom_udf.archives.member import Foreseeing, Member, MemberFault, ZipRange
 from dicom_udf.archives.split import split_zip
-from dicom_udf.archives.walk import members
+from dicom_udf.archives.walk import members, wanted_members
 
 __all__ = [
     "ARCHIVE_ENDINGS",
@@ -16,4 +16,5 @@ __all__ = [
     "ZipRange",
     "members",
     "split_zip",
+    "wanted_members",
 ]

@@ -20,12 +20,14 @@ class Member:
         size: Inflated size of the file in bytes; None if the archive doesn't state it.
         file: Seekable, readable; valid until the next member is requested.
         offset: Offset of the file in the stored object; None if the bytes are not stored verbatim.
+        crc: CRC-32 of the file that its archive states; None if it states none. Reading does not compare it.
     """
 
     path: str | None
     size: int | None
     file: BinaryIO
     offset: int | None
+    crc: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class ArchivePart:
         size: Bytes; None where the archive doesn't state it.
         file: Seekable; the walk through the archive closes it.
         offset: In the stored object; None where the bytes are not stored verbatim.
+        crc: CRC-32 of the file, as the archive states it; None where it doesn't.
     """
 
     path: str | None
@@ -84,6 +87,7 @@ class ArchivePart:
     size: int | None
     file: BinaryIO
     offset: int | None
+    crc: int | None = None
 
     @property
     def range_reader(self) -> Foreseeing | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
 from dicom_udf.archives.detect import detect_format, detect_head
@@ -14,10 +14,11 @@ from dicom_udf.archives.names import Names
 from dicom_udf.archives.packers import HEAD_BYTES
 from dicom_udf.archives.streams import Forward, Packed, Replay
 from dicom_udf.archives.tars import tar_parts
-from dicom_udf.archives.zips import zip_range_parts
+from dicom_udf.archives.wanted import Wanted
+from dicom_udf.archives.zips import wanted_zip_parts, zip_range_parts
 from dicom_udf.errors import FailureCode, FileFault
 
-__all__ = ["members"]
+__all__ = ["members", "wanted_members"]
 
 _BLOCK = 512
 _DEFAULT_LIMITS = Limits()
@@ -54,7 +55,46 @@ def members(
         yield MemberFault(None, fault)
 
 
-def _read_part(part: ArchivePart, budget: Budget, depth: int) -> Iterator[Member | MemberFault]:
+def wanted_members(
+    file: BinaryIO, *, name: str, paths: Collection[str], limits: Limits = _DEFAULT_LIMITS
+) -> Iterator[Member | MemberFault]:
+    """Yield some files of an archive, as :func:`members` yields all of them, and read as little as its format allows.
+
+    A zip: its directory and these files. A tar: the headers up to the last of these files. A compressed tar: all bytes
+    up to there. Files come in the order of their bytes. A path that the archive lacks is left out.
+
+    Args:
+        file: The stored object, as for :func:`members`.
+        name: Its name or URI.
+        paths: ``source_member`` of each file.
+        limits: Limits; over one of them ARCHIVE_LIMIT is the last fault.
+
+    Raises:
+        FileFault: The faults of ``file``, that is, of the store.
+
+    Example:
+        >>> import io, zipfile
+        >>> with zipfile.ZipFile(file := io.BytesIO(), "w") as archive:
+        ...     archive.writestr("a.dcm", b"first")
+        ...     archive.writestr("b.dcm", b"second")
+        >>> [(member.path, member.file.read()) for member in wanted_members(file, name="x.zip", paths=["b.dcm"])]
+        [('b.dcm', b'second')]
+    """
+    budget, wanted = Budget(limits), Wanted(paths)
+    whole = ArchivePart(None, name, file.seek(0, io.SEEK_END), file, 0)
+    try:
+        for found in _read_part(whole, budget, 0, wanted):
+            yield found
+            wanted.discard(found.path)
+    except FileFault as fault:
+        if fault is not budget.exceeded:
+            raise
+        yield MemberFault(None, fault)
+
+
+def _read_part(
+    part: ArchivePart, budget: Budget, depth: int, wanted: Wanted | None = None
+) -> Iterator[Member | MemberFault]:
     """Yield a file, or its content if it is an archive; ``depth`` archives are around it."""
     try:
         kind = detect_format(part.file, name=part.name, is_in_place=part.offset is not None)
@@ -64,7 +104,7 @@ def _read_part(part: ArchivePart, budget: Budget, depth: int) -> Iterator[Member
         yield MemberFault(part.path, fault)
         return
     if kind is None:
-        yield Member(part.path, part.size, part.file, part.offset)
+        yield Member(part.path, part.size, part.file, part.offset, part.crc)
         budget.check()
     elif not kind.is_read:
         message = f"{kind.name} isn't read; pack it as zip or tar.gz"
@@ -73,7 +113,7 @@ def _read_part(part: ArchivePart, budget: Budget, depth: int) -> Iterator[Member
         message = f"more than {budget.limits.depth} archives inside each other; unpack the outer ones"
         yield MemberFault(part.path, FileFault(FailureCode.NESTING_TOO_DEEP, message))
     else:
-        yield from _expand(part, kind, _parts(part, kind, budget), budget, depth + 1)
+        yield from _expand(part, kind, _parts(part, kind, budget, wanted), budget, depth + 1, wanted=wanted)
 
 
 def _expand(
@@ -84,6 +124,7 @@ def _expand(
     depth: int,
     *,
     is_empty: bool = True,
+    wanted: Wanted | None = None,
 ) -> Iterator[Member | MemberFault]:
     """Yield the content of an archive's parts; ``is_empty`` is False if another task reads other parts."""
     try:
@@ -94,25 +135,49 @@ def _expand(
                 yield part
                 continue
             try:
-                yield from _read_part(part, budget, depth)
+                if wanted is None or wanted.includes(part.path):
+                    yield from _read_part(part, budget, depth, wanted)
             finally:
                 part.file.close()
+            if wanted is not None and wanted.is_empty:
+                return
     except FileFault as fault:
         if fault.code is not FailureCode.CORRUPT_ARCHIVE:
             raise
         yield MemberFault(archive.path, fault)
         return
-    if is_empty:
+    if is_empty and wanted is None:
         yield MemberFault(archive.path, FileFault(FailureCode.EMPTY_ARCHIVE, f"the {kind.name} contains no file"))
 
 
-def _parts(archive: ArchivePart, kind: ArchiveFormat, budget: Budget) -> Iterator[ArchivePart | MemberFault]:
+def _parts(
+    archive: ArchivePart, kind: ArchiveFormat, budget: Budget, wanted: Wanted | None
+) -> Iterator[ArchivePart | MemberFault]:
     names = Names(archive.path)
-    if kind.open_parts is not None:
+    if wanted is not None and kind is ZIP:
+        yield from _wanted_zip_parts(archive, budget, wanted)
+    elif kind.open_parts is not None:
         yield from kind.open_parts(archive, names, budget)
     elif kind.decoder is not None:
         packed = Packed(archive.file, 0, None, kind.decoder, magic=kind.next_magic)
         yield from _stream_parts(archive, Forward(packed, budget), names, budget)
+
+
+def _wanted_zip_parts(archive: ArchivePart, budget: Budget, wanted: Wanted) -> Iterator[ArchivePart | MemberFault]:
+    """Yield some files of a zip; of one whose directory is damaged all files, as the ingest found them."""
+    names, reader = Names(archive.path), archive.range_reader
+    parts = wanted_zip_parts(archive.file, names, budget, wanted, offset=archive.offset, reader=reader)
+    try:
+        first = next(parts, None)
+    except FileFault as fault:
+        if fault.code is not FailureCode.CORRUPT_ARCHIVE:
+            raise
+        if ZIP.open_parts is not None:
+            yield from ZIP.open_parts(archive, Names(archive.path), budget)
+        return
+    if first is not None:
+        yield first
+        yield from parts
 
 
 def _stream_parts(

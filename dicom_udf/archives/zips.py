@@ -16,11 +16,12 @@ from dicom_udf.archives.member import ArchivePart, Foreseeing, MemberFault, ZipR
 from dicom_udf.archives.names import NameEncoding, Names
 from dicom_udf.archives.slices import Slice
 from dicom_udf.archives.streams import Forward, Packed, Replay
+from dicom_udf.archives.wanted import Wanted
 from dicom_udf.archives.wrapped import entries_of, place_entries
 from dicom_udf.errors import FailureCode, FileFault
 from dicom_udf.markers import is_folder_marker
 
-__all__ = ["is_file", "zip_parts", "zip_range_parts"]
+__all__ = ["is_file", "wanted_zip_parts", "zip_parts", "zip_range_parts"]
 
 _ENCRYPTED = 0x1 | 0x40
 _PATCHED = 0x20
@@ -107,6 +108,49 @@ def zip_range_parts(
         raise corrupt("the zip's central directory has changed since the zip was split")
 
 
+def wanted_zip_parts(
+    file: BinaryIO,
+    names: Names,
+    budget: Budget,
+    wanted: Wanted,
+    *,
+    offset: int | None,
+    reader: Foreseeing | None = None,
+) -> Iterator[ArchivePart | MemberFault]:
+    """Yield some files of a zip in the order of their bytes, as :func:`zip_parts` yields all of them.
+
+    Only the directory and these files are read: they are announced to the reader as a whole.
+
+    Args:
+        file: The zip.
+        names: Makes the paths.
+        budget: The budget of the object.
+        wanted: The paths of the files.
+        offset: Offset of the zip in the stored object; None if its bytes are not stored verbatim.
+        reader: The file again, if it accepts announcements.
+
+    Raises:
+        FileFault: CORRUPT_ARCHIVE before any file, if the directory is damaged; the faults of the stored object's
+            reader.
+    """
+    directory = find_directory(file)
+    if directory is None:
+        raise corrupt("the zip's central directory is missing")
+    found: list[tuple[str, ZipEntry]] = []
+    for entries in entries_of(file, directory):
+        for entry in entries:
+            if is_file(entry, budget.limits.names):
+                path = names.path(decode_entry_name(entry, budget.limits.names))
+                if wanted.includes(path):
+                    found.append((path, entry))
+    found.sort(key=lambda one: one[1].header_offset)
+    if reader is not None:
+        reader.will_read([_range_of(entry, entry.packed) for _, entry in found if _is_readable(entry)])
+    zipped = _Zip(file, names, budget, offset, reader)
+    for path, entry in found:
+        yield zipped.part(entry, path, None)
+
+
 class _Overlap(Exception):
     """More packed bytes than the zip has: its members share them, as only those of a bomb do."""
 
@@ -137,31 +181,36 @@ class _Zip:
         """Yield a member of the directory, if it is a file."""
         self._end = max(self._end, entry.data_end if entry.header_offset >= 0 else 0)
         if is_file(entry, self._encoding):
-            yield self._part(entry, None)
+            yield self.part(entry, self._path(entry), None)
 
     def read_unlisted(self) -> Iterator[ArchivePart | MemberFault]:
         """Yield the members behind the listed ones that have a local header."""
         for entry, start in walk_local_headers(self._file, self._end, self._read_to_end):
             if is_file(entry, self._encoding):
-                yield self._part(entry, start)
+                yield self.part(entry, self._path(entry), start)
             self._budget.check()
 
-    def _part(self, entry: ZipEntry, start: int | None) -> ArchivePart | MemberFault:
+    def part(self, entry: ZipEntry, path: str, start: int | None) -> ArchivePart | MemberFault:
+        """Return a file, or its fault; ``start`` is the offset of its data, None for a file of the directory."""
         name = decode_entry_name(entry, self._encoding)
-        path = self._names.path(name)
+        crc = entry.crc if start is None else None  # in front of the data a zip that was streamed states 0
         try:
             _check(entry)
             if start is None:
                 start = data_start(self._file, entry.header_offset)
             if entry.method == _STORED:
                 offset = None if self._offset is None else self._offset + start
-                return ArchivePart(path, name, entry.size, cast(BinaryIO, Slice(self._file, start, entry.size)), offset)
+                stored = cast(BinaryIO, Slice(self._file, start, entry.size))
+                return ArchivePart(path, name, entry.size, stored, offset, crc)
             file = Replay(Forward(self._packed(entry, start), self._budget), self._budget)
-            return ArchivePart(path, name, entry.size if entry.size >= 0 else None, cast(BinaryIO, file), None)
+            return ArchivePart(path, name, entry.size if entry.size >= 0 else None, cast(BinaryIO, file), None, crc)
         except FileFault as fault:
             if fault.code.is_curable:
                 raise
             return MemberFault(path, fault)
+
+    def _path(self, entry: ZipEntry) -> str:
+        return self._names.path(decode_entry_name(entry, self._encoding))
 
     def _packed(self, entry: ZipEntry, start: int) -> Packed:
         begin, is_stated = ZIP_DECODERS[entry.method], entry.packed >= 0
@@ -186,8 +235,13 @@ class _Zip:
 
 def _starts(entries: Iterable[ZipEntry]) -> Iterator[tuple[int, int]]:
     for entry in entries:
-        before = LOCAL_BYTES + len(entry.name) + entry.extra_length + _SLACK
-        yield entry.header_offset, entry.header_offset + before + min(entry.packed, _READ_AHEAD)
+        yield _range_of(entry, min(entry.packed, _READ_AHEAD))
+
+
+def _range_of(entry: ZipEntry, length: int) -> tuple[int, int]:
+    """Return the range of an entry's local header and the first ``length`` bytes of its data."""
+    before = LOCAL_BYTES + len(entry.name) + entry.extra_length + _SLACK
+    return entry.header_offset, entry.header_offset + before + length
 
 
 def _is_readable(entry: ZipEntry) -> bool:
