@@ -9,16 +9,18 @@ from dicom_udf.sources.opening import open_error_queue, open_source
 from dicom_udf.sources.patterns import Patterns
 from dicom_udf.sources.queue import EventQueue, open_queue
 from dicom_udf.sources.queue_source import QueueSource
-from dicom_udf.sources.ranges import RangeReader
-from dicom_udf.sources.stores import open_object, open_store
+from dicom_udf.sources.ranges import REMOTE, Pace, RangeReader
+from dicom_udf.sources.stores import find_object, open_object, open_store
 
 __all__ = [
     "OBJECT_SCHEMA",
+    "REMOTE",
     "EventQueue",
     "FaultQueue",
     "FindConflicts",
     "ObjectReader",
     "ObjectRef",
+    "Pace",
     "Patterns",
     "QueueSource",
     "RangeReader",
@@ -27,6 +29,7 @@ __all__ = [
     "SourceBatch",
     "Store",
     "StoreSource",
+    "find_object",
     "open_ahead",
     "open_error_queue",
     "open_inventory",

@@ -23,7 +23,7 @@ from dicom_udf.markers import is_folder_marker
 from dicom_udf.sources.objects import ObjectReader, ObjectRef, S3Access, object_batch
 from dicom_udf.sources.patterns import Patterns
 from dicom_udf.sources.pool import request_pool
-from dicom_udf.sources.ranges import REMOTE, Buffer, RangeReader
+from dicom_udf.sources.ranges import REMOTE, Buffer, Pace, RangeReader
 
 __all__ = ["S3Store", "head_s3_object", "open_s3_file", "open_s3_object", "open_s3_store", "split_url"]
 
@@ -153,8 +153,13 @@ class S3Store:
         return answer
 
 
-def open_s3_object(ref: ObjectRef, access: S3Access) -> ObjectReader:
+def open_s3_object(ref: ObjectRef, access: S3Access, *, pace: Pace = REMOTE) -> ObjectReader:
     """Open an object of a listing; no request is made before the first read, but for one that wasn't there.
+
+    Args:
+        ref: The object.
+        access: How S3 is reached.
+        pace: Sizes and number of requests.
 
     Raises:
         FileFault: NOT_FOUND, ACCESS_DENIED, OBJECT_ARCHIVED, OBJECT_CHANGED, READ_ERROR; also from the reader.
@@ -169,7 +174,7 @@ def open_s3_object(ref: ObjectRef, access: S3Access) -> ObjectReader:
             get = partial(_get_by_boto3, s3_client(access), bucket, key, ref)
         else:
             get = partial(_get_by_obstore, obstore_store(bucket, access), key, ref)
-    return RangeReader(partial(_fetch, get), ref.size, pace=REMOTE, pool=request_pool())
+    return RangeReader(partial(_fetch, get), ref.size, pace=pace, pool=request_pool())
 
 
 def head_s3_object(uri: str, access: S3Access, *, may_be_archived: bool = True) -> ObjectRef:
