@@ -25,9 +25,11 @@ from dicom_udf.config import (
     CommandConfig,
     CompletionConfig,
     FailuresConfig,
+    FetchConfig,
     IngestConfig,
     InitConfig,
     MaintainConfig,
+    ManifestConfig,
     PromoteConfig,
     QueriesConfig,
     QueryConfig,
@@ -119,7 +121,7 @@ def _exit_status(program: str, parse: Callable[[Sequence[str]], CommandConfig], 
         return int(end.code or 0)
     except (KeyboardInterrupt, Exception) as error:
         _log.debug("the traceback", exc_info=True)
-        status, message = _status_and_message(error, is_writer=isinstance(config, WriterOptions))
+        status, message = _status_and_message(error, is_writer=isinstance(config, WriterOptions | FetchConfig))
         log_end(program, message)
         return status
     return 0
@@ -193,6 +195,10 @@ def _run(config: CommandConfig) -> None:
             _queries(config)
         case ShowConfig():
             _show(config)
+        case ManifestConfig():
+            _manifest(config)
+        case FetchConfig():
+            _fetch(config)
         case ScanConfig():
             _scan(config)
         case StatusConfig():
@@ -363,6 +369,31 @@ def _show(config: ShowConfig) -> None:
     if shown.kind == "several":
         raise ConfigurationError(
             f"several things fit {config.what}; give more of a file's path or its whole URI, or --kind"
+        )
+
+
+def _manifest(config: ManifestConfig) -> None:
+    from dicom_udf.fetching import list_files, save_manifest, write_manifest  # noqa: PLC0415
+
+    files = list_files(config)
+    if config.output is not None:
+        save_manifest(files, config.form, Path(config.output))
+        print(f"{len(files):,} files listed in {config.output}")
+    else:
+        _use_exact_encoding()
+        write_manifest(files, config.form, sys.stdout)
+
+
+def _fetch(config: FetchConfig) -> None:
+    from dicom_udf.fetching import fetch, plan_fetch  # noqa: PLC0415
+
+    plan = plan_fetch(config)
+    print(plan.to_text(), flush=True)
+    result = fetch(plan, config)
+    print(result.to_text())
+    if result.missing:
+        raise RunFailedError(
+            f"{result.missing:,} of {len(plan.files):,} files are missing; {result.record} has reasons"
         )
 
 

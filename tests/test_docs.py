@@ -28,7 +28,10 @@ PAGES = sorted(
     if not any(part.startswith(".") or part in {"lake", "build", "dist"} for part in page.relative_to(ROOT).parts)
 )
 README = ROOT / "README.md"
-COMMANDS = ("ingest", "query", "show", "scan", "status", "failures", "columns", "verify", "maintain", "promote")
+COMMANDS = (
+    "ingest", "query", "show", "scan", "status", "failures", "columns", "verify", "maintain", "promote", "manifest",
+    "fetch",
+)  # fmt: skip
 
 
 def name(page: Path) -> str:

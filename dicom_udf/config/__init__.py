@@ -7,7 +7,7 @@
          │
          └── IngestConfig · PromoteConfig · UpgradeConfig · MaintainConfig · InitConfig · RegisterConfig
              ScanConfig · QueryConfig · QueriesConfig · ShowConfig · StatusConfig · FailuresConfig · ColumnsConfig
-             VerifyConfig · CompletionConfig
+             VerifyConfig · CompletionConfig · ManifestConfig · FetchConfig
                   │
                   └── .location  ->  LakeLocation: root, database, catalog, how S3 and AWS are reached
 
@@ -43,19 +43,25 @@ from dicom_udf.config.commands import (
     VerifyConfig,
     WriterOptions,
 )
+from dicom_udf.config.fetch_settings import DEFAULT_LAYOUT, FetchConfig, ManifestConfig, ManifestForm
 from dicom_udf.config.ingest_settings import IngestConfig
 from dicom_udf.config.lake_location import LakeLocation, S3Access, service_endpoint
-from dicom_udf.config.options import ScanFormat, SqlDialect, parse_location
+from dicom_udf.config.options import ArchiveNames, ScanFormat, SqlDialect, parse_location
 
 __all__ = [
+    "DEFAULT_LAYOUT",
+    "ArchiveNames",
     "ColumnsConfig",
     "CommandConfig",
     "CompletionConfig",
     "FailuresConfig",
+    "FetchConfig",
     "IngestConfig",
     "InitConfig",
     "LakeLocation",
     "MaintainConfig",
+    "ManifestConfig",
+    "ManifestForm",
     "PromoteConfig",
     "QueriesConfig",
     "QueryConfig",

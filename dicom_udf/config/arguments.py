@@ -29,6 +29,7 @@ from dicom_udf.config.commands import (
 )
 from dicom_udf.config.defaults import read_defaults
 from dicom_udf.config.examples import EXAMPLES, FIRST_COMMANDS
+from dicom_udf.config.fetch_settings import FetchConfig, ManifestConfig
 from dicom_udf.config.ingest_settings import IngestConfig
 from dicom_udf.config.options import local_file
 from dicom_udf.errors import ConfigurationError
@@ -52,6 +53,8 @@ CommandConfig = (
     | ColumnsConfig
     | VerifyConfig
     | CompletionConfig
+    | ManifestConfig
+    | FetchConfig
 )
 """The settings of any command."""
 
@@ -127,6 +130,8 @@ _COMMANDS: dict[str, tuple[type[CommandConfig], str, str]] = {
     "query": (QueryConfig, "sql", "answer one SQL statement on a lake"),
     "queries": (QueriesConfig, "name", "list the saved queries, or print the text of one"),
     "show": (ShowConfig, "what", "print one study, series, instance or file: its columns, and its header as a tree"),
+    "manifest": (ManifestConfig, "sql", "list the files of a query's answer for 'fetch' or another program"),
+    "fetch": (FetchConfig, "sql", "copy the files of a query's answer to a folder: loose ones, members of archives"),
     "scan": (ScanConfig, "source", "read the headers of a source into a file: without a lake, Spark or Java"),
     "status": (StatusConfig, "", "print what a lake holds: rows, objects, failures, dates, size"),
     "failures": (FailuresConfig, "", "list the files without a readable header, and the reasons"),

@@ -1,0 +1,148 @@
+"""The settings of the commands that turn an answer into files: ``manifest`` and ``fetch``."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal
+
+from dicom_udf.config.commands import CatalogOptions, QueryConfig
+from dicom_udf.config.lake_location import LakeLocation
+from dicom_udf.config.options import (
+    ArchiveNames,
+    LogLevel,
+    local_file,
+    log_level_option,
+    number,
+    option,
+    path_or_url,
+    s3_url,
+    switch,
+)
+from dicom_udf.errors import ConfigurationError
+
+__all__ = ["DEFAULT_LAYOUT", "FetchConfig", "ManifestConfig", "ManifestForm"]
+
+DEFAULT_LAYOUT = "{patient_id}/{study_instance_uid}/{series_instance_uid}/{sop_instance_uid}.dcm"
+"""The target of a file where ``--layout`` names no other one."""
+
+ManifestForm = Literal["csv", "s5cmd", "aws", "urls"]
+
+
+def _folder(text: str) -> str:
+    """Read the name of a local folder, made absolute."""
+    if text.startswith("s3://"):
+        raise argparse.ArgumentTypeError(
+            "must be a local folder; objects are copied inside S3 by the commands of 'dicom-lake manifest --form aws'"
+        )
+    return path_or_url(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortOptions(CatalogOptions):
+    """The options of a command that turns the answer of a query into files."""
+
+    lake: str | None = option(
+        "the lake: a local folder, or s3://bucket/prefix with --catalog glue",
+        None,
+        parse=path_or_url,
+        metavar="LAKE",
+        group="what and where",
+    )
+    """As in :class:`~dicom_udf.config.commands.LakeOptions`; needed wherever there is SQL."""
+
+    sql: str | None = option(
+        "one statement that yields source_uri and source_member, or sop_instance_uid, series_instance_uid or "
+        "study_instance_uid",
+        None,
+        metavar="SQL",
+        group="what and where",
+    )
+    """In the SQL that ``dicom-lake query`` takes."""
+
+    layout: str | None = option(
+        f"target of a file; each name in braces is a column of instances [default: {DEFAULT_LAYOUT}]",
+        None,
+        metavar="LAYOUT",
+    )
+    """Characters that a name of a file can't have become ``_``, and so does an absent value."""
+
+    workgroup: str | None = option(
+        "Athena's workgroup, with --catalog glue [default: primary]", None, metavar="NAME", group="AWS"
+    )
+    """As in :class:`~dicom_udf.config.QueryConfig`."""
+
+    output_location: str | None = option(
+        "place of Athena's answers, s3://bucket/prefix/ [default: the workgroup's]",
+        None,
+        parse=s3_url,
+        group="AWS",
+    )
+    """As in :class:`~dicom_udf.config.QueryConfig`."""
+
+    log_level: LogLevel = log_level_option("WARNING")
+    """By default only the result is printed."""
+
+    @property
+    def location(self) -> LakeLocation | None:
+        """The lake's location; None without a lake."""
+        return None if self.lake is None else self.location_of(self.lake)
+
+    def query(self) -> QueryConfig:
+        """Return the settings of the query.
+
+        Raises:
+            ConfigurationError: There is no SQL or no lake.
+        """
+        if self.sql is None or self.lake is None:
+            raise ConfigurationError("the files come from a query of a lake; give the SQL and --lake LAKE")
+        shared = {field.name for field in dataclasses.fields(QueryConfig)} & {
+            field.name for field in dataclasses.fields(self)
+        }
+        return QueryConfig(**{name: getattr(self, name) for name in shared})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestConfig(CohortOptions):
+    """The files of an answer as a list for this program or another one."""
+
+    form: ManifestForm = option(
+        "csv for 'dicom-lake fetch --manifest'; s5cmd for 's5cmd run'; aws for a shell; urls: a URL a line",
+        "csv",
+        choices=ManifestForm,
+    )
+    """Only ``csv`` can name members of archives."""
+
+    output: str | None = option("file for the list [default: stdout]", None, parse=local_file, metavar="FILE")
+    """Absolute path. The file appears once it is whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchConfig(CohortOptions):
+    """The files of an answer or of a manifest, copied to a folder."""
+
+    manifest: str | None = option(
+        "a CSV file of 'dicom-lake manifest' instead of SQL",
+        None,
+        parse=path_or_url,
+        metavar="FILE",
+        group="what and where",
+    )
+    """With at least the columns source_uri and target."""
+
+    to: str = option(
+        "local folder for the files, made if missing", parse=_folder, metavar="DIR", group="what and where"
+    )
+    """Absolute path."""
+
+    jobs: int = option("objects that are read at once; each takes up to 40 MiB of memory", 16, parse=number)
+    """Threads. An archive is one object."""
+
+    yes: bool = option("true starts a fetch of more than 10 GB", False, parse=switch)
+    """Its size and price are printed in any case."""
+
+    archive_names: ArchiveNames = option(
+        "encoding of names in archives: the one of the ingest", "auto", choices=ArchiveNames, group="archives"
+    )
+    """Otherwise the names in the lake are not those that are read."""
