@@ -1,9 +1,9 @@
-"""The steps of two short runs, in milliseconds: the sample into a new lake, and one more object into that lake.
+"""The steps of short runs, in milliseconds: the sample into a new lake, one more object, and nothing new.
 
     python -m benchmarks.fixed_parts [--cores 2]
 
 Each run is a process of its own, as cold as a user's. A step's time is that of the wall; steps lie within the lines
-above them where the table indents them. A first run of both isn't counted: it fills the file cache and lets Java keep
+above them where the table indents them. A first run of each isn't counted: it fills the file cache and lets Java keep
 its classes. Prints a Markdown table.
 """
 
@@ -42,8 +42,8 @@ STEPS = {
 
 
 def main() -> None:
-    """Measure both runs and print their steps."""
-    parser = argparse.ArgumentParser(prog="benchmarks.fixed_parts", description="The steps of two short runs.")
+    """Measure the runs and print their steps."""
+    parser = argparse.ArgumentParser(prog="benchmarks.fixed_parts", description="The steps of short runs.")
     parser.add_argument("--cores", type=int, default=2, help="Spark master local[CORES] [default: %(default)s]")
     parser.add_argument("--measure", nargs=2, metavar=("SOURCE", "LAKE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -56,6 +56,7 @@ def main() -> None:
             results = {"the sample into a new lake": measured(folder, options.cores)}
             (folder / "source" / "new.dcm").write_bytes(slice_of(encoded(header_of("MR")), 1))
             results["one more object"] = measured(folder, options.cores)
+            results["nothing new"] = measured(folder, options.cores)
     print(page(results, options.cores))
 
 
