@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from datetime import date, datetime
 from decimal import Decimal
@@ -143,7 +144,7 @@ def test_each_function_of_the_list_is_compared_with_trino():
         for sql in (*templates, *generated.SHAPES, *(sql for sql, _ in VALUES))
         for name in generated.functions_of(sql)
     }
-    assert FUNCTIONS <= names
+    assert names >= FUNCTIONS
 
 
 def test_the_list_has_each_function_of_the_saved_queries():
@@ -224,10 +225,8 @@ def test_sql_that_is_not_one_query_is_refused(sql):
 
 @given(st.text() | st.text("SELECTFROM abc(),'\"[]->*1.;-", max_size=60).map("SELECT ".__add__))
 def test_any_text_is_translated_or_refused(sql):
-    try:
+    with contextlib.suppress(ConfigurationError):
         assert to_duckdb(sql)
-    except ConfigurationError:
-        pass
 
 
 @given(st.lists(st.from_regex(r"[A-Za-z0-9_]+", fullmatch=True) | st.integers(0, 99), max_size=6))
@@ -237,7 +236,7 @@ def test_any_path_of_keys_and_numbers_is_translated(steps):
 
 
 def test_a_syntax_error_names_its_place():
-    with pytest.raises(ConfigurationError, match="Athena's SQL has an error: .* [Ll]ine 2"):
+    with pytest.raises(ConfigurationError, match=r"Athena's SQL has an error: .* Line 2"):
         to_duckdb("SELECT modality\nFROM instances WHERE (")
 
 

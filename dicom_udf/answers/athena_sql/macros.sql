@@ -7,7 +7,8 @@ CREATE TEMP MACRO athena_is_float(x) AS
 
 CREATE TEMP MACRO athena_read(x, pattern, kind) AS
     CASE
-    WHEN typeof(x) = 'VARCHAR' AND NOT regexp_full_match(CAST(x AS VARCHAR), pattern) THEN error('Athena: a text can''t become a ' || kind || '; TRY_CAST returns null where it doesn''t fit')
+    WHEN typeof(x) = 'VARCHAR' AND NOT regexp_full_match(CAST(x AS VARCHAR), pattern)
+        THEN error('Athena: a text can''t become a ' || kind || '; TRY_CAST returns null where it doesn''t fit')
     ELSE x END;
 
 CREATE TEMP MACRO athena_try_read(x, pattern) AS
@@ -17,35 +18,48 @@ CREATE TEMP MACRO athena_try_read(x, pattern) AS
 CREATE TEMP MACRO athena_digits(s) AS
     replace(split_part(ltrim(s, '-'), 'e', 1), '.', '');
 
+CREATE TEMP MACRO athena_sign(s) AS
+    CASE WHEN s[1] = '-' THEN '-' ELSE '' END;
+
+CREATE TEMP MACRO athena_exponent(s) AS
+    length(split_part(split_part(ltrim(s, '-'), 'e', 1), '.', 1)) - 1
+    - (length(athena_digits(s)) - length(ltrim(athena_digits(s), '0')))
+    + coalesce(TRY_CAST(nullif(split_part(s, 'e', 2), '') AS INTEGER), 0);
+
+-- 12.5 is 1.25E1, 10 is 1.0E1: a digit, the others, the exponent.
 CREATE TEMP MACRO athena_scientific(s) AS
     CASE
     WHEN s IN ('nan', '-nan') THEN 'NaN'
     WHEN s = 'inf' THEN 'Infinity'
     WHEN s = '-inf' THEN '-Infinity'
-    WHEN trim(athena_digits(s), '0') = '' THEN CASE
-    WHEN s[1] = '-' THEN '-'
-    ELSE '' END || '0E0'
-    ELSE CASE
-    WHEN s[1] = '-' THEN '-'
-    ELSE '' END || trim(athena_digits(s), '0')[1] || '.' || CASE
-    WHEN length(trim(athena_digits(s), '0')) > 1 THEN trim(athena_digits(s), '0')[2:]
-    ELSE '0' END || 'E' || CAST(length(split_part(split_part(ltrim(s, '-'), 'e', 1), '.', 1)) - 1 - (length(athena_digits(s)) - length(ltrim(athena_digits(s), '0'))) + coalesce(TRY_CAST(nullif(split_part(s, 'e', 2), '') AS INTEGER), 0) AS VARCHAR) END;
+    WHEN trim(athena_digits(s), '0') = '' THEN athena_sign(s) || '0E0'
+    ELSE athena_sign(s) || trim(athena_digits(s), '0')[1]
+        || '.' || coalesce(nullif(trim(athena_digits(s), '0')[2:], ''), '0')
+        || 'E' || CAST(athena_exponent(s) AS VARCHAR) END;
+
+CREATE TEMP MACRO athena_text_of_json(t) AS
+    CASE
+    WHEN json_type(t) IN ('OBJECT', 'ARRAY')
+        THEN error('Athena: an array or object of JSON can''t become a text; use json_format')
+    WHEN json_type(t) = 'DOUBLE' THEN athena_scientific(CAST(CAST(t AS DOUBLE) AS VARCHAR))
+    ELSE json_extract_string(t, '$') END;
 
 CREATE TEMP MACRO athena_text(x) AS
     CASE
-    WHEN typeof(x) IN ('DOUBLE', 'FLOAT') THEN athena_scientific(CAST(x AS VARCHAR))
-    WHEN typeof(x) = 'JSON' THEN CASE
-    WHEN json_type(CAST(x AS VARCHAR)) IN ('OBJECT', 'ARRAY') THEN error('Athena: an array or object of JSON can''t become a text; use json_format')
-    WHEN json_type(CAST(x AS VARCHAR)) = 'DOUBLE' THEN athena_scientific(CAST(CAST(CAST(x AS VARCHAR) AS DOUBLE) AS VARCHAR))
-    ELSE json_extract_string(CAST(x AS VARCHAR), '$') END
-    WHEN typeof(x) LIKE 'TIMESTAMP%' THEN error('Athena: the text of a timestamp depends on its precision; use date_format(x, ''%Y-%m-%d %H:%i:%s'')')
-    WHEN typeof(x) LIKE '%]' OR typeof(x) LIKE 'STRUCT%' OR typeof(x) LIKE 'MAP%' THEN error('Athena: an array, map or row can''t become a text; use json_format(CAST(x AS json))')
+    WHEN athena_is_float(x) THEN athena_scientific(CAST(x AS VARCHAR))
+    WHEN typeof(x) = 'JSON' THEN athena_text_of_json(CAST(x AS VARCHAR))
+    WHEN typeof(x) LIKE 'TIMESTAMP%' THEN error('Athena: the text of a timestamp depends on its precision; '
+        || 'use date_format(x, ''%Y-%m-%d %H:%i:%s'')')
+    WHEN typeof(x) LIKE '%]' OR typeof(x) LIKE 'STRUCT%' OR typeof(x) LIKE 'MAP%'
+        THEN error('Athena: an array, map or row can''t become a text; use json_format(CAST(x AS json))')
     ELSE CAST(x AS VARCHAR) END;
 
 CREATE TEMP MACRO athena_json(x) AS
     CASE
     WHEN typeof(x) = 'JSON' THEN CAST(CAST(x AS VARCHAR) AS JSON)
-    WHEN regexp_matches(typeof(x), 'DOUBLE|FLOAT|TIMESTAMP') THEN error('Athena: JSON of a double or a timestamp has another text in each engine; cast it to a decimal or a date')
+    WHEN regexp_matches(typeof(x), 'DOUBLE|FLOAT|TIMESTAMP')
+        THEN error('Athena: JSON of a double or a timestamp has another text in each engine; '
+            || 'cast it to a decimal or a date')
     ELSE to_json(x) END;
 
 CREATE TEMP MACRO athena_json_whole(x) AS
@@ -62,14 +76,19 @@ CREATE TEMP MACRO athena_scalar(j) AS
     CASE
     WHEN json_type(j) NOT IN ('OBJECT', 'ARRAY') THEN json_extract_string(j, '$') END;
 
+-- A number of JSON has its own digits in Athena, 2.50; here they are gone: 2.5.
 CREATE TEMP MACRO athena_scalar_text(j) AS
     CASE
-    WHEN json_type(j) = 'DOUBLE' THEN error('Athena: the digits of a number with a fraction are lost here; use CAST(json_extract_scalar(...) AS double)')
+    WHEN json_type(j) = 'DOUBLE' THEN error('Athena: the digits of a number with a fraction are lost here; '
+        || 'use CAST(json_extract_scalar(...) AS double)')
     ELSE athena_scalar(j) END;
 
+-- Numbers outside of texts with eight digits, many zeros or an exponent.
 CREATE TEMP MACRO athena_json_text(j) AS
     CASE
-    WHEN regexp_matches(regexp_replace(j, '"(\\.|[^"\\])*"', '', 'g'), '[0-9]{8}[.]|0[.]000|[0-9][eE]') THEN error('Athena: a very large or small number of JSON has another text in each engine; extract it and cast it to double')
+    WHEN regexp_matches(regexp_replace(j, '"(\\.|[^"\\])*"', '', 'g'), '[0-9]{8}[.]|0[.]000|[0-9][eE]')
+        THEN error('Athena: a very large or small number of JSON has another text in each engine; '
+            || 'extract it and cast it to double')
     ELSE j END;
 
 CREATE TEMP MACRO athena_value(m, k) AS
@@ -78,13 +97,14 @@ CREATE TEMP MACRO athena_value(m, k) AS
     ELSE m[k] END;
 
 CREATE TEMP MACRO athena_division(a, b) AS
-    CASE WHEN athena_is_float(a) OR athena_is_float(b) THEN 'float'
+    CASE
+    WHEN athena_is_float(a) OR athena_is_float(b) THEN 'float'
     WHEN typeof(a) LIKE 'DECIMAL%' OR typeof(b) LIKE 'DECIMAL%' THEN 'decimal'
     ELSE 'whole' END;
 
 CREATE TEMP MACRO athena_whole(a, b) AS
     CASE
-    WHEN athena_is_float(a) OR athena_is_float(b) THEN NULL
+    WHEN athena_division(a, b) <> 'whole' THEN NULL
     WHEN b = 0 THEN error('Athena: division by zero')
     ELSE a // b END;
 
@@ -97,21 +117,22 @@ CREATE TEMP MACRO athena_unscaled(x) AS
 CREATE TEMP MACRO athena_power(n) AS
     CAST('1' || repeat('0', n) AS HUGEINT);
 
+-- n / d of whole numbers, rounded half up.
 CREATE TEMP MACRO athena_rounded(n, d) AS
-    CASE
-    WHEN (n < 0) <> (d < 0) THEN -1
-    ELSE 1 END * ((2 * abs(n) + abs(d)) // (2 * abs(d)));
+    CASE WHEN (n < 0) <> (d < 0) THEN -1 ELSE 1 END * ((2 * abs(n) + abs(d)) // (2 * abs(d)));
 
+-- The text of a decimal: 150 with the scale 2 is 1.50.
 CREATE TEMP MACRO athena_point(n, s) AS
-    CASE
-    WHEN n < 0 THEN '-'
-    ELSE '' END || substr(lpad(CAST(abs(n) AS VARCHAR), 39, '0'), 1, 39 - s) || '.' || substr(lpad(CAST(abs(n) AS VARCHAR), 39, '0'), 40 - s);
+    CASE WHEN n < 0 THEN '-' ELSE '' END
+    || substr(lpad(CAST(abs(n) AS VARCHAR), 39, '0'), 1, 39 - s)
+    || '.' || substr(lpad(CAST(abs(n) AS VARCHAR), 39, '0'), 40 - s);
 
 CREATE TEMP MACRO athena_kind(x) AS
     CASE
     WHEN typeof(x) IN ('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT') THEN 'whole'
     ELSE 'other' END;
 
+-- Athena's differences of times are of milliseconds, cut; its texts are of milliseconds, rounded half up.
 CREATE TEMP MACRO athena_millis(x) AS
     CASE
     WHEN typeof(x) = 'TIMESTAMP' THEN date_trunc('millisecond', x)
@@ -122,11 +143,19 @@ CREATE TEMP MACRO athena_rounded_millis(x) AS
     WHEN typeof(x) = 'TIMESTAMP' THEN date_trunc('millisecond', x + to_microseconds(500))
     ELSE x END;
 
+CREATE TEMP MACRO athena_greater_scale(a, b) AS
+    greatest(athena_scale(a), athena_scale(b));
+
+-- A decimal's quotient has the greater scale of the two.
 CREATE TEMP MACRO athena_quotient(a, b) AS
     CASE
-    WHEN athena_is_float(a) OR athena_is_float(b) THEN NULL
+    WHEN athena_division(a, b) <> 'decimal' THEN NULL
     WHEN b = 0 THEN error('Athena: division by zero')
-    ELSE athena_point(athena_rounded(athena_unscaled(a) * athena_power(greatest(athena_scale(a), athena_scale(b)) - athena_scale(a) + athena_scale(b)), athena_unscaled(b)), greatest(athena_scale(a), athena_scale(b))) END;
+    ELSE athena_point(
+        athena_rounded(
+            athena_unscaled(a) * athena_power(athena_greater_scale(a, b) - athena_scale(a) + athena_scale(b)),
+            athena_unscaled(b)),
+        athena_greater_scale(a, b)) END;
 
 CREATE TEMP MACRO athena_any(l) AS
     CASE
@@ -151,6 +180,7 @@ CREATE TEMP MACRO athena_except(a, b) AS
 CREATE TEMP MACRO athena_common(a, b) AS
     list_filter(a, lambda x, i: list_position(a, x) = i AND list_position(b, x) IS NOT NULL);
 
+-- In the order of the longer one.
 CREATE TEMP MACRO athena_intersect(a, b) AS
     CASE
     WHEN a IS NULL OR b IS NULL THEN NULL
@@ -163,11 +193,13 @@ CREATE TEMP MACRO athena_extreme(l, found) AS
 
 CREATE TEMP MACRO athena_join(l, d) AS
     CASE
-    WHEN l IS NOT NULL AND d IS NOT NULL THEN coalesce(array_to_string(list_transform(l, lambda x: athena_text(x)), d), '') END;
+    WHEN l IS NOT NULL AND d IS NOT NULL
+        THEN coalesce(array_to_string(list_transform(l, lambda x: athena_text(x)), d), '') END;
 
 CREATE TEMP MACRO athena_join_nulls(l, d, n) AS
     CASE
-    WHEN l IS NOT NULL AND d IS NOT NULL THEN coalesce(array_to_string(list_transform(l, lambda x: coalesce(athena_text(x), n)), d), '') END;
+    WHEN l IS NOT NULL AND d IS NOT NULL
+        THEN coalesce(array_to_string(list_transform(l, lambda x: coalesce(athena_text(x), n)), d), '') END;
 
 CREATE TEMP MACRO athena_log(x, found) AS
     CASE
@@ -182,12 +214,14 @@ CREATE TEMP MACRO athena_mod(a, b) AS
 
 CREATE TEMP MACRO athena_minus(a, b) AS
     CASE
-    WHEN typeof(a) IN ('DATE', 'TIMESTAMP') AND typeof(b) IN ('DATE', 'TIMESTAMP') THEN error('Athena: the difference of two dates is an interval; use date_diff(''day'', earlier, later)')
+    WHEN typeof(a) IN ('DATE', 'TIMESTAMP') AND typeof(b) IN ('DATE', 'TIMESTAMP')
+        THEN error('Athena: the difference of two dates is an interval; use date_diff(''day'', earlier, later)')
     ELSE a - b END;
 
 CREATE TEMP MACRO athena_item(l, n) AS
     CASE
-    WHEN n > len(l) OR n < 1 THEN error('Athena: a subscript is beyond the array; element_at(array, number) is null there')
+    WHEN n > len(l) OR n < 1
+        THEN error('Athena: a subscript is beyond the array; element_at(array, number) is null there')
     ELSE l[n] END;
 
 CREATE TEMP MACRO athena_overlap(a, b) AS
@@ -205,18 +239,15 @@ CREATE TEMP MACRO athena_position(l, x) AS
     WHEN l IS NOT NULL AND x IS NOT NULL THEN coalesce(list_position(l, x), 0) END;
 
 CREATE TEMP MACRO athena_sequence(a, b) AS
-    generate_series(a, b, CASE
-    WHEN a <= b THEN 1
-    ELSE -1 END);
+    generate_series(a, b, CASE WHEN a <= b THEN 1 ELSE -1 END);
+
+CREATE TEMP MACRO athena_start(l, s) AS
+    CASE WHEN s < 0 THEN len(l) + s + 1 ELSE s END;
 
 CREATE TEMP MACRO athena_slice(l, s, n) AS
     CASE
     WHEN s < -len(l) THEN l[:0]
-    ELSE list_slice(l, CASE
-    WHEN s < 0 THEN len(l) + s + 1
-    ELSE s END, CASE
-    WHEN s < 0 THEN len(l) + s + n
-    ELSE s + n - 1 END) END;
+    ELSE list_slice(l, athena_start(l, s), athena_start(l, s) + n - 1) END;
 
 CREATE TEMP MACRO athena_sqrt(x) AS
     CASE
