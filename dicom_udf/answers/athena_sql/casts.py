@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from dicom_udf.errors import ConfigurationError
@@ -83,7 +85,10 @@ def cast_sql(value: str, kind: exp.DataType, *, is_try: bool, literal: str | Non
             whole, _, part = literal.strip("+-").partition(".")
             return f"CAST({value} AS DECIMAL({max(len(whole) + len(part), 1)}, {len(part)}))"
     pattern = _WHOLE_TEXT if kind.this in _WHOLE else _TEXTS[name.partition("(")[0]]
-    read = f"athena_try_read({value}, '{pattern}')" if is_try else f"athena_read({value}, '{pattern}', '{name}')"
+    if literal is not None and re.fullmatch(pattern, literal):
+        read = value  # a constant at once, so that DATE '2024-01-01' prunes partitions
+    else:
+        read = f"athena_try_read({value}, '{pattern}')" if is_try else f"athena_read({value}, '{pattern}', '{name}')"
     if kind.this in _WHOLE:
         # DuckDB rounds a double half to even.
         return (
