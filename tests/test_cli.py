@@ -474,10 +474,10 @@ def test_a_table_or_view_has_all_its_columns(dicom_lake):
 
 
 def test_a_search_that_finds_nothing_names_near_columns(dicom_lake):
-    assert dicom_lake("columns", "--search", "slice_thicknes_") == (
+    assert dicom_lake("columns", "--search", "slicethickness_") == (
         0,
         "",
-        "no column has slice_thicknes_ in its name, tag, keyword or description; near it: "
+        "no column has slicethickness_ in its name, tag, keyword or description; near it: "
         "slice_thickness, slice_thickness_min, slice_thickness_max\n",
     )
     assert dicom_lake("columns", "--search", "qqqqqq", "--table", "series")[2] == (

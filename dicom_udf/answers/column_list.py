@@ -81,7 +81,7 @@ def nearest_columns(search: str) -> list[str]:
 
     Example:
         >>> from dicom_udf.answers.column_list import nearest_columns
-        >>> nearest_columns("slice_thicknes")[0]
+        >>> nearest_columns("slicethickness")[0]
         'slice_thickness'
     """
     names = {row[0] for rows in _declared_columns().values() for row in rows}

@@ -46,6 +46,7 @@ PICTURES: dict[str, tuple[str, ...]] = {
     "sample_query": (_SERIES,),
     "sample_status": ("dicom-lake status --lake lake",),
     "sample_failures": ("dicom-lake failures --lake lake --code TRUNCATED",),
+    "sample_show": ("dicom-lake show ct_abdomen/key_objects.dcm --lake lake",),
     "sample_scan": ("dicom-lake scan sample_dcm --output headers.parquet",),
     "empty_ingest": ("dicom-lake ingest empty --lake lake_of_nothing",),
     "empty_query": ('dicom-lake query "SELECT count(*) AS instances FROM instances" --lake lake_of_nothing',),
@@ -58,6 +59,9 @@ folder ``empty``. They run in this order: an ingest comes before the commands th
 
 _WITH_PROGRESS = ("sample_progress",)
 """Pictures with the line that the command renews on stderr: the last text of each phase, one below the other."""
+
+_MOST_LINES = 30
+"""Lines of a long answer that a picture shows at its beginning and at its end."""
 
 _CHARACTER, _LINE, _MARGIN, _BAR = 8.43, 20, 16, 28
 _CHANCE = re.compile(
@@ -161,7 +165,10 @@ def _output(command: str) -> tuple[str, str]:
         raise ValueError(f"exit status {status}: {command}")
     texts = _PHASE.findall(progress.getvalue())
     last = {re.split(r":| \.\.\.", text)[0]: text for text in texts}
-    return terminal.getvalue(), "".join(f"{text}\n" for text in last.values())
+    lines = terminal.getvalue().splitlines(keepends=True)
+    if len(lines) > 3 * _MOST_LINES:
+        lines[_MOST_LINES:-_MOST_LINES] = [f"… {len(lines) - 2 * _MOST_LINES} lines more …\n"]
+    return "".join(lines), "".join(f"{text}\n" for text in last.values())
 
 
 def main() -> None:

@@ -124,7 +124,7 @@ def test_rows_that_are_there_have_the_values_under_typed_and_commented_columns(p
     assert field.dataType.simpleString() == "double"
     assert field.metadata["comment"] == "(0019,xx0C) ACME 1, private. Promoted."
     (reported,) = describe_columns(search="acme", location=LakeLocation(str(promoted.root))).rows
-    assert (reported[0], *reported[-2:]) == ("b_value", field.metadata["comment"], 3)
+    assert (reported[0], *reported[-3:]) == ("b_value", field.metadata["comment"], "instances", 3)
 
 
 def test_a_second_run_with_the_same_arguments_writes_nothing_and_says_so(promoted, capsys):
