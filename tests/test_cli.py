@@ -468,9 +468,9 @@ def test_a_table_or_view_has_all_its_columns(dicom_lake):
     lines = dicom_lake("columns", "--table", "series", "--search", "thickness")[1].splitlines()
     assert [line.split()[0] for line in lines] == ["series.slice_thickness_min", "series.slice_thickness_max"]
     assert "series.patient_id " in dicom_lake("columns", "--table", "series")[1]
-    status, _, err = dicom_lake("columns", "--table", "serie")
+    status, _, err = dicom_lake("columns", "--table", "slide")
     assert status == 2
-    assert "--table serie is not a table or view, did you mean series?; they are instances, failures, objects, " in err
+    assert "--table slide is not a table or view, did you mean slides?; they are instances, failures, objects, " in err
 
 
 def test_a_search_that_finds_nothing_names_near_columns(dicom_lake):
