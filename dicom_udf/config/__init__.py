@@ -26,27 +26,31 @@ from dicom_udf.config.checks import (
     current_version,
     is_lake,
 )
-from dicom_udf.config.commands import (
-    ColumnsConfig,
-    CompletionConfig,
-    FailuresConfig,
-    InitConfig,
-    MaintainConfig,
-    PromoteConfig,
-    QueriesConfig,
-    QueryConfig,
-    RegisterConfig,
-    ScanConfig,
-    ShowConfig,
-    StatusConfig,
-    UpgradeConfig,
-    VerifyConfig,
-    WriterOptions,
-)
 from dicom_udf.config.fetch_settings import DEFAULT_LAYOUT, FetchConfig, ManifestConfig, ManifestForm
 from dicom_udf.config.ingest_settings import IngestConfig
 from dicom_udf.config.lake_location import LakeLocation, S3Access, service_endpoint
 from dicom_udf.config.options import ArchiveNames, ScanFormat, SqlDialect, parse_location
+from dicom_udf.config.reading_commands import (
+    ColumnsConfig,
+    CompletionConfig,
+    FailuresConfig,
+    QueriesConfig,
+    QueryConfig,
+    ScanConfig,
+    ShowConfig,
+    StatusConfig,
+    VerifyConfig,
+)
+from dicom_udf.config.shared_options import (
+    WriterOptions,
+)
+from dicom_udf.config.writing_commands import (
+    InitConfig,
+    MaintainConfig,
+    PromoteConfig,
+    RegisterConfig,
+    UpgradeConfig,
+)
 
 __all__ = [
     "DEFAULT_LAYOUT",

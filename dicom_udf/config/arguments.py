@@ -10,28 +10,32 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, NoReturn, TypeVar
 
-from dicom_udf.config.commands import (
-    ColumnsConfig,
-    CompletionConfig,
-    FailuresConfig,
-    InitConfig,
-    LakeOptions,
-    MaintainConfig,
-    PromoteConfig,
-    QueriesConfig,
-    QueryConfig,
-    RegisterConfig,
-    ScanConfig,
-    ShowConfig,
-    StatusConfig,
-    UpgradeConfig,
-    VerifyConfig,
-)
 from dicom_udf.config.defaults import read_defaults
 from dicom_udf.config.examples import EXAMPLES, FIRST_COMMANDS
 from dicom_udf.config.fetch_settings import FetchConfig, ManifestConfig
 from dicom_udf.config.ingest_settings import IngestConfig
 from dicom_udf.config.options import local_file
+from dicom_udf.config.reading_commands import (
+    ColumnsConfig,
+    CompletionConfig,
+    FailuresConfig,
+    QueriesConfig,
+    QueryConfig,
+    ScanConfig,
+    ShowConfig,
+    StatusConfig,
+    VerifyConfig,
+)
+from dicom_udf.config.shared_options import (
+    LakeOptions,
+)
+from dicom_udf.config.writing_commands import (
+    InitConfig,
+    MaintainConfig,
+    PromoteConfig,
+    RegisterConfig,
+    UpgradeConfig,
+)
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.version import __version__
 

@@ -7,7 +7,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
-from dicom_udf.config.commands import CatalogOptions, QueryConfig
 from dicom_udf.config.lake_location import LakeLocation
 from dicom_udf.config.options import (
     ArchiveNames,
@@ -19,6 +18,12 @@ from dicom_udf.config.options import (
     path_or_url,
     s3_url,
     switch,
+)
+from dicom_udf.config.reading_commands import (
+    QueryConfig,
+)
+from dicom_udf.config.shared_options import (
+    CatalogOptions,
 )
 from dicom_udf.errors import ConfigurationError
 
@@ -50,7 +55,7 @@ class CohortOptions(CatalogOptions):
         metavar="LAKE",
         group="what and where",
     )
-    """As in :class:`~dicom_udf.config.commands.LakeOptions`; needed wherever there is SQL."""
+    """As in :class:`~dicom_udf.config.shared_options.LakeOptions`; needed wherever there is SQL."""
 
     sql: str | None = option(
         "one statement that yields source_uri and source_member, or sop_instance_uid, series_instance_uid or "

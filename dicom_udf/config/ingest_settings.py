@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from dicom_udf.config.commands import WriterOptions
 from dicom_udf.config.options import (
     ArchiveNames,
     PartitionBy,
@@ -23,6 +22,9 @@ from dicom_udf.config.options import (
     size,
     source_option,
     switch,
+)
+from dicom_udf.config.shared_options import (
+    WriterOptions,
 )
 
 __all__ = ["IngestConfig"]
