@@ -38,6 +38,16 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "dicom-lake queries ct_dose",
         "dicom-lake queries --format json",
     ),
+    "manifest": (
+        'dicom-lake manifest "SELECT series_instance_uid FROM series" --lake ./lake \\\n    --output files.csv',
+        "dicom-lake manifest @chest_ct_thin_slices --form s5cmd \\\n    --lake s3://bucket/lake --catalog glue",
+    ),
+    "fetch": (
+        'dicom-lake fetch "SELECT series_instance_uid FROM series" --lake ./lake \\\n    --to ./files',
+        "dicom-lake fetch @chest_ct_thin_slices --lake ./lake --to ./chest \\\n"
+        "    --layout '{series_instance_uid}/{instance_number}.dcm'",
+        "dicom-lake fetch --manifest files.csv --to ./files --jobs 32",
+    ),
     "scan": (
         "dicom-lake scan ./sample_dcm --output headers.parquet",
         "dicom-lake scan s3://bucket/studies --exclude 'tmp/*' --format jsonl",

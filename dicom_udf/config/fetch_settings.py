@@ -5,18 +5,19 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from datetime import date
+from typing import Any, Literal
 
 from dicom_udf.config.lake_location import LakeLocation
 from dicom_udf.config.options import (
     ArchiveNames,
     LogLevel,
+    SqlDialect,
     local_file,
     log_level_option,
     number,
     option,
     path_or_url,
-    s3_url,
     switch,
 )
 from dicom_udf.config.reading_commands import (
@@ -33,6 +34,12 @@ DEFAULT_LAYOUT = "{patient_id}/{study_instance_uid}/{series_instance_uid}/{sop_i
 """The target of a file where ``--layout`` names no other one."""
 
 ManifestForm = Literal["csv", "s5cmd", "aws", "urls"]
+
+
+def as_in_query(name: str) -> Any:
+    """Return a field that is the same option as that of :class:`~dicom_udf.config.QueryConfig`."""
+    [field] = (field for field in dataclasses.fields(QueryConfig) if field.name == name)
+    return dataclasses.field(default=field.default, metadata=field.metadata)
 
 
 def _folder(text: str) -> str:
@@ -58,8 +65,8 @@ class CohortOptions(CatalogOptions):
     """As in :class:`~dicom_udf.config.shared_options.LakeOptions`; needed wherever there is SQL."""
 
     sql: str | None = option(
-        "one statement that yields source_uri and source_member, or sop_instance_uid, series_instance_uid or "
-        "study_instance_uid",
+        "one statement that reads, or @NAME, whose answer has source_uri and source_member, or sop_instance_uid, "
+        "series_instance_uid or study_instance_uid",
         None,
         metavar="SQL",
         group="what and where",
@@ -73,18 +80,23 @@ class CohortOptions(CatalogOptions):
     )
     """Characters that a name of a file can't have become ``_``, and so does an absent value."""
 
-    workgroup: str | None = option(
-        "Athena's workgroup, with --catalog glue [default: primary]", None, metavar="NAME", group="AWS"
-    )
-    """As in :class:`~dicom_udf.config.QueryConfig`."""
+    file: str | None = as_in_query("file")
+    """As in :class:`~dicom_udf.config.QueryConfig`, and so are the next ones."""
 
-    output_location: str | None = option(
-        "place of Athena's answers, s3://bucket/prefix/ [default: the workgroup's]",
-        None,
-        parse=s3_url,
-        group="AWS",
-    )
-    """As in :class:`~dicom_udf.config.QueryConfig`."""
+    dialect: SqlDialect | None = as_in_query("dialect")
+    """The dialect of the SQL."""
+
+    since: date | None = as_in_query("since")
+    """Of a saved query's period."""
+
+    until: date | None = as_in_query("until")
+    """Of a saved query's period."""
+
+    workgroup: str | None = as_in_query("workgroup")
+    """Athena's."""
+
+    output_location: str | None = as_in_query("output_location")
+    """Athena's."""
 
     log_level: LogLevel = log_level_option("WARNING")
     """By default only the result is printed."""
@@ -98,10 +110,10 @@ class CohortOptions(CatalogOptions):
         """Return the settings of the query.
 
         Raises:
-            ConfigurationError: There is no SQL or no lake.
+            ConfigurationError: There is no lake.
         """
-        if self.sql is None or self.lake is None:
-            raise ConfigurationError("the files come from a query of a lake; give the SQL and --lake LAKE")
+        if self.lake is None:
+            raise ConfigurationError("the files come from a query of a lake; give --lake LAKE")
         shared = {field.name for field in dataclasses.fields(QueryConfig)} & {
             field.name for field in dataclasses.fields(self)
         }

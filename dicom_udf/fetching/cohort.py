@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from dicom_udf.answers.dialects import dialect_of
 from dicom_udf.answers.engines import answer_query
-from dicom_udf.answers.local import Answer
-from dicom_udf.config import QueryConfig
+from dicom_udf.answers.saved import is_saved_query, read_statement
+from dicom_udf.config import QueryConfig, SqlDialect
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.fetching.targets import Layout
 
@@ -59,9 +59,11 @@ def find_files(query: QueryConfig, layout: Layout) -> list[CohortFile]:
             that the lake doesn't have; or as :func:`~dicom_udf.answers.engines.answer_query`.
         RunFailedError: As :func:`~dicom_udf.answers.engines.answer_query`.
     """
-    columns = _answer_columns(query, f"SELECT * FROM {_subquery(query.sql)} LIMIT 0")
+    query = _as_statement(query)
+    sql = str(query.sql)
+    columns = _answer_columns(query, f"SELECT * FROM {_subquery(sql)} LIMIT 0")
     names = _columns_to_read(_answer_columns(query, "SELECT * FROM instances LIMIT 0"), layout)
-    rows = _run(query, _join(query.sql, _keys(columns), names)).rows
+    rows = answer_query(replace(query, sql=_join(sql, _keys(columns), names))).rows
     found: list[CohortFile] = []
     unmatched = 0
     for row in rows:
@@ -82,18 +84,19 @@ def find_files(query: QueryConfig, layout: Layout) -> list[CohortFile]:
     return found
 
 
+def _as_statement(query: QueryConfig) -> QueryConfig:
+    """Return the settings with the text of a saved query or a file, its period set and its dialect named."""
+    sql = read_statement(query)
+    default: SqlDialect = "athena" if query.location.is_glue else "duckdb"
+    dialect = dialect_of(sql, "athena" if is_saved_query(query) else query.dialect, default=default)
+    return replace(query, sql=sql, file=None, since=None, until=None, dialect=dialect)
+
+
 def _answer_columns(query: QueryConfig, statement: str) -> tuple[str, ...]:
-    answer = _run(query, statement)
+    answer = answer_query(replace(query, sql=statement))
     for _ in answer.rows:  # ends the statement
         pass
     return answer.columns
-
-
-def _run(query: QueryConfig, statement: str) -> Answer:
-    """Run a statement that holds the query, in the query's dialect, which its first line may name."""
-    first, newline, _ = query.sql.lstrip().partition("\n")
-    line = first + newline if re.match(r"--\s*dialect\s*:", first, re.IGNORECASE) else ""
-    return answer_query(replace(query, sql=line + statement))
 
 
 def _subquery(sql: str) -> str:

@@ -128,6 +128,10 @@ class Copier:
                 left.pop(found.path, None)
         except FileFault as fault:
             faults[None] = _explain(fault)
+        except DicomLakeError:
+            raise
+        except Exception as error:  # one archive must not stop the others
+            faults[None] = internal_error(error, "archive")
         yield from ((file, _find_fault(path or "", faults)) for path, files in left.items() for file in files)
 
     def _copy_member(self, file: CohortFile, content: BinaryIO, crc: int | None) -> Outcome:

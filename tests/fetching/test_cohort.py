@@ -126,6 +126,22 @@ def test_an_answer_without_files_is_refused_and_nothing_is_written(dicom_lake, t
 
 
 @pytest.mark.spark
+def test_a_saved_query_a_file_and_athenas_sql_name_files_too(dicom_lake, tmp_path):
+    status, printed, error = dicom_lake(
+        "manifest", "@chest_ct_thin_slices", "--layout", "{modality}/{sop_instance_uid}"
+    )
+    assert (status, error) == (0, "")
+    assert {row["target"][:3] for row in rows_of(printed)} == {"CT/"}
+    athenas = "SELECT series_instance_uid FROM series WHERE regexp_like(modality, '^M[RG]$')"
+    (tmp_path / "q.sql").write_text(f"-- dialect: athena\n{athenas}")
+    by_file = dicom_lake("manifest", "--file", tmp_path / "q.sql")
+    by_option = dicom_lake("manifest", athenas, "--dialect", "athena")
+    assert by_file == by_option
+    assert (by_file[0], len(rows_of(by_file[1])) > 5) == (0, True)
+    assert dicom_lake("manifest", athenas)[0] == 2, "DuckDB has no such function"
+
+
+@pytest.mark.spark
 def test_a_layout_with_an_unknown_column_and_a_folder_in_the_lake_are_refused(lake, dicom_lake, tmp_path):
     sql = "SELECT study_instance_uid FROM studies"
     status, _, error = dicom_lake("manifest", sql, "--layout", "{patient}/{sop_instance_uid}")

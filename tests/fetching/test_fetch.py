@@ -8,6 +8,7 @@ import gzip
 import io
 import lzma
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -313,12 +314,29 @@ def test_a_fetch_that_is_killed_in_the_middle_leaves_whole_files_and_goes_on(tmp
     }
 
 
+def test_a_terminal_shows_the_progress_and_nothing_of_it_is_in_a_log(tmp_path):
+    archive = write(tmp_path / "a.zip", pack_zip(PACKED, zipfile.ZIP_DEFLATED))
+    rows = [manifest_row(archive, name, member=name, size=len(data)) for name, data in PACKED.items()]
+    words = ["fetch", "--manifest", str(write_manifest(tmp_path / "m.csv", rows)), "--to"]
+    main_end, end = pty.openpty()
+    done = subprocess.run(
+        [*COMMAND, *words, str(tmp_path / "a")], cwd=ROOT, stdout=subprocess.PIPE, stderr=end, check=True
+    )
+    os.close(end)
+    shown = os.read(main_end, 1 << 16).decode()
+    os.close(main_end)
+    assert "/14 files, " in shown
+    assert b"14 files fetched" in done.stdout
+    done = subprocess.run([*COMMAND, *words, str(tmp_path / "b")], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
 def test_a_fetch_needs_either_sql_or_a_manifest(tmp_path, capsys):
     for words in ([], ["SELECT 1", "--manifest", "x.csv"]):
         assert main(["fetch", *words, "--to", str(tmp_path / "out")]) == 2
         assert "give either the SQL of the files, with --lake LAKE, or --manifest FILE" in capsys.readouterr().err
     assert main(["fetch", "SELECT 1", "--to", str(tmp_path / "out")]) == 2
-    assert "give the SQL and --lake LAKE" in capsys.readouterr().err
+    assert "the files come from a query of a lake; give --lake LAKE" in capsys.readouterr().err
     assert main(["fetch", "--manifest", "x", "--to", "s3://bucket/prefix"]) == 2
     assert "must be a local folder" in capsys.readouterr().err
     assert main(["fetch", "--manifest", "x", "--to", str(tmp_path), "--layout", "{a}"]) == 2
