@@ -110,7 +110,7 @@ def test_a_failed_run_is_one_line_without_values(dicom_lake, monkeypatch, error,
     def fail(config):
         raise error
 
-    monkeypatch.setattr(cli, "_run", fail)
+    monkeypatch.setattr(cli, "run_command", fail)
     assert dicom_lake("status", "--lake", "/l") == (status, "", f"dicom-lake: error: {message}\n")
 
 
@@ -118,7 +118,7 @@ def test_an_interrupted_writer_says_that_the_next_run_goes_on(capsys, monkeypatc
     def interrupt(config):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_run", interrupt)
+    monkeypatch.setattr(cli, "run_command", interrupt)
     assert cli.ingest_job(["--source", str(tmp_path), "--lake", str(tmp_path / "lake")]) == 130
     assert "interrupted; the next run goes on where this one stopped" in capsys.readouterr().err
 
@@ -127,7 +127,7 @@ def test_debug_adds_the_traceback(dicom_lake, monkeypatch):
     def fail(config):
         raise RunFailedError("the lease is held")
 
-    monkeypatch.setattr(cli, "_run", fail)
+    monkeypatch.setattr(cli, "run_command", fail)
     logging.getLogger().handlers[:] = []
     status, _, err = dicom_lake("status", "--lake", "/l", "--log-level", "DEBUG")
     assert status == 1
@@ -138,7 +138,7 @@ def test_debug_adds_the_traceback(dicom_lake, monkeypatch):
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
 def test_stdout_escapes_what_its_encoding_can_not_show(tmp_path, encoding):
     source = os.fsencode(tmp_path) + b"/\xe9"
-    code = "import sys; from dicom_udf import cli; cli._run = lambda config: print(config.source); sys.exit(cli.main())"
+    code = "import sys; from dicom_udf import cli; cli.run_command = lambda config: print(config.source); sys.exit(cli.main())"
     done = subprocess.run(
         [sys.executable, "-c", code, "ingest", source, "--lake", str(tmp_path / "lake")],
         env={**os.environ, "PYTHONIOENCODING": encoding},

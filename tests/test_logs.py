@@ -77,7 +77,7 @@ def test_a_failed_command_ends_with_an_object(capsys, monkeypatch, tmp_path):
         raise RunFailedError("the lease is held")
 
     alone()
-    monkeypatch.setattr(cli, "_run", fail)
+    monkeypatch.setattr(cli, "run_command", fail)
     words = ["--source", str(tmp_path), "--lake", str(tmp_path / "lake"), "--log-format", "json"]
     assert cli.ingest_job(words) == 1
     [line] = json_lines(capsys.readouterr().err)
@@ -112,7 +112,7 @@ def test_an_error_of_the_system_keeps_its_path_to_itself(capsys, monkeypatch, tm
     def fail(config):
         raise PermissionError(13, "Permission denied", f"/data/{MARK}.dcm")
 
-    monkeypatch.setattr(cli, "_run", fail)
+    monkeypatch.setattr(cli, "run_command", fail)
     words = ["--source", str(tmp_path), "--lake", str(tmp_path / "lake")]
     assert cli.ingest_job([*words, "--private-keys", "true"]) == 1
     reported = capsys.readouterr().err
