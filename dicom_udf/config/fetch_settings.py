@@ -46,7 +46,7 @@ def _folder(text: str) -> str:
     """Read the name of a local folder, made absolute."""
     if text.startswith("s3://"):
         raise argparse.ArgumentTypeError(
-            "must be a local folder; objects are copied inside S3 by the commands of 'dicom-lake manifest --form aws'"
+            "must be a local folder; a target in S3 is not supported, so copy the folder there afterwards"
         )
     return path_or_url(text)
 

@@ -13,7 +13,7 @@ import pytest
 from dicom_udf.cli import main
 from tests.fetching.objects import content, pack_tar, pack_zip, record, write_manifest
 from tests.servers.proxy import proxy
-from tests.servers.rules import ACCESS_DENIED, SLOW_DOWN, Rule
+from tests.servers.rules import ACCESS_DENIED, EXPIRED_TOKEN, SLOW_DOWN, Rule
 from tests.servers.s3 import NO_VERSITYGW, find_versitygw, moto_server, set_etag, versitygw
 
 
@@ -127,6 +127,23 @@ def test_a_denied_object_costs_itself(servers, bucket, fetch, tmp_path):
     assert "ACCESS_DENIED 1" in printed
     assert "s3:GetObject" in record(tmp_path / "out")["secret"]["message"]
     assert (tmp_path / "out" / "open").read_bytes() == content(2)
+
+
+def test_expired_credentials_end_the_fetch_by_one_sentence_and_the_next_one_goes_on(servers, bucket, fetch, tmp_path):
+    rows = [bucket(f"{n}", content(n), f"{n}") for n in range(20)]
+    server, way = servers
+    way.rules.append(Rule(EXPIRED_TOKEN, first=6, times=None))
+    status, _, error = fetch(server, way.endpoint, rows, "--jobs", "1")
+    assert status == 1
+    assert "credentials" in error
+    assert error.count("\n") == 1
+    copied = [path.name for path in (tmp_path / "out").iterdir()]
+    assert sorted(map(int, copied)) == sorted(
+        int(row["target"]) for row in sorted(rows, key=lambda r: r["source_uri"])[:5]
+    )
+    way.rules.clear()
+    assert fetch(server, way.endpoint, rows)[0] == 0
+    assert len(record(tmp_path / "out")) == 20
 
 
 MEMBERS, MEMBER_BYTES, WANTED = 20_000, 96 << 10, 300
