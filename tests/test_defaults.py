@@ -135,7 +135,7 @@ def test_each_option_of_each_command_is_a_key_of_its_table(folder):
         words = [
             command,
             *(["/s"] if command in ("ingest", "scan") else []),
-            *{"promote": ["X"], "completion": ["bash"]}.get(command, []),
+            *{"promote": ["X"], "completion": ["bash"], "show": ["X"], "fetch": ["--to", "/t"]}.get(command, []),
         ]
         lines, expected = [], dict.fromkeys(())
         for field in dataclasses.fields(config_class):

@@ -38,6 +38,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "dicom-lake queries ct_dose",
         "dicom-lake queries --format json",
     ),
+    "show": (
+        "dicom-lake show 1.2.840.113619.2.55.3 --lake ./lake",
+        "dicom-lake show archive.zip!CT/1.dcm --lake ./lake --full true",
+        "dicom-lake show ./sample_dcm/ct_abdomen/IM0001.dcm",
+    ),
     "manifest": (
         'dicom-lake manifest "SELECT series_instance_uid FROM series" --lake ./lake \\\n    --output files.csv',
         "dicom-lake manifest @chest_ct_thin_slices --form s5cmd \\\n    --lake s3://bucket/lake --catalog glue",

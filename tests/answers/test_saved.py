@@ -187,7 +187,7 @@ def test_the_list_has_each_query_once_in_each_form(capsys):
 
 
 def test_a_word_finds_queries_by_name_title_and_sentence(capsys):
-    for word in ("CT_DOSE", "ct dose by body", "ctdivol in MGY"):
+    for word in ("CT_DOSE", "ct dose by body", "ctdivol in MGY: median, 90th"):
         assert [row[0] for row in list_queries(word).rows] == ["ct_dose"]
     assert cli.main(["queries", "--search", "no such thing"]) == 0
     reported = capsys.readouterr()
