@@ -138,7 +138,7 @@ def test_debug_adds_the_traceback(dicom_lake, monkeypatch):
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
 def test_stdout_escapes_what_its_encoding_can_not_show(tmp_path, encoding):
     source = os.fsencode(tmp_path) + b"/\xe9"
-    code = "import sys; from dicom_udf import cli; cli.run_command = lambda config: print(config.source); sys.exit(cli.main())"
+    code = "import sys; from dicom_udf import cli; cli.run_command = lambda it: print(it.source); sys.exit(cli.main())"
     done = subprocess.run(
         [sys.executable, "-c", code, "ingest", source, "--lake", str(tmp_path / "lake")],
         env={**os.environ, "PYTHONIOENCODING": encoding},
