@@ -126,6 +126,10 @@ def test_any_sql_reaches_the_query(sql: str, lake: str, form: str) -> None:
         ),
         (["columns"], ColumnsConfig()),
         (["columns", "--search", "dose", "--lake", "/l"], ColumnsConfig(search="dose", lake="/l")),
+        (
+            ["query", "SELECT 1", "--lake=/l", "--dialect=athena"],
+            QueryConfig(sql="SELECT 1", lake="/l", dialect="athena"),
+        ),
         (["query", "-- a comment\nSELECT 1", "--lake", "/l"], QueryConfig(sql="-- a comment\nSELECT 1", lake="/l")),
     ],
 )

@@ -99,10 +99,10 @@ def _to_data_error(message: str, sql: str) -> DicomLakeError:
 
 
 def _literal(message: str, sql: str) -> str | None:
-    """Return the literal of the SQL that a message quotes, in its quotes; None if it quotes none."""
+    """Return the literal of the SQL, in its quotes, that a message names as the text that can't be cast, or None."""
     for literal in re.findall(r"'(?:[^']|'')*'", sql):
-        text = literal[1:-1].replace("''", "'")
-        if f"'{text}'" in message or f'"{text}"' in message:
+        text = re.escape(literal[1:-1].replace("''", "'"))
+        if re.search(rf"(?:field format: |out of range: |convert string |with value )([\"']){text}\1", message):
             return str(literal)
     return None
 

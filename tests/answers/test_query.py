@@ -12,9 +12,10 @@ from decimal import Decimal
 import duckdb
 import pytest
 
+from dicom_udf.answers.engines import answer_query
 from dicom_udf.answers.local import answer, current_version, run_query
 from dicom_udf.columns import instances_table, spark_ddl
-from dicom_udf.config import LakeLocation
+from dicom_udf.config import LakeLocation, QueryConfig
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.lake.layout import VIEWS
 from dicom_udf.lake.session import lake_session
@@ -89,6 +90,14 @@ def test_every_type_of_the_tables_is_read(written):
 )
 def test_sql_is_answered(ask, sql, rows):
     assert ask(sql) == rows
+
+
+@pytest.mark.parametrize(("first_line", "dialect"), [("", "athena"), ("-- dialect: athena\n", None)])
+def test_sql_of_athena_has_its_answer(written, first_line, dialect):
+    sql = "SELECT element_at(invalid_values, '00080020') AS fault, count_if(kind IS NULL) / 2 AS half FROM instances, "
+    sql += "(SELECT CAST(null AS varchar) AS kind) WHERE study_date > DATE '1900-01-01' GROUP BY 1"
+    answer = answer_query(QueryConfig(sql=first_line + sql, lake=str(written[0]), dialect=dialect))
+    assert (answer.columns, list(answer.rows)) == (("fault", "half"), [("no date", 1)])
 
 
 def test_a_table_of_the_reader_can_be_joined(ask, tmp_path):

@@ -110,24 +110,29 @@ def test_a_saved_query_has_the_answer_that_the_corpus_implies(lake, query):
     assert lake.engine.ask(query.read_text(encoding="utf-8")) == answers(lake.run)[query.stem]
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=lambda path: path.stem)
-def test_a_saved_query_has_the_same_answer_locally(lake, query):
-    found = run_query(query.read_text(encoding="utf-8"), lake.location, dialect="athena")
-    assert list(found.rows) == answers(lake.run)[query.stem]
-
-
-def test_generated_queries_have_the_same_answers_locally(lake):
-    """Of each translated function and form; ``python -m tests.queries.generated`` prints them."""
-    made = queries(200)
+@pytest.fixture(scope="module")
+def local(lake):
+    """The same lake in DuckDB, as a query in Athena's SQL opens it."""
     tables = open_tables(lake.location)
     tables.execute(MACROS)
     add_views(tables)
+    return lambda sql: answer(tables, to_duckdb(sql), written=sql)
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda path: path.stem)
+def test_a_saved_query_has_the_same_answer_locally(lake, local, query):
+    assert list(local(query.read_text(encoding="utf-8")).rows) == answers(lake.run)[query.stem]
+
+
+def test_generated_queries_have_the_same_answers_locally(lake, local):
+    """Of each translated function and form; ``python -m tests.queries.generated`` prints them."""
+    made = queries(200)
     with ThreadPoolExecutor(4) as threads:
         expected = list(threads.map(lake.engine.answer, made))
     different = []
     for sql, (names, rows) in zip(made, expected, strict=True):
-        local = answer(tables, to_duckdb(sql), written=sql)
-        if names != list(local.columns) or not is_same(rows, list(local.rows)):
+        found = local(sql)
+        if names != list(found.columns) or not is_same(rows, list(found.rows)):
             different.append(sql)
     assert different == []
     assert sum(bool(rows) for _, rows in expected) > 150, "most have rows"
