@@ -184,7 +184,11 @@ def sample_lake(spark, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 SQL = [(page, number) for page in PAGES for number in range(len(blocks(page, "sql")))]
-ASKED = [(page, parse_command(shlex.split(line, comments=True)[1:])) for page, line in SHELL if line.startswith("dicom-lake query")]
+ASKED = [
+    (page, parse_command(shlex.split(line, comments=True)[1:]))
+    for page, line in SHELL
+    if line.startswith("dicom-lake query")
+]
 # The others are Athena's to answer, or in a file of the reader's own.
 QUERIES = [(page, query) for page, query in ASKED if query.catalog == "hadoop" and query.file is None]
 

@@ -1,4 +1,4 @@
-"""What commands write to stdout: answers as rows, columns of the lake; as wide as the terminal is."""
+"""The form of stdout: answers as rows, columns of the lake; as wide as the terminal is."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from pydicom import dcmread, dcmwrite
@@ -96,11 +97,12 @@ class File:
     modified: datetime = UPLOADED
 
 
-def files() -> list[File]:
+@cache
+def files() -> tuple[File, ...]:
     """Return the bucket's objects."""
     whole = [*_thorax(), *_head(), *_brain(), *_enhanced(), *_pet(), *_breast(), *_plain(), *_derived(), *_twice()]
     linked = [*_radiotherapy(), *_slides(), *_uptake(), *_breathing(), *_doses()]
-    return [*whole, *linked, *_unreadable()]
+    return (*whole, *linked, *_unreadable())
 
 
 def replaced() -> File:
