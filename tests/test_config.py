@@ -19,6 +19,7 @@ from dicom_udf.config import (
     IngestConfig,
     LakeLocation,
     MaintainConfig,
+    QueriesConfig,
     QueryConfig,
     ShowConfig,
     StatusConfig,
@@ -111,6 +112,10 @@ def test_any_sql_reaches_the_query(sql: str, lake: str, form: str) -> None:
     ("argv", "config"),
     [
         (["status", "--lake", "/l"], StatusConfig(lake="/l")),
+        (["ingest", "--manifest", "/m.csv", "--lake", "/l"], IngestConfig(manifest="/m.csv", lake="/l")),
+        (["ingest", "--lake", "/l"], IngestConfig(lake="/l")),
+        (["query", "--file", "/q.sql", "--lake", "/l"], QueryConfig(file="/q.sql", lake="/l")),
+        (["queries"], QueriesConfig()),
         (["failures", "--lake", "/l"], FailuresConfig(lake="/l")),
         (
             ["failures", "--lake=/l", "--code=TRUNCATED", "--limit=0"],

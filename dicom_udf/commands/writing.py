@@ -77,7 +77,6 @@ def _ingest(config: IngestConfig) -> None:
 
 def run_promote(config: PromoteConfig) -> None:
     """Add columns for attributes, and print them."""
-    check_lake(config.location)
     with _with_spark(config):
         from dicom_udf.lake.promotion import promote  # noqa: PLC0415
 

@@ -193,6 +193,8 @@ def parse_command(argv: Sequence[str]) -> CommandConfig:
     values = vars(parser.parse_args(argv))
     name = values.pop("command")
     config_class, positional, _ = _COMMANDS[name]
+    if values.get(positional) is None:
+        values.pop(positional, None)
     values |= read_defaults(name, _COMMANDS, values.pop("config", None), passed=values)
     missing = [
         field.name.upper() if field.name == positional else f"--{field.name.replace('_', '-')}"
@@ -329,7 +331,8 @@ def _add_options(
             if field.type == "tuple[str, ...]":
                 settings["nargs"] = "+"
             elif not required:
-                settings["nargs"] = "?"
+                # argparse would convert the word SUPPRESS as if it were passed.
+                settings |= {"nargs": "?", "default": None}
             group.add_argument(field.name, **settings)
             continue
         name = f"--{field.name.replace('_', '-')}"
