@@ -122,6 +122,6 @@ locals {
   ]
   iam_group_resources = concat(
     [for name in [var.database, local.staging_database] : { Database = { Name = name } }],
-    [for name in ["annotation_groups", "content_items", "dose_events", "dose_reports", "dose_studies", "evaluations", "failures", "frames", "instances", "links", "measurements", "objects", "rois", "rt_beams", "segments", "series", "series_geometry", "slides", "specimen_steps", "studies", "unique_instances"] : { Table = { DatabaseName = var.database, Name = name } }],
+    [for name in ["annotation_groups", "content_items", "dose_events", "dose_reports", "dose_studies", "evaluations", "failures", "frames", "instances", "links", "measurements", "objects", "rois", "rt_beams", "segments", "series", "series_geometry", "series_normalised", "slides", "specimen_steps", "studies", "unique_instances"] : { Table = { DatabaseName = var.database, Name = name } }],
   )
 }

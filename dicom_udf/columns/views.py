@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from dicom_udf.columns import dose, geometry, item_views, measurements, slides
+from dicom_udf.columns import dose, geometry, item_views, measurements, normalised, slides
 from dicom_udf.columns.attributes import declared_attributes
 from dicom_udf.columns.dialects import DUCKDB, TRINO, Dialect, View, ViewColumn, select_view
+from dicom_udf.columns.dictionary import Dictionary, read_dictionary
 from dicom_udf.columns.fields import AttributeLevel, Field
 from dicom_udf.columns.struct_columns import struct_columns
 from dicom_udf.columns.tables import instances_table
@@ -65,7 +66,11 @@ _COMMENTS = {
 
 
 def make_views(
-    dialect: Dialect, *, source: str = "instances", columns: Collection[str] | None = None
+    dialect: Dialect,
+    *,
+    source: str = "instances",
+    columns: Collection[str] | None = None,
+    dictionary: Dictionary | None = None,
 ) -> tuple[View, ...]:
     """Return the views over a table of instances.
 
@@ -75,6 +80,7 @@ def make_views(
         columns: Names of the table's columns in order, if they may differ from the declared ones. Columns that the
             table lacks are left out (older lakes), further ones (promoted columns) are in ``unique_instances``. A view
             is left out if the table lacks its keys; another one if it lacks a column that the view reads.
+        dictionary: Body parts and rules of ``series_normalised``; those of this package without one.
     """
     declared = {field.name: field for field in instances_table().fields}
     present = tuple(declared if columns is None else columns)
@@ -98,6 +104,9 @@ def make_views(
             views += measurements.report_views(column, dialect, source, _with_duplicates(source), _IS_UNIQUE)
     if has_identity and set(dose.NEEDED) <= fields.keys():
         views += dose.dose_views(dialect, fields, _with_duplicates(source), _IS_UNIQUE)
+    lines = dictionary or read_dictionary()
+    if set(normalised.needed_columns(lines)) <= fields.keys():
+        views.append(normalised.series_normalised(dialect, fields, source, lines))
     return tuple(views)
 
 

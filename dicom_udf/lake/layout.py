@@ -25,7 +25,7 @@ _PERIODS = {"day": "study_date", "month": "months(study_date)", "year": "years(s
 VIEWS = (
     "unique_instances", "series", "studies", "series_geometry", "slides", "segments", "rois", "annotation_groups",
     "rt_beams", "specimen_steps", "content_items", "measurements", "evaluations", "links", "frames",
-    "dose_events", "dose_reports", "dose_studies",
+    "dose_events", "dose_reports", "dose_studies", "series_normalised",
 )  # fmt: skip
 """Names of the views over ``instances``; :mod:`dicom_udf.columns.views` defines them."""
 

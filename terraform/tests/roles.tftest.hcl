@@ -303,7 +303,7 @@ run "with_lake_formation_readers_have_no_files" {
   }
   assert {
     condition = [for command in output.lake_formation_commands : split(" --", command)[0]] == concat(
-      [for count in range(2) : "aws glue update-database"], [for count in range(23) : "aws lakeformation revoke-permissions"],
+      [for count in range(2) : "aws glue update-database"], [for count in range(24) : "aws lakeformation revoke-permissions"],
     )
     error_message = "Two databases get no default grants; they and all tables and views lose those that they have."
   }

@@ -22,15 +22,15 @@ FUNCTIONS = {
     "greatest", "json_extract", "json_extract_scalar", "json_format", "json_parse", "lag", "least", "lower",
     "map_keys", "max", "max_by", "min", "min_by", "nullif", "rank", "reduce", "regexp_extract", "regexp_like",
     "regexp_replace", "round", "row_number", "slice", "split", "split_part", "sqrt", "substr", "sum", "transform",
-    "translate", "try_cast", "unnest",
+    "translate", "try_cast", "unnest", "upper",
 }  # fmt: skip
 """All that the queries and views call; Athena's documentation of engine version 3 lists each."""
 
 PERIOD = "WHERE study_date BETWEEN DATE '1900-01-01' AND DATE '2100-12-31' -- the period: replace both dates"
 
 WORDS = {
-    "and", "array", "as", "by", "else", "exists", "f", "filter", "from", "in", "join", "map", "not", "on", "or", "over",
-    "s", "select", "t", "then", "values", "when", "where", "with",
+    "and", "array", "as", "by", "d", "else", "exists", "f", "filter", "from", "in", "join", "map", "not", "on", "or",
+    "over", "s", "select", "t", "then", "values", "when", "where", "with",
 }  # fmt: skip
 """Words before a bracket that are no functions: of the language, and names of unnested rows."""
 
