@@ -226,6 +226,13 @@ def test_a_saved_query_is_answered_by_its_name_and_as_an_edited_file(dicom_lake,
     assert dicom_lake("query", "@failures_by_prefix") == (status, out, err)  # its dialect is its own
 
 
+def test_a_line_of_a_dictionary_that_cannot_be_used_is_reported(dicom_lake, tmp_path):
+    (tmp_path / "body_part.tsv").write_text("written\tbody_part\tcode\tconfidence\nknee\n", encoding="utf-8")
+    status, out, err = dicom_lake("query", "SELECT 1", "--lake", tmp_path, "--dictionary", tmp_path)
+    assert (status, out) == (2, "")
+    assert "body_part.tsv, line 2: it has 1 values, but must have 4" in err
+
+
 @pytest.mark.spark
 @pytest.mark.parametrize(
     ("period", "counts"),

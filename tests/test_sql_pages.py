@@ -48,6 +48,16 @@ def test_each_recipe_has_one_text_and_at_most_one_more_for_athena() -> None:
 
 
 @pytest.mark.spark
+def test_lines_of_ones_own_come_first_in_the_view_of_kinds(sample_lake: LakeLocation, tmp_path: Path) -> None:
+    head = "rule\tkind\tconfidence\tscope\tmodality\tattribute\ttest\tpattern\n"
+    line = "ours\tbreast_view\ttext\tevery\tMG\tseries_description\tlike\tCC\n"
+    (tmp_path / "series_kind.tsv").write_text(head + line, encoding="utf-8")
+    sql = "SELECT DISTINCT body_part, series_kind, series_kind_rule FROM series_normalised WHERE body_part = 'Breast'"
+    assert list(run_query(sql, sample_lake).rows) == [("Breast", None, None)]
+    assert list(run_query(sql, sample_lake, dictionary=str(tmp_path)).rows) == [("Breast", "breast_view", "ours")]
+
+
+@pytest.mark.spark
 @pytest.mark.parametrize("title", RECIPES)
 def test_a_recipe_has_rows_on_the_sample(sample_lake: LakeLocation, title: str) -> None:
     assert list(run_query(RECIPES[title][""], sample_lake).rows)

@@ -26,6 +26,10 @@ def answer_query(config: QueryConfig) -> Answer:
     dialect: SqlDialect | None = "athena" if is_saved_query(config) else config.dialect
     check_catalog(config.location)
     if config.location.is_glue:
+        if config.dictionary is not None:
+            raise ConfigurationError(
+                "--dictionary is for a local lake: the Glue catalog keeps the views with the dictionary of the package"
+            )
         from dicom_udf.answers.athena import AthenaAccess, run_on_athena  # noqa: PLC0415 - boto3 is a heavy import
         from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415
         from dicom_udf.aws.regions import service_region  # noqa: PLC0415
@@ -41,4 +45,4 @@ def answer_query(config: QueryConfig) -> Answer:
         return run_on_athena(sql, config.database, access)
     if config.workgroup is not None or config.output_location is not None:
         raise ConfigurationError("--workgroup and --output-location are Athena's, which needs --catalog glue")
-    return run_query(sql, config.location, dialect=dialect)
+    return run_query(sql, config.location, dialect=dialect, dictionary=config.dictionary)

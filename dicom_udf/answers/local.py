@@ -20,6 +20,8 @@ from dicom_udf.lake import layout
 if TYPE_CHECKING:
     import duckdb
 
+    from dicom_udf.columns.dictionary import Dictionary
+
 __all__ = ["Answer", "add_views", "answer", "current_version", "open_tables", "run_query"]
 
 _FETCH_ROWS = 1000
@@ -41,7 +43,9 @@ class Answer:
     rows: Iterator[tuple[Any, ...]]
 
 
-def run_query(sql: str, location: LakeLocation, *, dialect: SqlDialect | None = None) -> Answer:
+def run_query(
+    sql: str, location: LakeLocation, *, dialect: SqlDialect | None = None, dictionary: str | None = None
+) -> Answer:
     """Answer one SQL statement that reads.
 
     The tables ``instances``, ``failures`` and ``objects`` and the views (:data:`dicom_udf.lake.layout.VIEWS`)
@@ -54,19 +58,29 @@ def run_query(sql: str, location: LakeLocation, *, dialect: SqlDialect | None = 
             In Athena's SQL a ``SELECT`` or ``WITH``, which is translated.
         location: The lake.
         dialect: ``"athena"`` or ``"duckdb"``; None means DuckDB's, unless the first line is ``-- dialect: athena``.
+        dictionary: Folder with an operator's lines for ``series_normalised``
+            (:func:`~dicom_udf.columns.dictionary.read_dictionary`).
 
     Raises:
-        ConfigurationError: The lake doesn't exist, the statement has an error, or its answer would not be Athena's.
+        ConfigurationError: The lake or the dictionary can't be used, the statement has an error, or its answer would
+            not be Athena's.
         RunFailedError: The statement failed while it ran, or the engine isn't installed; S3 or Glue refuse.
     """
     written, macros = None, ""
     if dialect_of(sql, dialect) == "athena":
         written, (sql, macros) = sql, _translate(sql)
+    lines = None if dictionary is None else _read_dictionary(dictionary)
     tables = open_tables(location)
     tables.execute(macros)
     if _NAMES_VIEWS.search(sql):
-        add_views(tables)
+        add_views(tables, lines)
     return answer(tables, sql, written=written)
+
+
+def _read_dictionary(folder: str) -> Dictionary:
+    from dicom_udf.columns.dictionary import read_dictionary  # noqa: PLC0415 - reads the DICOM dictionary
+
+    return read_dictionary(Path(folder))
 
 
 def _translate(sql: str) -> tuple[str, str]:
@@ -160,14 +174,19 @@ def _add_credentials(connection: duckdb.DuckDBPyConnection, location: LakeLocati
     connection.execute(f"CREATE SECRET lake (TYPE s3, {options})")
 
 
-def add_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Add the views over ``instances`` as far as the table has their columns."""
+def add_views(connection: duckdb.DuckDBPyConnection, dictionary: Dictionary | None = None) -> None:
+    """Add the views over ``instances`` as far as the table has their columns.
+
+    Args:
+        connection: The tables.
+        dictionary: Lines of ``series_normalised``; those of this package without one.
+    """
     from dicom_udf.columns.views import DUCKDB, make_views  # noqa: PLC0415 - reads the DICOM dictionary
 
     if not connection.execute("SELECT 1 FROM duckdb_views() WHERE view_name = 'instances'").fetchall():
         return
     columns = [row[0] for row in connection.execute("DESCRIBE instances").fetchall()]
-    for view in make_views(DUCKDB, columns=columns):
+    for view in make_views(DUCKDB, columns=columns, dictionary=dictionary):
         connection.execute(f"CREATE VIEW {_name(view.name)} AS {view.sql}")
 
 

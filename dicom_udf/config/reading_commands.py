@@ -76,6 +76,14 @@ class QueryConfig(ReaderOptions):
     until: date | None = option("last study date of a saved query's period, included", None, parse=day)
     """Replaces the second date of that line."""
 
+    dictionary: str | None = option(
+        "folder with your body_part.tsv or series_kind.tsv, whose lines come first in the view series_normalised",
+        None,
+        parse=local_file,
+        metavar="FOLDER",
+    )
+    """Absolute path. Views in the Glue catalog are made without it, so a lake there takes none."""
+
     workgroup: str | None = option(
         "Athena's workgroup, with --catalog glue [default: primary]", None, metavar="NAME", group="AWS"
     )

@@ -154,6 +154,8 @@ def test_what_was_scanned_is_reported_where_it_is_asked_for(command, queue, capl
     ("options", "reported"),
     [
         (["--lake", "lake", "--workgroup", "w"], "--workgroup and --output-location are Athena's"),
+        ([*GLUE, "--dictionary", "words"], "--dictionary is for a local lake"),
+        (["--lake", "lake", "--dictionary", "s3://b/words"], "argument --dictionary: must be a local file"),
         (["--lake", "s3://lake/x"], "a lake in S3 needs AWS Glue to keep its tables; add --catalog glue"),
         ([*GLUE, "--output-location", "here"], "argument --output-location: must be a URL like s3://bucket/prefix/"),
     ],

@@ -28,6 +28,7 @@ from tests.columns.plans import scan_filters
 from tests.columns.spark_dialect import SPARK
 from tests.sample import SAMPLE
 
+GUIDE = Path(__file__).parents[2] / "docs/how_to/normalise.md"
 SHIPPED = read_dictionary()
 DAY = date(2024, 6, 17)
 MEANINGS = {(code, meaning) for names in concepts["SCT"].values() for code, (meaning, _) in names.items()}
@@ -125,8 +126,8 @@ def test_a_rule_that_reads_words_is_not_called_exact():
 
 
 def test_each_kind_that_the_guide_lists_is_one_of_the_rules():
-    page = (Path(__file__).parents[2] / "docs/how_to/normalise.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    table = GUIDE.read_text(encoding="utf-8").partition("| kind |")[2].partition("\n\n")[0]
+    listed = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
     assert sorted(listed) == sorted({rule.kind for rule in SHIPPED.kinds})
 
 
@@ -307,6 +308,11 @@ def test_an_own_rule_with_the_name_of_another_one_replaces_it(tmp_path):
 def test_a_view_whose_rules_read_a_column_that_the_table_lacks_is_left_out():
     columns = [field.name for field in instances_table().fields if field.name != "acquisition_contrast"]
     assert "series_normalised" not in [view.name for view in make_views(DUCKDB, columns=columns)]
+
+
+def test_the_lines_that_the_guide_shows_can_be_used():
+    [lines] = re.findall(r"^```text\n(.*?)^```", GUIDE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    assert [line.rule for line in read_kind_rules(lines, "series_kind.tsv")] == ["neuro_protocol"]
 
 
 def test_a_folder_without_a_dictionary_is_refused(tmp_path):
