@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +20,30 @@ from dicom_udf.lake import layout
 if TYPE_CHECKING:
     import duckdb
 
+    from dicom_udf.columns.dialects import View
     from dicom_udf.columns.dictionary import Dictionary
 
-__all__ = ["Answer", "add_views", "answer", "current_version", "open_tables", "run_query"]
+__all__ = [
+    "Answer",
+    "add_views",
+    "answer",
+    "current_version",
+    "find_views",
+    "open_tables",
+    "quote_name",
+    "run_query",
+    "scans_in_folder",
+    "translate",
+    "views_in",
+]
 
 _FETCH_ROWS = 1000
 
-_NAMES_VIEWS = re.compile(rf"\b({'|'.join(layout.VIEWS)}|show|information_schema|duckdb_\w+)\b", re.IGNORECASE)
-"""SQL that may name a view: only then are they made, which takes as long as a query of a table."""
+_VIEWS = re.compile(rf"\b({'|'.join(layout.VIEWS)})\b", re.IGNORECASE)
+"""Words of SQL that may be the name of a view. A column's name or a text matches too, and only costs time."""
+
+_LISTS_VIEWS = re.compile(r"\b(show|information_schema|duckdb_\w+)\b", re.IGNORECASE)
+"""SQL that lists the views of the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +53,12 @@ class Answer:
     Attributes:
         columns: Names, in order; two may be equal.
         rows: One tuple a row, fetched lazily: Python values, lists and dicts where nested, None for null.
+        types: Athena's types of the columns, e.g. ``bigint``; empty where the rows have all there is.
     """
 
     columns: tuple[str, ...]
     rows: Iterator[tuple[Any, ...]]
+    types: tuple[str, ...] = ()
 
 
 def run_query(
@@ -68,12 +86,11 @@ def run_query(
     """
     written, macros = None, ""
     if dialect_of(sql, dialect) == "athena":
-        written, (sql, macros) = sql, _translate(sql)
+        written, (sql, macros) = sql, translate(sql)
     lines = None if dictionary is None else _read_dictionary(dictionary)
     tables = open_tables(location)
     tables.execute(macros)
-    if _NAMES_VIEWS.search(sql):
-        add_views(tables, lines)
+    add_views(tables, views_in(sql), dictionary=lines)
     return answer(tables, sql, written=written)
 
 
@@ -83,8 +100,20 @@ def _read_dictionary(folder: str) -> Dictionary:
     return read_dictionary(Path(folder))
 
 
-def _translate(sql: str) -> tuple[str, str]:
-    """Return a query in Athena's SQL in DuckDB's, and the macros that it needs."""
+def views_in(sql: str) -> frozenset[str]:
+    """Return the views that a statement may read: making one takes DuckDB as long as a short query."""
+    if _LISTS_VIEWS.search(sql):
+        return frozenset(layout.VIEWS)
+    return frozenset(name.lower() for name in _VIEWS.findall(sql))
+
+
+def translate(sql: str) -> tuple[str, str]:
+    """Return a query in Athena's SQL in DuckDB's, and the macros that it needs.
+
+    Raises:
+        ConfigurationError: The query has an error, or its answer would not be Athena's.
+        RunFailedError: The translator isn't installed.
+    """
     try:
         from dicom_udf.answers.athena_sql import MACROS, to_duckdb  # noqa: PLC0415 - sqlglot is a heavy import
     except ImportError:
@@ -104,11 +133,11 @@ def open_tables(location: LakeLocation) -> duckdb.DuckDBPyConnection:
         RunFailedError: DuckDB or its Iceberg extension isn't installed; or S3 or Glue refuse.
     """
     check_lake(location)
-    scans = _scans_in_s3(location) if location.is_glue else _scans_in_folder(location)
+    scans = _scans_in_s3(location) if location.is_glue else scans_in_folder(location)
     connection = _connect(("httpfs", "avro", "iceberg") if location.is_glue else ("avro", "iceberg"))
     if location.is_glue:
         _add_credentials(connection, location)
-    connection.execute(f"CREATE SCHEMA {_name(location.database)}; USE {_name(location.database)}")
+    connection.execute(f"CREATE SCHEMA {quote_name(location.database)}; USE {quote_name(location.database)}")
     for table, scan in scans.items():
         _add_table(connection, location, table, scan)
     connection.execute("SET lock_configuration = true")
@@ -119,7 +148,7 @@ def _add_table(connection: duckdb.DuckDBPyConnection, location: LakeLocation, ta
     import duckdb  # noqa: PLC0415
 
     try:
-        connection.execute(f"CREATE VIEW {_name(table)} AS SELECT * FROM iceberg_scan({scan})")
+        connection.execute(f"CREATE VIEW {quote_name(table)} AS SELECT * FROM iceberg_scan({scan})")
     except duckdb.Error as error:
         if location.is_glue and getattr(error, "status_code", 0) == 404:
             _check_bucket(location)
@@ -135,8 +164,8 @@ def _check_bucket(location: LakeLocation) -> None:
         raise error.to_exception("s3:GetObject", f"the bucket of the lake {location.root}")
 
 
-def _scans_in_folder(location: LakeLocation) -> dict[str, str]:
-    """Return the arguments of ``iceberg_scan`` for the tables that are there."""
+def scans_in_folder(location: LakeLocation) -> dict[str, str]:
+    """Return the arguments of ``iceberg_scan`` for the tables that are there, each at its current version."""
     scans = {}
     for table in layout.table_names():
         folder = Path(location.root) / location.database / table
@@ -174,20 +203,32 @@ def _add_credentials(connection: duckdb.DuckDBPyConnection, location: LakeLocati
     connection.execute(f"CREATE SECRET lake (TYPE s3, {options})")
 
 
-def add_views(connection: duckdb.DuckDBPyConnection, dictionary: Dictionary | None = None) -> None:
-    """Add the views over ``instances`` as far as the table has their columns.
+def add_views(
+    connection: duckdb.DuckDBPyConnection,
+    names: Collection[str] = layout.VIEWS,
+    *,
+    dictionary: Dictionary | None = None,
+) -> None:
+    """Add views over ``instances`` as far as the table has their columns. No view reads another one.
 
     Args:
-        connection: The tables.
+        connection: The tables, as :func:`open_tables` returns them.
+        names: The views to add, of :data:`dicom_udf.lake.layout.VIEWS`.
         dictionary: Lines of ``series_normalised``; those of this package without one.
     """
+    for view in find_views(connection, dictionary) if names else ():
+        if view.name in names:
+            connection.execute(f"CREATE VIEW {quote_name(view.name)} AS {view.sql}")
+
+
+def find_views(connection: duckdb.DuckDBPyConnection, dictionary: Dictionary | None = None) -> Sequence[View]:
+    """Return the views over ``instances`` for which the table has columns; arguments as of :func:`add_views`."""
     from dicom_udf.columns.views import DUCKDB, make_views  # noqa: PLC0415 - reads the DICOM dictionary
 
     if not connection.execute("SELECT 1 FROM duckdb_views() WHERE view_name = 'instances'").fetchall():
-        return
+        return ()
     columns = [row[0] for row in connection.execute("DESCRIBE instances").fetchall()]
-    for view in make_views(DUCKDB, columns=columns, dictionary=dictionary):
-        connection.execute(f"CREATE VIEW {_name(view.name)} AS {view.sql}")
+    return make_views(DUCKDB, columns=columns, dictionary=dictionary)
 
 
 def answer(
@@ -269,7 +310,8 @@ def _rows(connection: duckdb.DuckDBPyConnection, sql: str, written: str | None) 
         raise to_error(error, sql, written) from None
 
 
-def _name(name: str) -> str:
+def quote_name(name: str) -> str:
+    """Return a name as SQL has it: in double quotes."""
     return '"' + name.replace('"', '""') + '"'
 
 

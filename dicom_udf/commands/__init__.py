@@ -2,7 +2,8 @@
 
 run_command(config)
 ├── writing    ingest · promote · upgrade · maintain · init · register
-├── reading    query · queries · show · manifest · fetch · scan · status · failures · columns · verify · completion
+├── reading    query · queries · show · manifest · fetch · scan · status · failures · columns · verify · views
+│              completion
 └── output     rows on stdout, as wide as the terminal
 """
 
@@ -22,6 +23,7 @@ from dicom_udf.commands.reading import (
     run_show,
     run_status,
     run_verify,
+    run_views,
 )
 from dicom_udf.commands.writing import run_ingest, run_init, run_maintain, run_promote, run_register, run_upgrade
 from dicom_udf.config import (
@@ -43,6 +45,7 @@ from dicom_udf.config import (
     StatusConfig,
     UpgradeConfig,
     VerifyConfig,
+    ViewsConfig,
 )
 
 __all__ = ["run_command"]
@@ -83,6 +86,8 @@ def run_command(config: CommandConfig) -> None:
             run_columns(config)
         case VerifyConfig():
             run_verify(config)
+        case ViewsConfig():
+            run_views(config)
         case CompletionConfig():
             run_completion(config)
         case _:

@@ -24,6 +24,7 @@ from dicom_udf.config import (
     ShowConfig,
     StatusConfig,
     VerifyConfig,
+    ViewsConfig,
 )
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.progress import progress
@@ -40,6 +41,7 @@ __all__ = [
     "run_show",
     "run_status",
     "run_verify",
+    "run_views",
 ]
 
 
@@ -206,6 +208,13 @@ def run_verify(config: VerifyConfig) -> None:
         if result.unfinished:
             message += f"; a run writes or left {', '.join(result.unfinished)}: when that is finished, verify again"
         raise RunFailedError(message)
+
+
+def run_views(config: ViewsConfig) -> None:
+    """Print a script for DuckDB that makes the tables and views of a local lake."""
+    from dicom_udf.answers.view_script import view_script  # noqa: PLC0415
+
+    print(view_script(config.location), end="")
 
 
 def run_completion(config: CompletionConfig) -> None:

@@ -7,7 +7,7 @@
          │
          └── IngestConfig · PromoteConfig · UpgradeConfig · MaintainConfig · InitConfig · RegisterConfig
              ScanConfig · QueryConfig · QueriesConfig · ShowConfig · StatusConfig · FailuresConfig · ColumnsConfig
-             VerifyConfig · CompletionConfig · ManifestConfig · FetchConfig
+             VerifyConfig · ViewsConfig · CompletionConfig · ManifestConfig · FetchConfig
                   │
                   └── .location  ->  LakeLocation: root, database, catalog, how S3 and AWS are reached
 
@@ -40,6 +40,7 @@ from dicom_udf.config.reading_commands import (
     ShowConfig,
     StatusConfig,
     VerifyConfig,
+    ViewsConfig,
 )
 from dicom_udf.config.shared_options import (
     WriterOptions,
@@ -78,6 +79,7 @@ __all__ = [
     "StatusConfig",
     "UpgradeConfig",
     "VerifyConfig",
+    "ViewsConfig",
     "WriterOptions",
     "check_catalog",
     "check_ingest",

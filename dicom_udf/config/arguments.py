@@ -25,6 +25,7 @@ from dicom_udf.config.reading_commands import (
     ShowConfig,
     StatusConfig,
     VerifyConfig,
+    ViewsConfig,
 )
 from dicom_udf.config.shared_options import (
     LakeOptions,
@@ -56,6 +57,7 @@ CommandConfig = (
     | FailuresConfig
     | ColumnsConfig
     | VerifyConfig
+    | ViewsConfig
     | CompletionConfig
     | ManifestConfig
     | FetchConfig
@@ -150,6 +152,7 @@ _COMMANDS: dict[str, tuple[type[CommandConfig], str, str]] = {
     "init": (InitConfig, "", "make a lake's database, tables and views without an ingest"),
     "register": (RegisterConfig, "", "attach a lake's tables again to a Glue catalog that has lost them"),
     "columns": (ColumnsConfig, "", "list the columns of tables and views: tag, type, unit, meaning"),
+    "views": (ViewsConfig, "", "print a script for DuckDB that shows a local lake to other programs"),
     "completion": (CompletionConfig, "shell", "print a script that completes this command by the Tab key"),
 }
 

@@ -93,6 +93,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "dicom-lake columns --search thickness",
         "dicom-lake columns --search 0018,0050 --lake ./lake",
     ),
+    "views": (
+        "dicom-lake views --lake ./lake > lake.sql",
+        "dicom-lake views --lake ./lake | duckdb lake.duckdb",
+    ),
     "completion": (
         'eval "$(dicom-lake completion bash)"',
         'eval "$(dicom-lake completion zsh)"',

@@ -30,7 +30,7 @@ from dicom_udf.config.options import (
     sql_file,
     switch,
 )
-from dicom_udf.config.shared_options import CatalogOptions, ReaderOptions, S3Options
+from dicom_udf.config.shared_options import CatalogOptions, LakeOptions, ReaderOptions, S3Options
 
 __all__ = [
     "ColumnsConfig",
@@ -42,6 +42,7 @@ __all__ = [
     "ShowConfig",
     "StatusConfig",
     "VerifyConfig",
+    "ViewsConfig",
 ]
 
 
@@ -239,6 +240,14 @@ class ColumnsConfig(CatalogOptions):
     def location(self) -> LakeLocation | None:
         """The lake's location."""
         return None if self.lake is None else self.location_of(self.lake)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewsConfig(LakeOptions):
+    """A script for DuckDB that shows a local lake to other programs."""
+
+    log_level: LogLevel = log_level_option("WARNING")
+    """By default only the script is printed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
