@@ -36,6 +36,7 @@ DEV = [
     "chispa>=0.10",
     "hypothesis>=6.100",
     "pyiceberg>=0.12,<0.13",  # another reader of the lake, and another maker of a file's statistics
+    "polars>=1.30,<3",  # takes an answer where the user has it
     "ruff>=0.6",
     "mypy>=1.11",
     "import-linter>=2",

@@ -18,25 +18,33 @@ from typing import BinaryIO, cast
 import pyarrow as pa
 
 from dicom_udf.collector import collect_rarely
-from dicom_udf.columns import Table, arrow_schema, instances_table
+from dicom_udf.columns import Field, Table, arrow_schema, instances_table
 from dicom_udf.errors import DicomLakeError, RunFailedError
 from dicom_udf.read import read_batches
 from dicom_udf.tasks import Item, ReadSettings
 
-__all__ = ["SCAN_SCHEMA", "Worker", "scan_batches"]
+__all__ = ["SCAN_SCHEMA", "Worker", "scan_batches", "scan_table"]
 
-_FAILURE = ("code", "severity", "message")
+_FAILURE = {
+    "code": "Reason why the file has no header; null for an instance",
+    "severity": "skipped or fault",
+    "message": "The reason in one sentence",
+}
 
 
-def _scan_schema() -> pa.Schema:
+def scan_table() -> Table:
+    """Return the table of a scan, all columns nullable: a failure has no ``study_date``."""
     instances = instances_table()
-    fields = [field for field in instances.fields if not field.name.startswith("ingest_")]
-    schema = arrow_schema(Table("scan", instances.comment, tuple(fields)))
-    nullable = [field.with_nullable(True) for field in schema]  # a failure has no study_date
-    return pa.schema([*nullable, *(pa.field(f"failure_{name}", pa.string()) for name in _FAILURE)])
+    fields = [
+        Field(field.name, field.type, field.comment)
+        for field in instances.fields
+        if not field.name.startswith("ingest_")
+    ]
+    failure = [Field(f"failure_{name}", "string", comment) for name, comment in _FAILURE.items()]
+    return Table("scan", instances.comment, (*fields, *failure))
 
 
-SCAN_SCHEMA = _scan_schema()
+SCAN_SCHEMA = arrow_schema(scan_table())
 """Columns of a scan: those of ``instances`` that don't name a run, and ``failure_code``, ``failure_severity``,
 ``failure_message``."""
 

@@ -22,10 +22,10 @@ from dicom_udf.config import S3Access, ScanFormat, parse_location, service_endpo
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.rendering import aligned, failure_lines, write_rows
 from dicom_udf.scan_worker import SCAN_SCHEMA, Worker, scan_batches
-from dicom_udf.sources import ObjectRef, Patterns, open_store
+from dicom_udf.sources import ObjectRef, Patterns, Store, open_store
 from dicom_udf.tasks import Item, ReadSettings, Stamp, expected_cost, make_tasks, split_objects
 
-__all__ = ["ScanCounts", "scan", "write_scan"]
+__all__ = ["ScanCounts", "find_items", "open_source", "scan", "write_scan"]
 
 WORKER_COST = 1_500
 """Headers that one process reads in the time that another one takes to start, 0.7 s."""
@@ -72,19 +72,10 @@ def scan(
         >>> table.num_rows, table.column("failure_code").null_count
         (78, 66)
     """
-    access = S3Access(service_endpoint("S3", None)) if access is None else access
-    store = open_store(
-        parse_location("source", source),
-        access=access,
-        patterns=Patterns(tuple(include), tuple(exclude)),
-        may_be_empty=False,
-    )
-    stamp = Stamp(run_id="", time=datetime.now(UTC).replace(tzinfo=None))
-    settings = ReadSettings(stamp, access, limits or Limits())
+    store, settings = open_source(source, include=include, exclude=exclude, access=access, limits=limits)
 
     def batches() -> Iterator[pa.RecordBatch]:
-        refs = [ObjectRef(*row.values()) for batch in store.list() for row in batch.to_pylist()]
-        items = list(split_objects(refs, settings))
+        items = find_items(store, settings)
         number = min(workers or _cores(), math.ceil(sum(map(expected_cost, items)) / WORKER_COST))
         tasks = make_tasks(items, cores=number)
         if min(number, len(tasks)) > 1:
@@ -93,6 +84,36 @@ def scan(
             yield from scan_batches(items, settings)
 
     return pa.RecordBatchReader.from_batches(SCAN_SCHEMA, batches())
+
+
+def open_source(
+    source: str | os.PathLike[str],
+    *,
+    include: Sequence[str],
+    exclude: Sequence[str],
+    access: S3Access | None,
+    limits: Limits | None,
+) -> tuple[Store, ReadSettings]:
+    """Open a source for a scan; the arguments and errors are those of :func:`scan`."""
+    access = S3Access(service_endpoint("S3", None)) if access is None else access
+    store = open_store(
+        parse_location("source", source),
+        access=access,
+        patterns=Patterns(tuple(include), tuple(exclude)),
+        may_be_empty=False,
+    )
+    stamp = Stamp(run_id="", time=datetime.now(UTC).replace(tzinfo=None))
+    return store, ReadSettings(stamp, access, limits or Limits())
+
+
+def find_items(store: Store, settings: ReadSettings) -> list[Item]:
+    """List a source and split its large zips.
+
+    Raises:
+        RunFailedError: The source can't be listed.
+    """
+    refs = [ObjectRef(*row.values()) for batch in store.list() for row in batch.to_pylist()]
+    return list(split_objects(refs, settings))
 
 
 def _cores() -> int:

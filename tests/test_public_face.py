@@ -12,8 +12,8 @@ import pytest
 import dicom_udf
 
 ROOT = Path(__file__).parents[1]
-FUNCTIONS = ("ingest", "query", "read_header", "scan")
-HEAVY = ("boto3", "duckdb", "pyarrow", "pydicom", "pyspark")
+FUNCTIONS = ("ingest", "open_lake", "query", "read_header", "read_headers", "scan")
+HEAVY = ("boto3", "duckdb", "pandas", "polars", "pyarrow", "pydicom", "pyspark")
 
 
 def test_importing_the_package_loads_nothing_heavy():
@@ -25,7 +25,8 @@ def test_importing_the_package_loads_nothing_heavy():
 def test_scanning_and_reading_load_no_spark():
     program = (
         "import dicom_udf, sys; dicom_udf.scan('sample_dcm').read_all(); dicom_udf.read_header, dicom_udf.query; "
-        "import dicom_udf.answers.engines; print('pyspark' in sys.modules)"
+        "dicom_udf.open_lake; import dicom_udf.answers.engines, dicom_udf.answers.session; "
+        "print('pyspark' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
@@ -56,9 +57,10 @@ def test_the_module_path_of_the_version_before_still_works():
     assert read_header is dicom_udf.read_header
 
 
-def failed_examples(function) -> int:
+def failed_examples(function, **names) -> int:
     """Run the examples of a function's docstring, which print their failures; return how many failed."""
     [example] = [test for test in doctest.DocTestFinder(recurse=False).find(function) if test.examples]
+    example.globs.update(names)
     return doctest.DocTestRunner().run(example).failed
 
 
@@ -69,10 +71,12 @@ def test_the_example_of_a_function_is_true(name, monkeypatch):
 
 
 @pytest.mark.spark
-def test_the_examples_of_ingest_and_query_are_true(spark, tmp_path, monkeypatch):
+def test_the_examples_of_functions_that_need_a_lake_or_spark_are_true(spark, tmp_path, monkeypatch):
     (tmp_path / "sample_dcm").symlink_to(ROOT / "sample_dcm")
     monkeypatch.chdir(tmp_path)
     assert failed_examples(dicom_udf.ingest) == 0
     assert failed_examples(dicom_udf.query) == 0
+    assert failed_examples(dicom_udf.open_lake) == 0
+    assert failed_examples(dicom_udf.read_headers, spark=spark) == 0
     with pytest.raises(TypeError, match="nothing"):
         dicom_udf.query("SELECT 1", lake="lake", nothing=1)

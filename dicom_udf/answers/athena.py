@@ -85,7 +85,8 @@ def run_on_athena(sql: str, database: str, access: AthenaAccess) -> Answer:
     first = next(pages)
     columns = first["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
     labels = tuple(column.get("Label") or column["Name"] for column in columns)
-    return Answer(labels, _read_rows(first, pages, [_find_reader(column["Type"]) for column in columns], labels))
+    types = tuple(column["Type"] for column in columns)
+    return Answer(labels, _read_rows(first, pages, list(map(_find_reader, types)), labels), types)
 
 
 def _run(athena: Any, sql: str, database: str, access: AthenaAccess) -> tuple[str, Mapping[str, Any]]:

@@ -14,9 +14,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain, repeat
 
+import pyarrow as pa
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
+from dicom_udf import open_lake
 from dicom_udf.answers import athena
 from dicom_udf.answers.athena import AthenaAccess, run_on_athena
 from dicom_udf.cli import main
@@ -107,6 +109,21 @@ ROWS = [["CT", "12", "0.625", "2024-03-15", "[0.7, 0.7]"], [None, "1", None, Non
 def test_an_answer_has_the_forms_of_a_local_one(command, queue, form, printed):
     queue(COLUMNS, ROWS)
     assert command("SELECT 1", "--output-location", OUTPUT, "--format", form) == (0, printed, "")
+
+
+def test_an_open_lake_has_athenas_types_and_sends_each_statement(server, queue, monkeypatch):
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    settings = {"catalog": "glue", "aws_endpoint": server.endpoint, "output_location": OUTPUT}
+    with open_lake("s3://lake/dicom", **settings) as lake:
+        for rows in (ROWS, []):
+            queue(COLUMNS, rows)
+            found = lake.sql("SELECT 1")
+            kinds = [pa.string(), pa.int64(), pa.float64(), pa.date32(), pa.string()]
+            assert (len(found), found.arrow().schema.types) == (len(rows), kinds)
+        lake.refresh()
+        with pytest.raises(ConfigurationError, match="remove the dialect duckdb"):
+            lake.sql("SELECT 1", dialect="duckdb")
 
 
 def test_a_saved_query_is_sent_with_its_period(command, queue, server):
