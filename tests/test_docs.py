@@ -98,7 +98,8 @@ def test_a_python_example_runs(page: Path, number: int, monkeypatch: pytest.Monk
 def shell_commands(page: Path) -> list[str]:
     """The ``dicom-lake`` command lines in a page's shell blocks, continuation lines joined."""
     text = "\n".join(blocks(page, "sh")).replace("\\\n", " ")
-    return [line[line.index("dicom-lake") :] for line in text.splitlines() if re.match(r"^(\S*/)?dicom-lake ", line)]
+    lines = [re.sub(r" > [\w.]+$", "", line) for line in text.splitlines() if re.match(r"^(\S*/)?dicom-lake ", line)]
+    return [line[line.index("dicom-lake") :] for line in lines]
 
 
 SHELL = [(page, line) for page in PAGES for line in shell_commands(page)]

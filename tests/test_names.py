@@ -38,7 +38,6 @@ REPLACED = {
     "attempted": "request",
     "listed_objects": "list_objects",
     "in_batches": "send_in_batches",
-    "open_lake": "connect_lake",
     "redacted": "redacted_uri",
     "named_uri": "redacted_uri",
     "left_promotion": "find_promotion",
