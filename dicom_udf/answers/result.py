@@ -62,8 +62,7 @@ class QueryResult:
     def df(self) -> pd.DataFrame:
         """Return the rows as a :class:`pandas.DataFrame`.
 
-        Dates and timestamps are ``datetime64``, except those outside its range, and whole numbers with nulls are
-        floats, as pandas does by itself.
+        Dates and timestamps are ``datetime64``; whole numbers with nulls are floats, as pandas makes them.
         """
         return self.table.to_pandas(date_as_object=False, maps_as_pydicts="strict")
 
