@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dicom_udf.answers.dialects import dialect_of
 from dicom_udf.answers.duckdb_errors import to_error
-from dicom_udf.answers.local import add_views, answer, names_views, open_tables, translate
+from dicom_udf.answers.local import add_views, answer, open_tables, translate, views_in
 from dicom_udf.answers.result import narrow_sums
 from dicom_udf.config import LakeLocation, SqlDialect
 
@@ -27,7 +27,8 @@ class Session:
             RunFailedError: DuckDB or its Iceberg extension isn't installed.
         """
         self._tables = open_tables(location)
-        self._has_views = self._has_macros = False
+        self._views: frozenset[str] = frozenset()
+        self._has_macros = False
 
     def run(self, sql: str, dialect: SqlDialect | None) -> pa.Table:
         """Run one statement that reads and return all its rows.
@@ -48,9 +49,8 @@ class Session:
             if not self._has_macros:
                 self._tables.execute(macros)
                 self._has_macros = True
-        if not self._has_views and names_views(sql):
-            add_views(self._tables)
-            self._has_views = True
+        add_views(self._tables, views_in(sql) - self._views)
+        self._views |= views_in(sql)
         answer(self._tables, sql, written=written)
         try:
             return narrow_sums(self._tables.to_arrow_table())

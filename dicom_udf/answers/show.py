@@ -100,8 +100,8 @@ class _Lake:
 
     def has_view(self, view: str) -> bool:
         sql = "SELECT 1 FROM duckdb_views() WHERE view_name = $1"
-        if not self.rows(sql, "unique_instances"):
-            add_views(self.connection)
+        if not self.rows(sql, view):
+            add_views(self.connection, [view])
         return bool(self.rows(sql, view))
 
 

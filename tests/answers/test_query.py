@@ -125,6 +125,13 @@ def test_the_views_go_by_their_bare_names_and_are_made_where_they_are_named(spar
     assert ask("SELECT instances, unique_instances, kvp_min FROM series") == [(2, 1, 120.0)]
     assert ask("SELECT series, study_date FROM dicom.Studies") == [(1, date(2020, 1, 1))]
     assert ask("SELECT count(*) FROM unique_instances") == [(2,)], "of two equals none is newer"
+    assert ask('SELECT count(*) FROM "SERIES" JOIN studies USING (study_instance_uid)') == [(1,)]
+    assert ask("DESCRIBE series")[:2] == [
+        ("study_instance_uid", "VARCHAR", "YES", None, None, None),
+        ("series_instance_uid", "VARCHAR", "YES", None, None, None),
+    ]
+    with pytest.raises(ConfigurationError, match=r"the views .*\bseries, studies\b"):
+        ask("SELECT * FROM series JOIN studys USING (study_instance_uid)")
     assert [name for (name,) in ask("SHOW TABLES")] == sorted(["instances", *VIEWS])
 
 
