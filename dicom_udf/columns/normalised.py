@@ -65,11 +65,14 @@ def _matched(dialect: Dialect, source: str, dictionary: Dictionary) -> str:
         for rule, name in zip(dictionary.kinds, names.values(), strict=True)
     )
     keys = ", ".join(_KEYS)
-    same = "CASE WHEN min(code) = max(code) THEN {} END"
-    parts = ", ".join(
-        f"{same.format(f'{choose}({name})')} AS {name}"
-        for name, choose in {"body_part": "min", "code": "min", "confidence": "max", "written": "min"}.items()
-    )
+    chosen = {
+        "body_part": "min(body_part)",
+        "code": "min(code)",
+        "confidence": "max(confidence)",
+        # A line that the confidence is of: spellings of one part may be exact and text.
+        "written": "coalesce(min(CASE WHEN confidence = 'text' THEN written END), min(written))",
+    }
+    parts = ", ".join(f"CASE WHEN min(code) = max(code) THEN {choose} END AS {name}" for name, choose in chosen.items())
     lines = ", ".join(
         f"({', '.join(_text(value) for value in (one.written, one.body_part, one.code, one.confidence))})"
         for one in dictionary.body_parts

@@ -6,7 +6,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from dicom_udf.answers.local import _views_in, add_views
+from dicom_udf.answers.local import add_views, views_in
 from dicom_udf.columns import arrow_schema, instances_table
 from dicom_udf.lake.layout import VIEWS
 
@@ -61,4 +61,4 @@ def test_no_view_is_made_for_no_name(tables):
     ],
 )
 def test_the_views_of_a_statement_are_those_that_it_may_read(sql, views):
-    assert _views_in(sql) == views
+    assert views_in(sql) == views
