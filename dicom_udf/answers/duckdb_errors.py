@@ -69,8 +69,10 @@ def _to_sql_error(message: str, sql: str, written: str | None) -> ConfigurationE
 
 def _is_of_athena(message: str, sql: str) -> bool:
     """Return whether an error is about a function or form that only Athena has."""
-    from dicom_udf.answers.athena_sql import FUNCTIONS  # noqa: PLC0415 - sqlglot is a heavy import
-
+    try:
+        from dicom_udf.answers.athena_sql import FUNCTIONS  # noqa: PLC0415 - sqlglot is a heavy import
+    except ImportError:  # the translator isn't installed
+        return False
     function = _FUNCTION.search(message)
     if function:
         return function[1].lower() in FUNCTIONS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -21,7 +22,7 @@ from dicom_udf.answers.athena_sql.functions import MAP_COLUMNS, REFUSED
 from dicom_udf.answers.athena_sql.paths import json_path
 from dicom_udf.answers.dialects import dialect_of
 from dicom_udf.answers.engines import answer_query
-from dicom_udf.answers.local import answer
+from dicom_udf.answers.local import answer, translate
 from dicom_udf.columns import instances_table
 from dicom_udf.columns.views import DUCKDB, make_views
 from dicom_udf.config import QueryConfig
@@ -354,6 +355,15 @@ def test_other_errors_get_no_hint(tables, expression):
     with pytest.raises(ConfigurationError) as refusal:
         answer(tables, f"SELECT {expression} FROM instances")
     assert "--dialect" not in str(refusal.value)
+
+
+def test_an_error_has_no_hint_where_the_translator_is_not_installed(tables, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dicom_udf.answers.athena_sql", None)  # its import fails
+    with pytest.raises(ConfigurationError) as refusal:
+        answer(tables, "SELECT cardinality(image_type) FROM instances")
+    assert "--dialect" not in str(refusal.value)
+    with pytest.raises(RunFailedError, match="pip install"):
+        translate("SELECT 1")
 
 
 def test_an_error_of_translated_sql_shows_no_line_of_the_translation(tables):
