@@ -71,9 +71,9 @@ clean:  ## [1 s] Remove the environment, the sample lake and caches
 
 ##@ Tests
 
-test: test-fast test-spark  ## [about 13 min] Run all tests that need nothing but PyPI and Maven Central
+test: test-fast test-spark  ## [about 15 min] Run all tests that need nothing but PyPI and Maven Central
 
-test-fast: $(READY)  ## [about 3 min] Run the tests without Spark
+test-fast: $(READY)  ## [about 4 min] Run the tests without Spark
 	$(PYTEST_FAST) -m "not spark and not ($(TOOLS) or dist or terraform)"
 
 test-spark: $(READY) $(CLASSES)  ## [about 10 min] Run the tests with Spark
