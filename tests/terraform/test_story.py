@@ -187,7 +187,8 @@ def test_a_role_allows_what_its_job_asks_for_and_nothing_else(story, job) -> Non
 @pytest.mark.skipif(find_trino() is None, reason=NO_TRINO)
 def test_every_named_query_has_an_answer(story, tmp_path) -> None:
     athena, outputs = story.installation.client("athena"), story.installation.outputs
-    names = athena.list_named_queries(WorkGroup=outputs["workgroup"])["NamedQueryIds"]
+    pages = athena.get_paginator("list_named_queries").paginate(WorkGroup=outputs["workgroup"])
+    names = [name for page in pages for name in page["NamedQueryIds"]]
     queries = [athena.get_named_query(NamedQueryId=name)["NamedQuery"] for name in names]
     assert len(queries) == len(list((ROOT / "queries").glob("*.sql")))
     server = story.installation.server
