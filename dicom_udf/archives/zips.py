@@ -136,19 +136,20 @@ def wanted_zip_parts(
     directory = find_directory(file)
     if directory is None:
         raise corrupt("the zip's central directory is missing")
-    found: list[tuple[str, ZipEntry]] = []
+    found: list[tuple[ZipEntry, str, str]] = []
     for entries in entries_of(file, directory):
         for entry in entries:
             if is_file(entry, budget.limits.names):
-                path = names.path(decode_entry_name(entry, budget.limits.names))
+                name = decode_entry_name(entry, budget.limits.names)
+                path = names.path(name)
                 if wanted.includes(path):
-                    found.append((path, entry))
-    found.sort(key=lambda one: one[1].header_offset)
+                    found.append((entry, name, path))
+    found.sort(key=lambda one: one[0].header_offset)
     if reader is not None:
-        reader.will_read([_range_of(entry, entry.packed) for _, entry in found if _is_readable(entry)])
+        reader.will_read([_range_of(entry, entry.packed) for entry, _, _ in found if _is_readable(entry)])
     zipped = _Zip(file, names, budget, offset, reader)
-    for path, entry in found:
-        yield zipped.part(entry, path, None)
+    for entry, name, path in found:
+        yield zipped.part(entry, name, path, None)
 
 
 class _Overlap(Exception):
@@ -181,18 +182,21 @@ class _Zip:
         """Yield a member of the directory, if it is a file."""
         self._end = max(self._end, entry.data_end if entry.header_offset >= 0 else 0)
         if is_file(entry, self._encoding):
-            yield self.part(entry, self._path(entry), None)
+            yield self._named_part(entry, None)
 
     def read_unlisted(self) -> Iterator[ArchivePart | MemberFault]:
         """Yield the members behind the listed ones that have a local header."""
         for entry, start in walk_local_headers(self._file, self._end, self._read_to_end):
             if is_file(entry, self._encoding):
-                yield self.part(entry, self._path(entry), start)
+                yield self._named_part(entry, start)
             self._budget.check()
 
-    def part(self, entry: ZipEntry, path: str, start: int | None) -> ArchivePart | MemberFault:
-        """Return a file, or its fault; ``start`` is the offset of its data, None for a file of the directory."""
+    def _named_part(self, entry: ZipEntry, start: int | None) -> ArchivePart | MemberFault:
         name = decode_entry_name(entry, self._encoding)
+        return self.part(entry, name, self._names.path(name), start)
+
+    def part(self, entry: ZipEntry, name: str, path: str, start: int | None) -> ArchivePart | MemberFault:
+        """Return a file, or its fault; ``start`` is the offset of its data, None for a file of the directory."""
         crc = entry.crc if start is None else None  # in front of the data a zip that was streamed states 0
         try:
             _check(entry)
@@ -208,9 +212,6 @@ class _Zip:
             if fault.code.is_curable:
                 raise
             return MemberFault(path, fault)
-
-    def _path(self, entry: ZipEntry) -> str:
-        return self._names.path(decode_entry_name(entry, self._encoding))
 
     def _packed(self, entry: ZipEntry, start: int) -> Packed:
         begin, is_stated = ZIP_DECODERS[entry.method], entry.packed >= 0
