@@ -6,11 +6,12 @@ import difflib
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dicom_udf.answers.inspection import open_all_tables, read_fields, read_metadata
+from dicom_udf.answers.inspection import open_all_tables
 from dicom_udf.answers.local import Answer, add_views, answer
 from dicom_udf.config import LakeLocation
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.lake import layout
+from dicom_udf.table_metadata import current_schema, read_metadata
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,8 +58,8 @@ def describe_columns(
         raise ConfigurationError(f"--table {table} is not a table or view{hint}; they are {', '.join(declared)}")
     chosen = [table] if table is not None else list(declared) if search is not None else ["instances"]
     connection = None if location is None else open_all_tables(location)
-    if connection is not None and chosen != ["instances"]:
-        add_views(connection)
+    if connection is not None:
+        add_views(connection, set(chosen) & set(layout.VIEWS))
     found: list[tuple[Any, ...]] = []
     for name in chosen:
         rows = declared[name]
@@ -145,7 +146,9 @@ def _comments(location: LakeLocation) -> dict[str, str]:
         from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
 
         return dict(lake_tables(location, ["instances"])["instances"].comments)
-    return {field["name"]: field["doc"] for field in read_fields(read_metadata(location)) if "doc" in field}
+    metadata = read_metadata(location)
+    fields = [] if metadata is None else current_schema(metadata)["fields"]
+    return {field["name"]: field["doc"] for field in fields if "doc" in field}
 
 
 def _places(attribute: Attribute) -> str:

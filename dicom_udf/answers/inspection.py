@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,12 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dicom_udf.answers.local import Answer, answer, current_version, open_tables
-from dicom_udf.config import LakeLocation, check_lake
+from dicom_udf.answers.local import Answer, answer, open_tables
+from dicom_udf.config import LakeLocation, check_lake, current_version
 from dicom_udf.errors import FailureCode, RunFailedError
 from dicom_udf.lake import layout
 from dicom_udf.lake.pending_upgrade import pending_upgrade
 from dicom_udf.rendering import aligned, bytes_text, counts_text, failure_lines, visible
+from dicom_udf.table_metadata import current_schema, read_metadata
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,8 +28,6 @@ __all__ = [
     "lake_status",
     "list_failures",
     "open_all_tables",
-    "read_fields",
-    "read_metadata",
     "verify_lake",
 ]
 
@@ -258,33 +256,9 @@ def _columns_to_fill(location: LakeLocation) -> tuple[str, ...]:
     from dicom_udf.columns import instances_table  # noqa: PLC0415 - reads the DICOM dictionary
 
     metadata = read_metadata(location)
-    if metadata.get("current-snapshot-id") in (None, -1):
+    if metadata is None or metadata.get("current-snapshot-id") in (None, -1):
         return ()
     pending = pending_upgrade(metadata.get("properties", {}))
-    there = {field["name"] for field in read_fields(metadata)}
+    there = {field["name"] for field in current_schema(metadata)["fields"]}
     missing = (field.name for field in instances_table().fields if field.name not in there)
     return (*(pending.columns if pending is not None else ()), *missing)
-
-
-def read_fields(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the fields of a table's current schema."""
-    (schema,) = (one for one in metadata["schemas"] if one["schema-id"] == metadata["current-schema-id"])
-    fields: list[dict[str, Any]] = schema["fields"]
-    return fields
-
-
-def read_metadata(location: LakeLocation) -> dict[str, Any]:
-    """Return Iceberg's metadata of ``instances``."""
-    if location.is_glue:
-        from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415 - boto3 is a heavy import
-        from dicom_udf.aws.s3 import request_bucket, s3_client  # noqa: PLC0415
-
-        url = lake_tables(location, ["instances"])["instances"].metadata
-        bucket, _, key = url.partition("://")[2].partition("/")
-        get = partial(s3_client(location.access).get_object, Bucket=bucket, Key=key)
-        text = request_bucket(bucket, get, action="s3:GetObject")["Body"].read()
-    else:
-        folder = Path(location.root) / location.database / "instances"
-        text = (folder / "metadata" / f"v{current_version(folder)}.metadata.json").read_text(encoding="utf-8")
-    metadata: dict[str, Any] = json.loads(text)
-    return metadata

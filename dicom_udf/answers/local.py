@@ -27,7 +27,6 @@ __all__ = [
     "Answer",
     "add_views",
     "answer",
-    "current_version",
     "find_views",
     "open_tables",
     "quote_name",

@@ -13,9 +13,9 @@ import duckdb
 import pytest
 
 from dicom_udf.answers.engines import answer_query
-from dicom_udf.answers.local import answer, current_version, run_query
+from dicom_udf.answers.local import answer, run_query
 from dicom_udf.columns import instances_table, spark_ddl
-from dicom_udf.config import LakeLocation, QueryConfig
+from dicom_udf.config import LakeLocation, QueryConfig, current_version
 from dicom_udf.errors import ConfigurationError, RunFailedError
 from dicom_udf.lake.layout import VIEWS
 from dicom_udf.lake.session import lake_session

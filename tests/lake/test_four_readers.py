@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 
-from dicom_udf.answers.local import current_version, run_query
+from dicom_udf.answers.local import run_query
 from dicom_udf.aws.glue import lake_tables
 from dicom_udf.columns import instances_table
-from dicom_udf.config import IngestConfig, LakeLocation, MaintainConfig, PromoteConfig
+from dicom_udf.config import IngestConfig, LakeLocation, MaintainConfig, PromoteConfig, current_version
 from dicom_udf.lake.maintenance import maintain
 from dicom_udf.lake.promotion import promote
 from dicom_udf.lake.tables import connect_lake
