@@ -91,14 +91,14 @@ class OpenLake:
         """
         from dicom_udf.answers.engines import answer_query  # noqa: PLC0415 - loads DuckDB
         from dicom_udf.answers.result import QueryResult, to_table  # noqa: PLC0415
-        from dicom_udf.answers.saved import is_saved_query, read_statement  # noqa: PLC0415
+        from dicom_udf.answers.saved import resolve_statement  # noqa: PLC0415
 
         self._check_open()
         query = self._query(text, dialect, since, until)
         if self._session is None:
             return QueryResult(to_table(answer_query(query)), query)
-        chosen: SqlDialect | None = "athena" if is_saved_query(query) else dialect
-        return QueryResult(self._session.run(read_statement(query), chosen), query)
+        statement = resolve_statement(query)
+        return QueryResult(self._session.run(str(statement.sql), statement.dialect), query)
 
     def columns(self, search: str | None = None, *, table: str | None = None) -> QueryResult:
         """Describe columns as ``dicom-lake columns`` does, with the number of rows that have a value now.

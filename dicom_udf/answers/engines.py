@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dicom_udf.answers.dialects import dialect_of
 from dicom_udf.answers.local import Answer, run_query
-from dicom_udf.answers.saved import is_saved_query, read_statement
-from dicom_udf.config import QueryConfig, SqlDialect, check_catalog, service_endpoint
+from dicom_udf.answers.saved import resolve_statement
+from dicom_udf.config import QueryConfig, check_catalog, service_endpoint
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.lake.layout import table_names
 
@@ -15,15 +14,15 @@ __all__ = ["answer_query"]
 def answer_query(config: QueryConfig) -> Answer:
     """Run one SQL statement that reads, and return its rows.
 
-    A local lake takes the SQL of DuckDB or of Athena (:func:`~dicom_udf.answers.dialects.dialect_of`), a lake in the
-    Glue catalog that of Athena.
+    A local lake takes the SQL of DuckDB or of Athena, a lake in the Glue catalog that of Athena
+    (:func:`~dicom_udf.answers.saved.resolve_statement`).
 
     Raises:
         ConfigurationError: The lake isn't one, or an option or the statement can't be used.
         RunFailedError: The statement failed while it ran, or the engine can't be reached.
     """
-    sql = read_statement(config)
-    dialect: SqlDialect | None = "athena" if is_saved_query(config) else config.dialect
+    config = resolve_statement(config)
+    sql = str(config.sql)
     check_catalog(config.location)
     if config.location.is_glue:
         if config.dictionary is not None:
@@ -34,7 +33,7 @@ def answer_query(config: QueryConfig) -> Answer:
         from dicom_udf.aws.glue import lake_tables  # noqa: PLC0415
         from dicom_udf.aws.regions import service_region  # noqa: PLC0415
 
-        if dialect_of(sql, dialect, default="athena") != "athena":
+        if config.dialect != "athena":
             raise ConfigurationError(
                 "Athena answers about a lake in the Glue catalog, and takes its SQL alone; remove the dialect duckdb"
             )
@@ -45,4 +44,4 @@ def answer_query(config: QueryConfig) -> Answer:
         return run_on_athena(sql, config.database, access)
     if config.workgroup is not None or config.output_location is not None:
         raise ConfigurationError("--workgroup and --output-location are Athena's, which needs --catalog glue")
-    return run_query(sql, config.location, dialect=dialect, dictionary=config.dictionary)
+    return run_query(sql, config.location, dialect=config.dialect, dictionary=config.dictionary)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
+from dicom_udf.answers.dialects import dialect_of
 from dicom_udf.answers.local import Answer
-from dicom_udf.config import QueriesConfig, QueryConfig
+from dicom_udf.config import QueriesConfig, QueryConfig, SqlDialect
 from dicom_udf.config.saved_queries import find_saved_query, read_saved_queries, set_period
 from dicom_udf.errors import ConfigurationError
 
-__all__ = ["QUERY_FIELDS", "is_saved_query", "list_queries", "query_text", "read_statement", "to_text"]
+__all__ = ["QUERY_FIELDS", "list_queries", "query_text", "read_statement", "resolve_statement", "to_text"]
 
 QUERY_FIELDS: tuple[str, ...] = ("name", "title", "description", "parameters")
 """The columns of :func:`list_queries`."""
@@ -20,8 +22,22 @@ _STATEMENT_BYTES = 1 << 20
 """A file that is larger isn't a statement. Athena takes 256 KiB."""
 
 
-def is_saved_query(config: QueryConfig) -> bool:
-    """Return True if the statement is a saved query, and so in Athena's SQL."""
+def resolve_statement(config: QueryConfig) -> QueryConfig:
+    """Return the settings with the text of a saved query or a file, its period set and its dialect named.
+
+    A saved query is in Athena's SQL. The dialect of other SQL is that of the option or of its first line; without both
+    it is Athena's for a lake in the Glue catalog, and DuckDB's for a local one.
+
+    Raises:
+        ConfigurationError: As :func:`read_statement`; or the first line names no dialect.
+    """
+    sql = read_statement(config)
+    default: SqlDialect = "athena" if config.location.is_glue else "duckdb"
+    dialect = dialect_of(sql, "athena" if _is_saved_query(config) else config.dialect, default=default)
+    return replace(config, sql=sql, file=None, since=None, until=None, dialect=dialect)
+
+
+def _is_saved_query(config: QueryConfig) -> bool:
     return config.sql is not None and config.sql.lstrip().startswith("@")
 
 
@@ -35,7 +51,7 @@ def read_statement(config: QueryConfig) -> str:
         raise ConfigurationError("a query needs one of SQL, @NAME and --file FILE; 'dicom-lake queries' lists names")
     if config.sql is None:
         sql = _read_file(str(config.file))
-    elif is_saved_query(config):
+    elif _is_saved_query(config):
         sql = find_saved_query(config.sql.strip()).statement
     else:
         sql = config.sql

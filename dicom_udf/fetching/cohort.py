@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from dicom_udf.answers.dialects import dialect_of
 from dicom_udf.answers.engines import answer_query
-from dicom_udf.answers.saved import is_saved_query, read_statement
-from dicom_udf.config import QueryConfig, SqlDialect
+from dicom_udf.answers.saved import resolve_statement
+from dicom_udf.config import QueryConfig
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.fetching.targets import Layout
 
@@ -59,7 +58,7 @@ def find_files(query: QueryConfig, layout: Layout) -> list[CohortFile]:
             that the lake doesn't have; or as :func:`~dicom_udf.answers.engines.answer_query`.
         RunFailedError: As :func:`~dicom_udf.answers.engines.answer_query`.
     """
-    query = _as_statement(query)
+    query = resolve_statement(query)
     sql = str(query.sql)
     columns = _answer_columns(query, f"SELECT * FROM {_subquery(sql)} LIMIT 0")
     names = _columns_to_read(_answer_columns(query, "SELECT * FROM instances LIMIT 0"), layout)
@@ -82,14 +81,6 @@ def find_files(query: QueryConfig, layout: Layout) -> list[CohortFile]:
             "the answer has source_uri without source_member, and some of these objects are archives; select both"
         )
     return found
-
-
-def _as_statement(query: QueryConfig) -> QueryConfig:
-    """Return the settings with the text of a saved query or a file, its period set and its dialect named."""
-    sql = read_statement(query)
-    default: SqlDialect = "athena" if query.location.is_glue else "duckdb"
-    dialect = dialect_of(sql, "athena" if is_saved_query(query) else query.dialect, default=default)
-    return replace(query, sql=sql, file=None, since=None, until=None, dialect=dialect)
 
 
 def _answer_columns(query: QueryConfig, statement: str) -> tuple[str, ...]:
