@@ -25,7 +25,7 @@ from dicom_udf.scan_worker import SCAN_SCHEMA, Worker, scan_batches
 from dicom_udf.sources import ObjectRef, Patterns, Store, open_store
 from dicom_udf.tasks import Item, ReadSettings, Stamp, expected_cost, make_tasks, split_objects
 
-__all__ = ["ScanCounts", "find_items", "open_source", "scan", "write_scan"]
+__all__ = ["ScanCounts", "find_items", "open_scan", "scan", "write_scan"]
 
 WORKER_COST = 1_500
 """Headers that one process reads in the time that another one takes to start, 0.7 s."""
@@ -72,7 +72,7 @@ def scan(
         >>> table.num_rows, table.column("failure_code").null_count
         (78, 66)
     """
-    store, settings = open_source(source, include=include, exclude=exclude, access=access, limits=limits)
+    store, settings = open_scan(source, include=include, exclude=exclude, access=access, limits=limits)
 
     def batches() -> Iterator[pa.RecordBatch]:
         items = find_items(store, settings)
@@ -86,7 +86,7 @@ def scan(
     return pa.RecordBatchReader.from_batches(SCAN_SCHEMA, batches())
 
 
-def open_source(
+def open_scan(
     source: str | os.PathLike[str],
     *,
     include: Sequence[str],

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import pickle
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,8 +17,8 @@ from dicom_udf.columns import Table, spark_ddl
 from dicom_udf.config import S3Access
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.scan_worker import scan_batches, scan_table
-from dicom_udf.scanning import find_items, open_source
-from dicom_udf.tasks import ReadSettings, make_tasks
+from dicom_udf.scanning import find_items, open_scan
+from dicom_udf.tasks import ReadSettings, make_tasks, pack_tasks, unpack_tasks
 
 if TYPE_CHECKING:
     from pyspark import Broadcast
@@ -72,10 +70,9 @@ def read_headers(
         (18, 12)
     """
     table = _chosen(columns, header)
-    store, settings = open_source(source, include=include or (), exclude=exclude or (), access=access, limits=limits)
+    store, settings = open_scan(source, include=include or (), exclude=exclude or (), access=access, limits=limits)
     tasks = make_tasks(find_items(store, settings), cores=spark.sparkContext.defaultParallelism)
-    # As in a run: a broadcast instead of rows, which would pass through a second Python worker.
-    shipped = spark.sparkContext.broadcast([zlib.compress(pickle.dumps(task), level=1) for task in tasks])
+    shipped = spark.sparkContext.broadcast(pack_tasks(tasks))
     numbers = spark.range(0, len(tasks), numPartitions=max(1, len(tasks)))
     names = [field.name for field in table.fields]
     return numbers.mapInArrow(partial(_read_tasks, shipped=shipped, settings=settings, names=names), spark_ddl(table))
@@ -102,8 +99,6 @@ def _read_tasks(
     names: Sequence[str],
 ) -> Iterator[pa.RecordBatch]:
     collect_rarely()
-    for batch in batches:
-        for number in batch.column(0).to_pylist():
-            items = pickle.loads(zlib.decompress(shipped.value[number]))
-            for found in scan_batches(items, settings):
-                yield found.select(names)
+    for task in unpack_tasks(batches, shipped.value):
+        for found in scan_batches(task, settings):
+            yield found.select(names)

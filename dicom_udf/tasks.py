@@ -6,19 +6,33 @@ One 50 GB zip must not keep one core busy while the others wait, and 100,000 sma
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import pickle
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import BinaryIO, cast
 
+import pyarrow as pa
+
 from dicom_udf.archives import ARCHIVE_ENDINGS, ZIP, Limits, ZipRange, split_zip
 from dicom_udf.config import IngestConfig
 from dicom_udf.errors import FileFault
 from dicom_udf.sources import ObjectRef, S3Access, open_object
 
-__all__ = ["Item", "ReadSettings", "Splitting", "Stamp", "expected_cost", "make_tasks", "split_objects"]
+__all__ = [
+    "Item",
+    "ReadSettings",
+    "Splitting",
+    "Stamp",
+    "expected_cost",
+    "make_tasks",
+    "pack_tasks",
+    "split_objects",
+    "unpack_tasks",
+]
 
 TASK_COST = 2_000
 """Largest cost of one task, in headers of loose objects: a retry reads as many again."""
@@ -161,6 +175,22 @@ def make_tasks(items: Sequence[Item], *, cores: int) -> list[list[Item]]:
     if current:
         tasks.append((load, current))
     return [task for _, task in sorted(tasks, key=lambda task: -task[0])]
+
+
+def pack_tasks(tasks: Iterable[Sequence[Item]]) -> list[bytes]:
+    """Return tasks as bytes for a broadcast of Spark.
+
+    Each partition takes its task from the broadcast by number: as rows of a data frame, tasks would pass through a
+    second Python worker beside each that reads.
+    """
+    return [zlib.compress(pickle.dumps(task), level=1) for task in tasks]
+
+
+def unpack_tasks(numbers: Iterable[pa.RecordBatch], packed: Sequence[bytes]) -> Iterator[Sequence[Item]]:
+    """Yield the tasks of a partition, whose rows are their numbers."""
+    for batch in numbers:
+        for number in batch.column(0).to_pylist():
+            yield pickle.loads(zlib.decompress(packed[number]))
 
 
 def expected_cost(item: Item) -> float:

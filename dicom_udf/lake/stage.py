@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -22,7 +20,16 @@ from dicom_udf.lake.promoted_columns import promoted_columns
 from dicom_udf.lake.tables import Lake
 from dicom_udf.lake.targets import period_of, target_of
 from dicom_udf.packing import STAGE, pack_batches
-from dicom_udf.tasks import LEAST_COST, Item, ReadSettings, expected_cost, make_tasks, split_objects
+from dicom_udf.tasks import (
+    LEAST_COST,
+    Item,
+    ReadSettings,
+    expected_cost,
+    make_tasks,
+    pack_tasks,
+    split_objects,
+    unpack_tasks,
+)
 
 __all__ = ["SMALL_COST", "STAGE_PERIOD", "LiveCounts", "create_stage", "stage_batch"]
 
@@ -113,9 +120,7 @@ _Pack = Callable[[Iterable[Item]], Iterator[pa.RecordBatch]]
 def _stage_by_executors(lake: Lake, batch: Batch, items: Sequence[Item], pack: _Pack) -> None:
     context = lake.spark.sparkContext
     tasks = make_tasks(items, cores=context.defaultParallelism)
-    # Spark starts partitions in their order. Each takes its task from a broadcast: as rows of a data frame, tasks would
-    # pass through a second Python worker beside each that reads.
-    shipped = context.broadcast([zlib.compress(pickle.dumps(task), level=1) for task in tasks])
+    shipped = context.broadcast(pack_tasks(tasks))  # Spark starts partitions in their order
     numbers = lake.spark.range(0, len(tasks), numPartitions=len(tasks))
     try:
         with raise_task_errors():
@@ -129,6 +134,5 @@ def _read_tasks(
     batches: Iterable[pa.RecordBatch], shipped: Broadcast[list[bytes]], pack: _Pack
 ) -> Iterator[pa.RecordBatch]:
     collect_rarely()
-    for batch in batches:
-        for number in batch.column(0).to_pylist():
-            yield from pack(pickle.loads(zlib.decompress(shipped.value[number])))
+    for task in unpack_tasks(batches, shipped.value):
+        yield from pack(task)
