@@ -7,7 +7,7 @@ import os
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from dicom_udf.archives import Limits
 from dicom_udf.config import S3Access, ScanFormat, parse_location, service_endpoint
 from dicom_udf.errors import ConfigurationError
+from dicom_udf.new_file import new_file
 from dicom_udf.rendering import aligned, failure_lines, write_rows
 from dicom_udf.scan_worker import SCAN_SCHEMA, Worker, scan_batches
 from dicom_udf.sources import ObjectRef, Patterns, Store, open_store
@@ -224,7 +225,7 @@ def write_scan(
     counts = ScanCounts() if counts is None else counts
     with ExitStack() as stack:
         is_text = form != "parquet"
-        stream: Any = stdout if output is None else stack.enter_context(_new_file(output, is_text=is_text))
+        stream: Any = stdout if output is None else _open_output(stack, output, is_text=is_text)
         if form == "parquet":
             writer = stack.enter_context(pq.ParquetWriter(stream, batches.schema, compression="zstd"))
             for batch in _counted(batches, counts):
@@ -246,18 +247,8 @@ def _counted(batches: pa.RecordBatchReader, counts: ScanCounts) -> Iterator[pa.R
         yield batch
 
 
-@contextmanager
-def _new_file(path: Path, *, is_text: bool) -> Iterator[IO[Any]]:
-    """Open a file beside ``path`` for writing, and rename it at the end; remove it after an error."""
-    part = path.with_name(f"{path.name}.part")
+def _open_output(stack: ExitStack, output: Path, *, is_text: bool) -> IO[Any]:
     try:
-        stream: IO[Any] = part.open("w", encoding="utf-8", newline="") if is_text else part.open("wb")
+        return stack.enter_context(new_file(output, is_text=is_text))
     except OSError as error:
-        raise ConfigurationError(f"--output {path} can't be written: {error.strerror}; check the folder") from None
-    try:
-        with stream:
-            yield stream
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+        raise ConfigurationError(f"--output {output} can't be written: {error.strerror}; check the folder") from None

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from dicom_udf.config import ManifestForm
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.fetching.cohort import CohortFile
+from dicom_udf.new_file import new_file
 from dicom_udf.rendering import write_rows
 
 __all__ = ["MANIFEST_COLUMNS", "manifest_lines", "manifest_rows", "read_manifest", "save_manifest", "write_manifest"]
@@ -94,14 +95,8 @@ def save_manifest(files: Sequence[CohortFile], form: ManifestForm, path: Path) -
         ConfigurationError: As :func:`manifest_lines`.
         OSError: The file can't be written.
     """
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as stream:
-            write_manifest(files, form, stream)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with new_file(path) as stream:
+        write_manifest(files, form, stream)
 
 
 def read_manifest(path: str | Path) -> list[CohortFile]:

@@ -21,6 +21,7 @@ from dicom_udf.fetching.manifest import read_manifest
 from dicom_udf.fetching.plan import FetchPlan, make_plan
 from dicom_udf.fetching.targets import RECORD, Layout, check_targets
 from dicom_udf.fetching.transfer import Copied, Copier, Outcome, hash_file, translate_write_errors
+from dicom_udf.new_file import new_file
 from dicom_udf.progress import progress
 from dicom_udf.rendering import bytes_text
 
@@ -213,13 +214,11 @@ class _Run:
 
 def _write_record(plan: FetchPlan, outcomes: dict[str, Outcome]) -> Path:
     record = plan.folder / RECORD
-    part = record.with_name(f"{RECORD}.part")
-    with part.open("w", encoding="utf-8", newline="") as out:
+    with new_file(record) as out:
         rows = csv.writer(out)
         rows.writerow(RECORD_COLUMNS)
         for file in plan.files:
             rows.writerow((file.target, file.uri, file.member, file.etag, *_result(outcomes[file.target])))
-    part.replace(record)
     return record
 
 
