@@ -22,9 +22,19 @@ are never passed on; messages name the place (an offset, a tag, a member) and th
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from enum import StrEnum
 
-__all__ = ["ConfigurationError", "DicomLakeError", "FailureCode", "FileFault", "RunFailedError", "internal_error"]
+__all__ = [
+    "ConfigurationError",
+    "DicomLakeError",
+    "FailureCode",
+    "FileFault",
+    "RunFailedError",
+    "did_you_mean",
+    "internal_error",
+]
 
 
 class DicomLakeError(Exception):
@@ -120,3 +130,14 @@ def internal_error(error: Exception, what: str) -> FileFault:
         FailureCode.INTERNAL_ERROR,
         f"the {what} could not be read: unexpected {type(error).__name__} at {place}; please report it",
     )
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return the end of a message about a name that doesn't exist; empty where no name is near.
+
+    Example:
+        >>> did_you_mean("serie", ["instances", "series"])
+        ', did you mean series?'
+    """
+    near = difflib.get_close_matches(name, list(names), n=1)
+    return f", did you mean {near[0]}?" if near else ""

@@ -14,7 +14,7 @@ from typing import TextIO
 
 from dicom_udf.logs import is_terminal, log_settings
 
-__all__ = ["Counts", "Progress", "ReadProgress", "progress"]
+__all__ = ["LEAST_SECONDS", "Counts", "Progress", "ReadProgress", "progress"]
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ Counts = tuple[int, int, int]
 Describe = Callable[[float], str]
 """Returns how far a phase has come, from the seconds since it began."""
 
-_LEAST_SECONDS = 2.0
+LEAST_SECONDS = 2.0
 """A rate of less time is one of chance."""
 
 _LEAST_SECONDS_OF_REST = 5.0
@@ -125,7 +125,7 @@ class Progress:
                 _log.info("%s", f"{self._phase}: {words}" if words else f"{self._phase}, for {_clock(seconds)}")
                 return
             line = f"{self._phase}: {words}" if words else f"{self._phase} ..."
-            if not words and seconds >= _LEAST_SECONDS:
+            if not words and seconds >= LEAST_SECONDS:
                 line += f" {_clock(seconds)}"
             # A wrapped line couldn't be renewed. The cursor goes back, so that words of another program begin a line.
             self._write(f"\r\x1b[K{line[: _columns(self._stream) - 1]}\r")
@@ -181,7 +181,7 @@ class ReadProgress:
         parts = [f"{objects:,}/{self._total:,} objects"]
         if instances:
             parts.append(f"{instances:,} instance{'s'[: instances > 1]}")
-        rate = (instances - self._before[1]) / seconds if seconds >= _LEAST_SECONDS else 0.0
+        rate = (instances - self._before[1]) / seconds if seconds >= LEAST_SECONDS else 0.0
         if rate >= 1:
             parts.append(f"{rate:,.0f} headers/s")
         if failures:

@@ -21,6 +21,7 @@ from dicom_udf.archives import Limits
 from dicom_udf.config import S3Access, ScanFormat, parse_location, service_endpoint
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.new_file import new_file
+from dicom_udf.progress import LEAST_SECONDS
 from dicom_udf.rendering import aligned, failure_lines, write_rows
 from dicom_udf.scan_worker import SCAN_SCHEMA, Worker, scan_batches
 from dicom_udf.sources import ObjectRef, Patterns, Store, open_store
@@ -30,9 +31,6 @@ __all__ = ["ScanCounts", "find_items", "open_scan", "scan", "write_scan"]
 
 WORKER_COST = 1_500
 """Headers that one process reads in the time that another one takes to start, 0.7 s."""
-
-_LEAST_SECONDS = 2.0
-"""A rate of less time is one of chance."""
 
 
 def scan(
@@ -183,7 +181,7 @@ class ScanCounts:
         parts = [f"{self.instances:,} instances"] if self.instances else []
         if self.failures:
             parts.append(f"{self.failures.total():,} failures")
-        if parts and seconds >= _LEAST_SECONDS and self.instances >= seconds:
+        if parts and seconds >= LEAST_SECONDS and self.instances >= seconds:
             parts.append(f"{self.instances / seconds:,.0f} headers/s")
         return ", ".join(parts)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from dicom_udf.archives import Limits
 from dicom_udf.collector import collect_rarely
 from dicom_udf.columns import Table, spark_ddl
 from dicom_udf.config import S3Access
-from dicom_udf.errors import ConfigurationError
+from dicom_udf.errors import ConfigurationError, did_you_mean
 from dicom_udf.scan_worker import scan_batches, scan_table
 from dicom_udf.scanning import find_items, open_scan
 from dicom_udf.tasks import ReadSettings, make_tasks, pack_tasks, unpack_tasks
@@ -83,8 +82,7 @@ def _chosen(columns: Sequence[str] | None, header: bool) -> Table:
     fields = {field.name: field for field in table.fields}
     for name in columns or ():
         if name not in fields:
-            near = difflib.get_close_matches(name, fields, n=1)
-            hint = f", did you mean {near[0]}?" if near else ""
+            hint = did_you_mean(name, fields)
             raise ConfigurationError(f"columns: {name} is not a column of instances or of a failure{hint}")
     names = [name for name in dict.fromkeys(columns or fields) if header or name != "header"]
     if not names:

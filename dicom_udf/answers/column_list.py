@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dicom_udf.answers.inspection import open_all_tables
 from dicom_udf.answers.local import Answer, add_views, answer
 from dicom_udf.config import LakeLocation
-from dicom_udf.errors import ConfigurationError
+from dicom_udf.errors import ConfigurationError, did_you_mean
 from dicom_udf.lake import layout
 from dicom_udf.table_metadata import current_schema, read_metadata
 
@@ -53,8 +53,7 @@ def describe_columns(
     """
     declared = _declared_columns()
     if table is not None and table not in declared:
-        near = difflib.get_close_matches(table, declared, n=1)
-        hint = f", did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(table, declared)
         raise ConfigurationError(f"--table {table} is not a table or view{hint}; they are {', '.join(declared)}")
     chosen = [table] if table is not None else list(declared) if search is not None else ["instances"]
     connection = None if location is None else open_all_tables(location)

@@ -92,8 +92,7 @@ class _Lake:
     def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
         """Return the rows of an answer, each without its nulls."""
         found = answer(self.connection, sql, parameters)
-        rows = (zip(found.columns, row, strict=True) for row in found.rows)
-        return [{name: value for name, value in row if value is not None} for row in rows]
+        return [_present(dict(zip(found.columns, row, strict=True))) for row in found.rows]
 
     def rows_of_view(self, view: str, condition: str, *parameters: Any) -> list[dict[str, Any]]:
         return self.rows(f"SELECT * FROM {view} WHERE {condition}", *parameters)
@@ -160,6 +159,10 @@ def _check_views(lake: _Lake, *views: str) -> None:
 
 def _file_columns(lake: _Lake) -> str:
     return ", ".join((f"{_FILE} AS file", *(name for name in _FILE_FIELDS if name in lake.columns)))
+
+
+def _present(row: Row) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def _fields(row: Row, names: Iterable[str]) -> dict[str, Any]:
@@ -250,8 +253,7 @@ def _links(lake: _Lake, row: Row) -> list[dict[str, Any]]:
     if uids and "sop_instance_uid" in lake.columns:
         sql = "SELECT DISTINCT sop_instance_uid FROM instances WHERE list_contains($1, sop_instance_uid)"
         there = {found["sop_instance_uid"] for found in lake.rows(sql, uids)}
-    present = ({name: value for name, value in link.items() if value is not None} for link in links)
-    return [{**link, "in_lake": link["referenced_sop_instance_uid"] in there} for link in present]
+    return [{**_present(link), "in_lake": link["referenced_sop_instance_uid"] in there} for link in links]
 
 
 def _instance(key: _Key, row: Row, sections: Mapping[str, Row], failures: Sequence[Row], links: Sequence[Row]) -> Shown:
@@ -291,8 +293,7 @@ def show_file(what: str, scan: Callable[[Path], pa.RecordBatchReader]) -> Shown:
     [row] = found
     if "failure_code" in row:
         return Shown("failure", keys[0].name, _failure(row))
-    links = [{name: value for name, value in link.items() if value is not None} for link in row.get("links") or []]
-    return _instance(keys[0], row, {}, [], links)
+    return _instance(keys[0], row, {}, [], [_present(link) for link in row.get("links") or []])
 
 
 def _split(what: str) -> tuple[Path, str | None]:
@@ -314,8 +315,7 @@ def _scanned(batches: Iterable[pa.RecordBatch], member: str | None) -> Iterator[
 
     for batch in batches:
         chosen = batch if member is None else batch.filter(pc.equal(batch.column("source_member"), member))
-        for row in chosen.to_pylist(maps_as_pydicts="strict"):
-            yield {name: value for name, value in row.items() if value is not None}
+        yield from map(_present, chosen.to_pylist(maps_as_pydicts="strict"))
 
 
 def _failure(row: Row) -> dict[str, Any]:

@@ -234,15 +234,17 @@ def _number(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 or what == 'series' else 's'}"
 
 
+def _place(number: int | None) -> str:
+    return "" if number is None else f"#{number}"
+
+
 def _series(row: Row) -> tuple[str, Sequence[Any]]:
-    number = row.get("series_number")
-    words = ("" if number is None else f"#{number}", row.get("modality"), _number(row["instances"], "instance"))
+    words = (_place(row.get("series_number")), row.get("modality"), _number(row["instances"], "instance"))
     return row["series_instance_uid"], (*words, row.get("series_date"), row.get("series_description"))
 
 
 def _file(row: Row) -> tuple[str, Sequence[Any]]:
-    number = row.get("instance_number")
-    words = ("" if number is None else f"#{number}", row.get("modality"), row.get("sop_instance_uid"))
+    words = (_place(row.get("instance_number")), row.get("modality"), row.get("sop_instance_uid"))
     return row["file"], words
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import difflib
 import textwrap
 from collections.abc import Sequence
 from itertools import chain
@@ -37,7 +36,7 @@ from dicom_udf.config.writing_commands import (
     RegisterConfig,
     UpgradeConfig,
 )
-from dicom_udf.errors import ConfigurationError
+from dicom_udf.errors import ConfigurationError, did_you_mean
 from dicom_udf.version import __version__
 
 __all__ = ["CommandConfig", "command_parser", "parse_command", "parse_job"]
@@ -270,10 +269,8 @@ class _Parser(argparse.ArgumentParser):
                 break  # the words behind it are not options, or belong to the command
             name = word.partition("=")[0]
             if name.startswith("--") and " " not in word and name not in self._option_string_actions:
-                nearest = difflib.get_close_matches(name, self.option_names, n=1)
-                hint = f", did you mean {nearest[0]}?" if nearest else ""
                 before = "" if self._subparsers is None else " before the command"
-                self.error(f"unknown argument {name}{hint}{before}")
+                self.error(f"unknown argument {name}{did_you_mean(name, self.option_names)}{before}")
         return super().parse_known_args(args, namespace)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import difflib
 import os
 import re
 import tomllib
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dicom_udf.config.options import count, day, local_file, number, path_or_url, ratio, size, sql_file, switch
-from dicom_udf.errors import ConfigurationError
+from dicom_udf.errors import ConfigurationError, did_you_mean
 
 __all__ = ["CONFIG_VARIABLE", "FILE_NAME", "SHARED", "find_file", "read_defaults", "variable_of"]
 
@@ -155,8 +154,8 @@ class _File:
             raise ConfigurationError(f"{place}: {key} is not a setting of all commands; write it below [{owners[0]}]")
         if table is not None and key == self._commands[table][1]:
             raise ConfigurationError(f"{place}: {key} is no setting; write it on the command line of {table}")
-        near = difflib.get_close_matches(key, allowed if table else [*allowed, *self._commands], n=1)
-        hint = f", did you mean {near[0]}?" if near else f"; the keys are {', '.join(allowed)}"
+        near = did_you_mean(key, allowed if table else [*allowed, *self._commands])
+        hint = near or f"; the keys are {', '.join(allowed)}"
         shown = key if re.fullmatch(r"[\w-]+", key) else ascii(key)
         raise ConfigurationError(f"{place}: unknown key {shown}{hint}")
 
