@@ -1,6 +1,7 @@
 """What all tests share: Hypothesis's profile, the order, and one Spark session for those that need one."""
 
 import fcntl
+import logging
 import os
 import tempfile
 from pathlib import Path
@@ -53,3 +54,32 @@ def spark():
         session = lake_session(LakeLocation("s3://nowhere/lake", catalog="glue"), master="local[2,4]")
     yield session
     session.sparkContext.stop()
+
+
+@pytest.fixture(scope="session")
+def sample_lake(spark, tmp_path_factory) -> Path:
+    """The sample as a lake, ingested by the real job; no test writes to it."""
+    from dicom_udf.config import IngestConfig
+    from dicom_udf.pipeline import ingest
+    from tests.sample import SAMPLE
+
+    lake = tmp_path_factory.mktemp("sample") / "lake"
+    ingest(IngestConfig(source=str(SAMPLE), lake=str(lake)))
+    return lake
+
+
+@pytest.fixture
+def dicom_lake(capsys):
+    """Run a command in this process; return status, stdout, stderr."""
+    from dicom_udf import cli
+
+    def run(*words):
+        status = cli.main([str(word) for word in words])
+        reported = capsys.readouterr()
+        return status, reported.out, reported.err
+
+    root, own = logging.getLogger(), logging.getLogger("dicom_udf")
+    before = root.handlers[:], own.level
+    yield run
+    root.handlers[:] = before[0]
+    own.setLevel(before[1])

@@ -30,22 +30,6 @@ ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "-c", "import sys; from dicom_udf.cli import main; sys.exit(main())"]
 
 
-@pytest.fixture
-def dicom_lake(capsys):
-    """Run a command in this process; return status, stdout, stderr."""
-
-    def run(*words):
-        status = cli.main([str(word) for word in words])
-        reported = capsys.readouterr()
-        return status, reported.out, reported.err
-
-    root, own = logging.getLogger(), logging.getLogger("dicom_udf")
-    before = root.handlers[:], own.level
-    yield run
-    root.handlers[:] = before[0]
-    own.setLevel(before[1])
-
-
 @pytest.fixture(scope="module")
 def lake(spark, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lake")

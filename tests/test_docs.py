@@ -15,10 +15,9 @@ from dicom_udf.answers.local import run_query
 from dicom_udf.columns import instances_table
 from dicom_udf.columns.schema import hive_type
 from dicom_udf.columns.views import DUCKDB, make_views
-from dicom_udf.config import IngestConfig, LakeLocation, QueryConfig, parse_command
+from dicom_udf.config import LakeLocation, QueryConfig, parse_command
 from dicom_udf.config.arguments import PLATFORM_ARGUMENTS
 from dicom_udf.errors import ConfigurationError, FailureCode
-from dicom_udf.pipeline import ingest
 from tests.each import for_each
 
 ROOT = Path(__file__).parent.parent
@@ -176,14 +175,6 @@ def test_no_page_names_a_machine_of_its_makers() -> None:
     assert os.sep == "/"
 
 
-@pytest.fixture(scope="module")
-def sample_lake(spark, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The sample files as a lake."""
-    lake = str(tmp_path_factory.mktemp("docs") / "lake")
-    ingest(IngestConfig(source=str(ROOT / "sample_dcm"), lake=lake))
-    return lake
-
-
 SQL = [(page, number) for page in PAGES for number in range(len(blocks(page, "sql")))]
 ASKED = [
     (page, parse_command(shlex.split(line, comments=True)[1:]))
@@ -196,18 +187,18 @@ QUERIES = [(page, query) for page, query in ASKED if query.catalog == "hadoop" a
 
 @pytest.mark.spark
 @pytest.mark.parametrize(("page", "number"), SQL, ids=[f"{name(page)}[{number}]" for page, number in SQL])
-def test_a_sql_example_has_an_answer(sample_lake: str, page: Path, number: int) -> None:
-    answer = run_query(blocks(page, "sql")[number], LakeLocation(sample_lake))
+def test_a_sql_example_has_an_answer(sample_lake: Path, page: Path, number: int) -> None:
+    answer = run_query(blocks(page, "sql")[number], LakeLocation(str(sample_lake)))
     list(answer.rows)
     assert answer.columns
 
 
 @pytest.mark.spark
 @pytest.mark.parametrize(("page", "query"), QUERIES, ids=[f"{name(page)}: {query.sql}" for page, query in QUERIES])
-def test_a_query_on_a_command_line_has_an_answer(sample_lake: str, page: Path, query: QueryConfig) -> None:
+def test_a_query_on_a_command_line_has_an_answer(sample_lake: Path, page: Path, query: QueryConfig) -> None:
     file = re.fullmatch(r"\$\(cat (\S+)\)", query.sql)  # the shell puts its text here
     sql = (ROOT / file[1]).read_text(encoding="utf-8") if file else query.sql
-    assert list(answer_query(dataclasses.replace(query, sql=sql, lake=sample_lake)).rows)
+    assert list(answer_query(dataclasses.replace(query, sql=sql, lake=str(sample_lake))).rows)
 
 
 def shown(value: object) -> str:
@@ -230,11 +221,12 @@ def test_the_readme_names_types_and_number_of_columns_as_they_are() -> None:
 
 
 @pytest.mark.spark
-def test_the_row_in_the_readme_is_a_row_of_the_lake(sample_lake: str) -> None:
+def test_the_row_in_the_readme_is_a_row_of_the_lake(sample_lake: Path) -> None:
     row = {column: value for column, _, value in readme_row()}
     row["source_uri"] = row["source_uri"].replace("...", str(ROOT))
     answer = run_query(
-        f"SELECT {', '.join(row)} FROM instances WHERE source_uri = '{row['source_uri']}'", LakeLocation(sample_lake)
+        f"SELECT {', '.join(row)} FROM instances WHERE source_uri = '{row['source_uri']}'",
+        LakeLocation(str(sample_lake)),
     )
     (values,) = answer.rows
     found = {column: shown(value) for column, value in zip(answer.columns, values, strict=True)}

@@ -28,12 +28,8 @@ TYPES = """SELECT DATE '2024-02-03' AS day, TIMESTAMP '2024-02-03 04:05:06' AS t
 
 
 @pytest.fixture(scope="module")
-def folder(spark, tmp_path_factory):
-    """The sample, ingested by the real job."""
-    made = tmp_path_factory.mktemp("open_lake")
-    shutil.copytree(SAMPLE, made / "source")
-    ingest(IngestConfig(source=str(made / "source"), lake=str(made / "lake")))
-    return made / "lake"
+def folder(sample_lake):
+    return sample_lake
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,7 @@ import pytest
 from dicom_udf.answers.athena_sql import FUNCTIONS as TRANSLATED
 from dicom_udf.answers.local import run_query
 from dicom_udf.columns.views import DUCKDB, make_views
-from dicom_udf.config import IngestConfig, LakeLocation
-from dicom_udf.pipeline import ingest
+from dicom_udf.config import LakeLocation
 from tests.queries.test_files import FUNCTIONS, QUERIES, calls
 
 ROOT = Path(__file__).parent.parent
@@ -34,10 +33,8 @@ IN_ATHENA = [
 
 
 @pytest.fixture(scope="module")
-def sample_lake(spark, tmp_path_factory: pytest.TempPathFactory) -> LakeLocation:
-    lake = str(tmp_path_factory.mktemp("sql") / "lake")
-    ingest(IngestConfig(source=str(ROOT / "sample_dcm"), lake=lake))
-    return LakeLocation(lake)
+def sample(sample_lake: Path) -> LakeLocation:
+    return LakeLocation(str(sample_lake))
 
 
 def test_each_recipe_has_one_text_and_at_most_one_more_for_athena() -> None:
@@ -48,19 +45,19 @@ def test_each_recipe_has_one_text_and_at_most_one_more_for_athena() -> None:
 
 
 @pytest.mark.spark
-def test_lines_of_ones_own_come_first_in_the_view_of_kinds(sample_lake: LakeLocation, tmp_path: Path) -> None:
+def test_lines_of_ones_own_come_first_in_the_view_of_kinds(sample: LakeLocation, tmp_path: Path) -> None:
     head = "rule\tkind\tconfidence\tscope\tmodality\tattribute\ttest\tpattern\n"
     line = "ours\tbreast_view\ttext\tevery\tMG\tseries_description\tlike\tCC\n"
     (tmp_path / "series_kind.tsv").write_text(head + line, encoding="utf-8")
     sql = "SELECT DISTINCT body_part, series_kind, series_kind_rule FROM series_normalised WHERE body_part = 'Breast'"
-    assert list(run_query(sql, sample_lake).rows) == [("Breast", None, None)]
-    assert list(run_query(sql, sample_lake, dictionary=str(tmp_path)).rows) == [("Breast", "breast_view", "ours")]
+    assert list(run_query(sql, sample).rows) == [("Breast", None, None)]
+    assert list(run_query(sql, sample, dictionary=str(tmp_path)).rows) == [("Breast", "breast_view", "ours")]
 
 
 @pytest.mark.spark
 @pytest.mark.parametrize("title", RECIPES)
-def test_a_recipe_has_rows_on_the_sample(sample_lake: LakeLocation, title: str) -> None:
-    assert list(run_query(RECIPES[title][""], sample_lake).rows)
+def test_a_recipe_has_rows_on_the_sample(sample: LakeLocation, title: str) -> None:
+    assert list(run_query(RECIPES[title][""], sample).rows)
 
 
 def test_each_kind_of_object_has_one_text() -> None:
@@ -70,8 +67,8 @@ def test_each_kind_of_object_has_one_text() -> None:
 
 @pytest.mark.spark
 @pytest.mark.parametrize("kind", QUESTIONS)
-def test_a_question_about_a_kind_has_rows_on_the_sample(sample_lake: LakeLocation, kind: str) -> None:
-    assert list(run_query(QUESTIONS[kind], sample_lake).rows)
+def test_a_question_about_a_kind_has_rows_on_the_sample(sample: LakeLocation, kind: str) -> None:
+    assert list(run_query(QUESTIONS[kind], sample).rows)
 
 
 COLUMNS = {view.name: {field.name for field in view.fields} for view in make_views(DUCKDB)}
@@ -88,9 +85,9 @@ def test_the_columns_of_a_question_are_in_its_views(columns: str, views: str) ->
 
 @pytest.mark.spark
 @pytest.mark.parametrize("line", [line for line, _ in LINES])
-def test_the_local_side_of_a_line_runs(sample_lake: LakeLocation, line: str) -> None:
+def test_the_local_side_of_a_line_runs(sample: LakeLocation, line: str) -> None:
     sql = line if line.startswith("SELECT") else f"SELECT {line} AS found FROM instances"
-    rows = list(run_query(f"SELECT * FROM ({sql}) WHERE COLUMNS(*) IS NOT NULL", sample_lake).rows)
+    rows = list(run_query(f"SELECT * FROM ({sql}) WHERE COLUMNS(*) IS NOT NULL", sample).rows)
     assert rows, "every row is null"
 
 
@@ -102,14 +99,16 @@ def test_a_text_for_athena_calls_only_what_athena_documents(sql: str) -> None:
 
 @pytest.mark.spark
 @pytest.mark.parametrize("sql", IN_ATHENA)
-def test_a_text_for_athena_runs_locally(sample_lake: LakeLocation, sql: str) -> None:
-    list(run_query(sql, sample_lake, dialect="athena").rows)
+def test_a_text_for_athena_runs_locally(sample: LakeLocation, sql: str) -> None:
+    answer = run_query(sql, sample, dialect="athena")
+    assert all(len(row) == len(answer.columns) for row in answer.rows)
 
 
 @pytest.mark.spark
 @pytest.mark.parametrize("query", QUERIES, ids=lambda path: path.stem)
-def test_a_saved_query_runs_locally_as_it_is(sample_lake: LakeLocation, query: Path) -> None:
-    list(run_query(query.read_text(encoding="utf-8"), sample_lake, dialect="athena").rows)
+def test_a_saved_query_runs_locally_as_it_is(sample: LakeLocation, query: Path) -> None:
+    answer = run_query(query.read_text(encoding="utf-8"), sample, dialect="athena")
+    assert all(len(row) == len(answer.columns) for row in answer.rows)
 
 
 def test_the_page_lists_the_functions_that_are_translated() -> None:

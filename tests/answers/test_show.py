@@ -29,18 +29,6 @@ TWICE = "2.25.59901784000832009672817411268914391865"
 TAKEN = ("ct_abdomen", "archives/export.zip", "archives/interrupted_upload.zip", "archives/knee.tar", "odd/empty.dcm")
 
 
-@pytest.fixture
-def dicom_lake(capsys):
-    """Run a command in this process; return status, stdout, stderr."""
-
-    def run(*words):
-        status = cli.main([str(word) for word in words])
-        reported = capsys.readouterr()
-        return status, reported.out, reported.err
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def lake(spark, tmp_path_factory) -> tuple[Path, Path]:
     """The lake of some sample files, and their folder, whose name has a quotation mark and an exclamation mark."""

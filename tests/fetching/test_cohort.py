@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,25 +14,19 @@ from pydicom import dcmread
 
 from dicom_udf.answers.local import run_query
 from dicom_udf.cli import main
-from dicom_udf.config import IngestConfig, LakeLocation, ManifestConfig
+from dicom_udf.config import LakeLocation, ManifestConfig
 from dicom_udf.errors import ConfigurationError
 from dicom_udf.fetching import list_files
 from dicom_udf.fetching.cohort import _join
-from dicom_udf.pipeline import ingest
 from tests.fetching.objects import record
 from tests.lake.old_lakes.make_lake import unpack
-from tests.sample import SAMPLE
 
 OLD_LAKES = Path(__file__).parents[1] / "lake" / "old_lakes"
 
 
-@pytest.fixture(scope="module")
-def lake(spark, tmp_path_factory):
-    """The sample, ingested by the real job."""
-    folder = tmp_path_factory.mktemp("cohort")
-    shutil.copytree(SAMPLE, folder / "source")
-    ingest(IngestConfig(source=str(folder / "source"), lake=str(folder / "lake")))
-    return folder / "lake"
+@pytest.fixture
+def lake(sample_lake):
+    return sample_lake
 
 
 @pytest.fixture
