@@ -311,34 +311,39 @@ def _add_options(
             help="TOML file that sets defaults of options [default: DICOM_LAKE_CONFIG, then as below]",
         )
     own = config_class.__annotations__
-    # A command's own options come first under each heading.
-    for field in sorted(dataclasses.fields(config_class), key=lambda field: field.name not in own):
-        option = field.metadata
-        group = groups[option["group"]]
+    # The positional argument and a command's own options come first under each heading.
+    fields = dataclasses.fields(config_class)
+    for field in sorted(fields, key=lambda field: (field.name != positional, field.name not in own)):
+        group, settings = groups[field.metadata["group"]], _argument_settings(field)
         required = field.default is dataclasses.MISSING
-        settings: dict[str, Any] = {"help": option["help"], "type": option["parse"]}
         if is_command:
             settings["default"] = argparse.SUPPRESS
             if field.name == "lake":
                 settings["help"] += " [default: DICOM_LAKE]"
-        if not required and field.default not in (None, ()):
-            settings["help"] += f" [default: {_default_text(field.default)}]"
-        if option["choices"]:
-            settings.update(choices=option["choices"], type=str)
-        if option["metavar"]:
-            settings["metavar"] = option["metavar"]
-        if field.name == positional:
-            if field.type == "tuple[str, ...]":
-                settings["nargs"] = "+"
-            elif not required:
-                # argparse would convert the word SUPPRESS as if it were passed.
-                settings |= {"nargs": "?", "default": None}
-            group.add_argument(field.name, **settings)
-            continue
-        name = f"--{field.name.replace('_', '-')}"
-        if not is_command:
+        else:
             settings |= {"required": required, "default": None if required else field.default}
-        group.add_argument(name, **settings)
+        if field.name != positional:
+            group.add_argument(f"--{field.name.replace('_', '-')}", **settings)
+            continue
+        if field.type == "tuple[str, ...]":
+            settings["nargs"] = "+"
+        elif not required:
+            # argparse would convert the word SUPPRESS as if it were passed.
+            settings |= {"nargs": "?", "default": None}
+        group.add_argument(field.name, **settings)
+
+
+def _argument_settings(field: dataclasses.Field[Any]) -> dict[str, Any]:
+    """Return the arguments of ``add_argument`` for an option, without its default."""
+    option = field.metadata
+    settings: dict[str, Any] = {"help": option["help"], "type": option["parse"]}
+    if field.default not in (None, (), dataclasses.MISSING):
+        settings["help"] += f" [default: {_default_text(field.default)}]"
+    if option["choices"]:
+        settings.update(choices=option["choices"], type=str)
+    if option["metavar"]:
+        settings["metavar"] = option["metavar"]
+    return settings
 
 
 def _default_text(value: Any) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from dicom_udf.config.lake_location import LakeLocation
 from dicom_udf.config.options import (
     ArchiveNames,
     LogLevel,
@@ -24,7 +23,7 @@ from dicom_udf.config.reading_commands import (
     QueryConfig,
 )
 from dicom_udf.config.shared_options import (
-    CatalogOptions,
+    OptionalLakeOptions,
 )
 from dicom_udf.errors import ConfigurationError
 
@@ -52,17 +51,8 @@ def _folder(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CohortOptions(CatalogOptions):
+class CohortOptions(OptionalLakeOptions):
     """The options of a command that turns the answer of a query into files."""
-
-    lake: str | None = option(
-        "the lake: a local folder, or s3://bucket/prefix with --catalog glue",
-        None,
-        parse=path_or_url,
-        metavar="LAKE",
-        group="what and where",
-    )
-    """As in :class:`~dicom_udf.config.shared_options.LakeOptions`; needed wherever there is SQL."""
 
     sql: str | None = option(
         "one statement that reads, or @NAME, whose answer has source_uri and source_member, or sop_instance_uid, "
@@ -100,11 +90,6 @@ class CohortOptions(CatalogOptions):
 
     log_level: LogLevel = log_level_option("WARNING")
     """By default only the result is printed."""
-
-    @property
-    def location(self) -> LakeLocation | None:
-        """The lake's location; None without a lake."""
-        return None if self.lake is None else self.location_of(self.lake)
 
     def query(self) -> QueryConfig:
         """Return the settings of the query.

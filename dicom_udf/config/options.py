@@ -38,6 +38,7 @@ __all__ = [
     "format_option",
     "include_option",
     "key_arn",
+    "lake_option",
     "local_file",
     "log_level_option",
     "metrics_namespace",
@@ -324,6 +325,7 @@ source_option = partial(
     metavar="SOURCE",
     group="what and where",
 )
+lake_option = partial(option, parse=path_or_url, metavar="LAKE", group="what and where")
 include_option = partial(
     option, "read only names that match one of these globs, e.g. '*.dcm,*.zip'", (), parse=patterns
 )

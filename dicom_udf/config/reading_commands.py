@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from dicom_udf.config.lake_location import LakeLocation
 from dicom_udf.config.options import (
     LogLevel,
     OutputFormat,
@@ -20,17 +19,17 @@ from dicom_udf.config.options import (
     failure_code,
     format_option,
     include_option,
+    lake_option,
     local_file,
     log_level_option,
     number,
     option,
-    path_or_url,
     s3_url,
     source_option,
     sql_file,
     switch,
 )
-from dicom_udf.config.shared_options import CatalogOptions, LakeOptions, ReaderOptions, S3Options
+from dicom_udf.config.shared_options import LakeOptions, OptionalLakeOptions, ReaderOptions, S3Options
 
 __all__ = [
     "ColumnsConfig",
@@ -157,7 +156,7 @@ class StatusConfig(ReaderOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShowConfig(CatalogOptions):
+class ShowConfig(OptionalLakeOptions):
     """One study, series, instance or file, with all its columns and its header."""
 
     what: str = option(
@@ -168,13 +167,7 @@ class ShowConfig(CatalogOptions):
     )
     """e.g. ``1.2.840.1``, ``ct/IM0001.dcm``, ``export.zip!CT/IM0001.dcm``."""
 
-    lake: str | None = option(
-        "the lake; without one, WHAT is a local file, which is read",
-        None,
-        parse=path_or_url,
-        metavar="LAKE",
-        group="what and where",
-    )
+    lake: str | None = lake_option("the lake; without one, WHAT is a local file, which is read", None)
     """As in :class:`LakeOptions`."""
 
     kind: ShowKind | None = option("the kind of WHAT, where several fit [default: any]", None, choices=ShowKind)
@@ -188,11 +181,6 @@ class ShowConfig(CatalogOptions):
 
     log_level: LogLevel = log_level_option("WARNING")
     """By default only the answer is printed."""
-
-    @property
-    def location(self) -> LakeLocation | None:
-        """The lake's location."""
-        return None if self.lake is None else self.location_of(self.lake)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +200,7 @@ class VerifyConfig(ReaderOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnsConfig(CatalogOptions):
+class ColumnsConfig(OptionalLakeOptions):
     """The columns of tables and views: their meaning, and how often each has a value."""
 
     search: str | None = option(
@@ -225,9 +213,7 @@ class ColumnsConfig(CatalogOptions):
     )
     """e.g. ``series``."""
 
-    lake: str | None = option(
-        "a lake: also count its rows that have a value", None, parse=path_or_url, metavar="LAKE", group="what and where"
-    )
+    lake: str | None = lake_option("a lake: also count its rows that have a value", None)
     """As in :class:`LakeOptions`; None for the declared list alone."""
 
     format: OutputFormat = format_option()
@@ -235,11 +221,6 @@ class ColumnsConfig(CatalogOptions):
 
     log_level: LogLevel = log_level_option("WARNING")
     """By default only the answer is printed."""
-
-    @property
-    def location(self) -> LakeLocation | None:
-        """The lake's location."""
-        return None if self.lake is None else self.location_of(self.lake)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,9 @@ from dicom_udf.config.options import (
     database,
     format_option,
     key_arn,
+    lake_option,
     log_level_option,
     option,
-    path_or_url,
     region,
     switch,
     url,
@@ -27,12 +27,14 @@ from dicom_udf.config.options import (
 __all__ = [
     "CatalogOptions",
     "LakeOptions",
+    "OptionalLakeOptions",
     "ReaderOptions",
     "S3Options",
     "WriterOptions",
 ]
 
 _Catalog = Literal["hadoop", "glue"]
+_LAKE = "the lake: a local folder, or s3://bucket/prefix with --catalog glue"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,18 +124,26 @@ class CatalogOptions(S3Options):
 class LakeOptions(CatalogOptions):
     """The options of a command that needs a lake."""
 
-    lake: str = option(
-        "the lake: a local folder, or s3://bucket/prefix with --catalog glue",
-        parse=path_or_url,
-        metavar="LAKE",
-        group="what and where",
-    )
+    lake: str = lake_option(_LAKE)
     """Absolute path, because Iceberg's metadata stores it in every file's name; or an ``s3://`` URL."""
 
     @property
     def location(self) -> LakeLocation:
         """The lake's location."""
         return self.location_of(self.lake)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionalLakeOptions(CatalogOptions):
+    """The options of a command that can do without a lake."""
+
+    lake: str | None = lake_option(_LAKE, None)
+    """As in :class:`LakeOptions`."""
+
+    @property
+    def location(self) -> LakeLocation | None:
+        """The lake's location; None without a lake."""
+        return None if self.lake is None else self.location_of(self.lake)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
