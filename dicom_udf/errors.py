@@ -136,8 +136,8 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Return the end of a message about a name that doesn't exist; empty where no name is near.
 
     Example:
-        >>> did_you_mean("serie", ["instances", "series"])
-        ', did you mean series?'
+        >>> did_you_mean("study", ["instances", "studies"])
+        ', did you mean studies?'
     """
     near = difflib.get_close_matches(name, list(names), n=1)
     return f", did you mean {near[0]}?" if near else ""
